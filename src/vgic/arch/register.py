@@ -1,0 +1,201 @@
+"""Registers as data: what a register, a field and a frame are, and how a value is taken apart.
+
+A register block of the architecture is a `Frame`: registers at offsets (the memory-mapped frames GICD, GICR, GICC,
+GICH, GICV, GITS) or at system-register encodings (ICC, ICH, ICV). The files beside this one hold nothing but such
+data. Decoding, encoding, look-up by address and by name work from the data alone; what a register *does* is told in
+`vgic.silicon`.
+
+A register that stands several times (GICD_ISENABLER<n>) is one `Register` with a `count` and a `stride`; its instances
+are written GICD_ISENABLER3, or ICH_LR2_EL2 where the number stands inside the name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Encoding = tuple[int, int, int, int, int]
+"""op0, op1, CRn, CRm, op2 of a system register (DDI 0487, C5.3)."""
+
+
+class UnknownRegister(LookupError):
+    """A name or a place that no register bears. `near` holds the nearest names."""
+
+    def __init__(self, what: str, near: tuple[str, ...] = ()) -> None:
+        self.what, self.near = what, near
+        super().__init__(f"no register {what}" + (f"; nearest: {', '.join(near)}" if near else ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Bits msb..lsb of a register, both included.
+
+    `values` names the meanings of values, where the architecture names them.
+    """
+
+    msb: int
+    lsb: int
+    name: str
+    meaning: str = ""
+    values: Mapping[int, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def width(self) -> int:
+        return self.msb - self.lsb + 1
+
+    @property
+    def mask(self) -> int:
+        """The field's bits, in place."""
+        return ((1 << self.width) - 1) << self.lsb
+
+    def get(self, value: int) -> int:
+        """The field's number out of a register's value."""
+        return (value & self.mask) >> self.lsb
+
+    def put(self, number: int) -> int:
+        """The number in the field's place. ValueError where it does not fit."""
+        if not 0 <= number < 1 << self.width:
+            raise ValueError(f"{self.name} is {self.width} bits wide: {number:#x} does not fit")
+        return number << self.lsb
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """One register of the architecture, or `count` alike.
+
+    Args:
+        name: the architectural name; `<n>` stands for the number of an instance (GICD_ISENABLER<n>, ICH_LR<n>_EL2).
+        section: where the architecture describes it.
+        width: bits, 32 or 64 (8 where the architecture addresses it by byte alone).
+        access: RW, RO or WO.
+        offset: bytes from the frame's start (None for a system register).
+        encoding: of a system register; instance n adds n to op2, carrying into CRm.
+        fields: most significant first; bits in no field are RES0.
+        reset: value after reset, where the architecture gives one (None: UNKNOWN or IMPLEMENTATION DEFINED).
+        first: number of the first instance; count: how many; stride: bytes from one instance to the next.
+        sizes: access sizes in bytes that the architecture permits.
+        banked: one copy for each PE.
+    """
+
+    name: str
+    section: str
+    width: int = 32
+    access: str = "RW"
+    offset: int | None = None
+    encoding: Encoding | None = None
+    fields: tuple[Field, ...] = ()
+    reset: int | None = 0
+    first: int = 0
+    count: int = 1
+    stride: int = 4
+    sizes: tuple[int, ...] = (4,)
+    banked: bool = False
+    summary: str = ""
+
+    def instance(self, n: int) -> str:
+        """The name of instance n."""
+        return self.name.replace("<n>", str(n))
+
+    def decode(self, value: int) -> list[tuple[Field, int]]:
+        """Every field with its number, most significant first."""
+        return [(f, f.get(value)) for f in self.fields]
+
+    def encode(self, **numbers: int) -> int:
+        """A value with these fields set and the others 0. KeyError for a field that it hasn't, ValueError where one does not fit."""
+        by_name = {f.name: f for f in self.fields}
+        value = 0
+        for name, number in numbers.items():
+            if name not in by_name:
+                raise KeyError(f"{self.name} has no field {name}; it has {', '.join(by_name)}")
+            value |= by_name[name].put(number)
+        return value
+
+    def res0(self, value: int) -> int:
+        """The bits of value that lie in no field."""
+        known = 0
+        for f in self.fields:
+            known |= f.mask
+        return value & ~known if self.fields else 0
+
+
+class Place(NamedTuple):
+    """Where an access falls: the register, which instance, and the byte inside it."""
+
+    register: Register
+    n: int
+    byte: int
+
+    @property
+    def name(self) -> str:
+        return self.register.instance(self.n)
+
+
+class Frame:
+    """A block of registers with one name: GICD, GICR, GICC, GICH, GICV, ICC, ICH, ICV.
+
+    Args:
+        name: the architectural prefix.
+        summary: one line on what it is.
+        registers: in the order of their offsets or encodings.
+        size: bytes of a memory-mapped frame (0 for system registers).
+    """
+
+    def __init__(self, name: str, summary: str, registers: tuple[Register, ...], size: int = 0) -> None:
+        self.name, self.summary, self.registers, self.size = name, summary, registers, size
+        self.by_name = {r.name: r for r in registers}
+        self._at: dict[int, Place] = {}
+        self._encoded: dict[Encoding, Place] = {}
+        self._instances: dict[str, Place] = {}
+        for r in registers:
+            for i in range(r.count):
+                n = r.first + i
+                self._instances[r.instance(n)] = Place(r, n, 0)
+                if r.offset is not None:
+                    for byte in range(r.width // 8):
+                        self._at.setdefault(r.offset + i * r.stride + byte, Place(r, n, byte))
+                if r.encoding is not None:
+                    o0, o1, cn, cm, o2 = r.encoding
+                    carry, low = divmod(o2 + i, 8)
+                    self._encoded[o0, o1, cn, cm + carry, low] = Place(r, n, 0)
+
+    def __iter__(self) -> Iterator[Register]:
+        return iter(self.registers)
+
+    def __getitem__(self, name: str) -> Register:
+        """The register of that name, with its `<n>`."""
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise UnknownRegister(name, nearest(name, self.by_name)) from None
+
+    def at(self, offset: int) -> Place | None:
+        """The register that covers this byte, None where none does."""
+        return self._at.get(offset)
+
+    def encoded(self, encoding: Encoding) -> Place | None:
+        """The system register of this encoding, None where none has it."""
+        return self._encoded.get(encoding)
+
+    def named(self, name: str) -> Place | None:
+        """The register of this instance name (GICD_ISENABLER3, ICH_LR2_EL2), None where none has it."""
+        return self._instances.get(name)
+
+    def names(self) -> Iterator[str]:
+        """Every instance name."""
+        return iter(self._instances)
+
+
+def nearest(name: str, names: Mapping[str, object] | list[str], most: int = 3) -> tuple[str, ...]:
+    """The names most like this one, best first."""
+    folded = {n.upper(): n for n in names}
+    return tuple(folded[n] for n in difflib.get_close_matches(name.upper(), list(folded), most, 0.5))
+
+
+def number(text: str) -> int:
+    """An integer as people write it: 0x1f, 0b11, 31, 0x70c0_001b. ValueError with the text where it is none."""
+    if not re.fullmatch(r"0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*", text):
+        raise ValueError(f"{text!r} is not a number (write 0x1f, 0b11 or 31)")
+    return int(text, 0) if text[:2].lower() in ("0x", "0b") else int(text)
