@@ -1,0 +1,1 @@
+"""Recorded runs of real systems: readers, replay, lint."""
