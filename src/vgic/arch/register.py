@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -33,7 +34,8 @@ class UnknownRegister(LookupError):
 class Field:
     """Bits msb..lsb of a register, both included.
 
-    `values` names the meanings of values, where the architecture names them.
+    `values` names the meanings of values, where the architecture names them. `when` says under which condition the bits
+    are this field: "HW=1" where another field of the register decides, or what can't be told from the value ("GICv4.1").
     """
 
     msb: int
@@ -41,6 +43,7 @@ class Field:
     name: str
     meaning: str = ""
     values: Mapping[int, str] = field(default_factory=dict, hash=False)
+    when: str = ""
 
     @property
     def width(self) -> int:
@@ -78,6 +81,9 @@ class Register:
         first: number of the first instance; count: how many; stride: bytes from one instance to the next.
         sizes: access sizes in bytes that the architecture permits.
         banked: one copy for each PE.
+        summary: one line on what it is.
+        lane: bits for each interrupt, where the register is a piece of an array over INTIDs (0: it is none).
+        base: INTID of the first lane of instance 0, where lane is not 0.
     """
 
     name: str
@@ -94,29 +100,50 @@ class Register:
     sizes: tuple[int, ...] = (4,)
     banked: bool = False
     summary: str = ""
+    lane: int = 0
+    base: int = 0
 
     def instance(self, n: int) -> str:
         """The name of instance n."""
         return self.name.replace("<n>", str(n))
 
+    def intid(self, n: int, bit: int) -> int:
+        """The interrupt that this bit of instance n is about, of a register with lanes."""
+        return self.base + n * (self.width // self.lane) + bit // self.lane
+
+    def fields_in(self, value: int) -> tuple[Field, ...]:
+        """The fields that a register of this value has: those whose condition on another field holds, or can't be told."""
+        return tuple(f for f in self.fields if self._holds(f.when, value))
+
+    def _holds(self, when: str, value: int) -> bool:
+        name, equals, number = when.partition("=")
+        return not equals or any(f.get(value) == int(number) for f in self.fields if f.name == name)
+
     def decode(self, value: int) -> list[tuple[Field, int]]:
-        """Every field with its number, most significant first."""
-        return [(f, f.get(value)) for f in self.fields]
+        """Every field that it has with its number, most significant first."""
+        return [(f, f.get(value)) for f in self.fields_in(value)]
 
     def encode(self, **numbers: int) -> int:
-        """A value with these fields set and the others 0. KeyError for a field that it hasn't, ValueError where one does not fit."""
+        """A value with these fields set and the others 0.
+
+        KeyError for a field that it hasn't, ValueError where a number does not fit or the others say that the field is
+        not there (an EOI in a list register with HW=1).
+        """
         by_name = {f.name: f for f in self.fields}
         value = 0
         for name, number in numbers.items():
             if name not in by_name:
                 raise KeyError(f"{self.name} has no field {name}; it has {', '.join(by_name)}")
             value |= by_name[name].put(number)
+        for name in numbers:
+            if not self._holds(by_name[name].when, value):
+                raise ValueError(f"{self.name} has {name} only when {by_name[name].when}")
         return value
 
     def res0(self, value: int) -> int:
         """The bits of value that lie in no field."""
         known = 0
-        for f in self.fields:
+        for f in self.fields_in(value):
             known |= f.mask
         return value & ~known if self.fields else 0
 
@@ -146,20 +173,18 @@ class Frame:
     def __init__(self, name: str, summary: str, registers: tuple[Register, ...], size: int = 0) -> None:
         self.name, self.summary, self.registers, self.size = name, summary, registers, size
         self.by_name = {r.name: r for r in registers}
-        self._at: dict[int, Place] = {}
+        self._placed = sorted(((r.offset, r) for r in registers if r.offset is not None), key=lambda placed: placed[0])
+        self._starts = [offset for offset, _ in self._placed]
         self._encoded: dict[Encoding, Place] = {}
         self._instances: dict[str, Place] = {}
         for r in registers:
             for i in range(r.count):
-                n = r.first + i
-                self._instances[r.instance(n)] = Place(r, n, 0)
-                if r.offset is not None:
-                    for byte in range(r.width // 8):
-                        self._at.setdefault(r.offset + i * r.stride + byte, Place(r, n, byte))
+                place = Place(r, r.first + i, 0)
+                self._instances[place.name] = place
                 if r.encoding is not None:
                     o0, o1, cn, cm, o2 = r.encoding
                     carry, low = divmod(o2 + i, 8)
-                    self._encoded[o0, o1, cn, cm + carry, low] = Place(r, n, 0)
+                    self._encoded[o0, o1, cn, cm + carry, low] = place
 
     def __iter__(self) -> Iterator[Register]:
         return iter(self.registers)
@@ -173,7 +198,14 @@ class Frame:
 
     def at(self, offset: int) -> Place | None:
         """The register that covers this byte, None where none does."""
-        return self._at.get(offset)
+        i = bisect_right(self._starts, offset) - 1
+        if i < 0:
+            return None
+        start, register = self._placed[i]
+        instance, byte = divmod(offset - start, register.stride)
+        if instance >= register.count or byte >= register.width // 8:
+            return None
+        return Place(register, register.first + instance, byte)
 
     def encoded(self, encoding: Encoding) -> Place | None:
         """The system register of this encoding, None where none has it."""
@@ -196,6 +228,6 @@ def nearest(name: str, names: Mapping[str, object] | list[str], most: int = 3) -
 
 def number(text: str) -> int:
     """An integer as people write it: 0x1f, 0b11, 31, 0x70c0_001b. ValueError with the text where it is none."""
-    if not re.fullmatch(r"0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*", text):
+    if not re.fullmatch(r"0[xX](_?[0-9a-fA-F])+|0[bB](_?[01])+|[0-9](_?[0-9])*", text, re.ASCII):
         raise ValueError(f"{text!r} is not a number (write 0x1f, 0b11 or 31)")
     return int(text, 0) if text[:2].lower() in ("0x", "0b") else int(text)

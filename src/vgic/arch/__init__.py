@@ -1,0 +1,1 @@
+"""The registers of the architecture, as data: one file a frame."""
