@@ -1,0 +1,50 @@
+"""Machines for the tests of the oracle: one QEMU for each kind, started once and reset between tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from vgic.oracle.errors import OracleAbsent
+from vgic.oracle.machine import Machine, MachineOptions, binary
+from vgic.oracle.mailbox import Mailbox
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without QEMU the tests marked `oracle` skip (tests/conftest.py makes that a failure where QEMU is required)."""
+    try:
+        binary()
+    except OracleAbsent as e:
+        for item in items:
+            if item.get_closest_marker("oracle"):
+                item.add_marker(pytest.mark.skip(reason=str(e)))
+
+
+class Machines:
+    """Started machines by their options."""
+
+    def __init__(self) -> None:
+        self._mailboxes: dict[tuple[MachineOptions, bool], Mailbox] = {}
+
+    def __call__(self, gic: int = 3, pes: int = 1, security: bool = False, *, fiq_to_el3: bool = True) -> Mailbox:
+        """A mailbox of such a machine, freshly reset."""
+        options = MachineOptions(gic, pes, security)
+        mailbox = self._mailboxes.get((options, fiq_to_el3))
+        if mailbox is None:
+            mailbox = self._mailboxes[options, fiq_to_el3] = Mailbox(Machine(options), fiq_to_el3=fiq_to_el3)
+        else:
+            mailbox.reset()
+        return mailbox
+
+    def close(self) -> None:
+        for mailbox in self._mailboxes.values():
+            mailbox.release()
+            mailbox.machine.close()
+
+
+@pytest.fixture(scope="session")
+def machines() -> Iterator[Machines]:
+    m = Machines()
+    yield m
+    m.close()
