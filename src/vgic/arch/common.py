@@ -36,13 +36,6 @@ def bit(n: int, name: str, meaning: str = "", values: Mapping[int, str] | None =
     return Field(n, n, name, meaning, values or {}, when)
 
 
-def lanes(bits: int, name: str, values: Mapping[int, str] | None = None) -> tuple[Field, ...]:
-    """The fields of a 32-bit register that holds as many bits for each of several interrupts, most significant first."""
-    return tuple(
-        Field(bits * i + bits - 1, bits * i, f"{name}{i}", "", values or {}) for i in reversed(range(32 // bits))
-    )
-
-
 def mapped(
     document: str,
     name: str,
@@ -60,7 +53,7 @@ def mapped(
     lane: int = 0,
     base: int = 0,
 ) -> Register:
-    """A memory-mapped register: described under its name, its instances side by side, accessed by word or doubleword."""
+    """A memory-mapped register: described under its name, its instances side by side, accessed by (double)word."""
     return Register(
         name=name,
         section=f"{document}, {name}",

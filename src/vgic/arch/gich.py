@@ -1,4 +1,4 @@
-"""GICH, the memory-mapped virtual interface control of a hypervisor (IHI 0048B, GIC virtual interface control registers)."""
+"""GICH, the memory-mapped virtual interface control of GICv2 (IHI 0048B, Virtual interface control registers)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ICH, the hypervisor's control of the virtual CPU interface (IHI 0069, AArch64 virtualization control System registers)."""
+"""ICH, the hypervisor's control of the virtual CPU interface (IHI 0069, virtualization control System registers)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ICH = Frame(
             "hyp control register",
             (
                 Field(31, 27, "EOIcount", "EOIs and deactivations of interrupts that no list register held"),
-                bit(15, "DVIM", "virtual interrupts of directly injected devices masked", {0: "no", 1: "yes"}),
+                bit(15, "DVIM", "directly injected virtual interrupts", {0: "not masked", 1: "masked"}),
                 bit(14, "TDIR", "EL1 writes to ICC_DIR_EL1 and ICV_DIR_EL1", _TRAPS),
                 bit(13, "TSEI", "locally generated SEIs that EL1 would take", _TRAPS),
                 bit(12, "TALL1", "EL1 accesses to the group 1 registers of ICC and ICV", _TRAPS),

@@ -34,8 +34,8 @@ class UnknownRegister(LookupError):
 class Field:
     """Bits msb..lsb of a register, both included.
 
-    `values` names the meanings of values, where the architecture names them. `when` says under which condition the bits
-    are this field: "HW=1" where another field of the register decides, or what can't be told from the value ("GICv4.1").
+    `values` names the meanings of values, where the architecture names them. `when` says under which condition the
+    bits are this field: "HW=1" where another field of the register decides, or what no value tells ("GICv4.1").
     """
 
     msb: int
@@ -112,7 +112,7 @@ class Register:
         return self.base + n * (self.width // self.lane) + bit // self.lane
 
     def fields_in(self, value: int) -> tuple[Field, ...]:
-        """The fields that a register of this value has: those whose condition on another field holds, or can't be told."""
+        """The fields that a register of this value has: all but those whose condition on another field fails."""
         return tuple(f for f in self.fields if self._holds(f.when, value))
 
     def _holds(self, when: str, value: int) -> bool:
@@ -159,6 +159,21 @@ class Place(NamedTuple):
     def name(self) -> str:
         return self.register.instance(self.n)
 
+    @property
+    def offset(self) -> int | None:
+        """Of the instance, from the frame's start (None for a system register)."""
+        r = self.register
+        return None if r.offset is None else r.offset + (self.n - r.first) * r.stride
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """Of the instance (None for a memory-mapped register)."""
+        if self.register.encoding is None:
+            return None
+        op0, op1, crn, crm, op2 = self.register.encoding
+        carry, op2 = divmod(op2 + self.n - self.register.first, 8)
+        return op0, op1, crn, crm + carry, op2
+
 
 class Frame:
     """A block of registers with one name: GICD, GICR, GICC, GICH, GICV, ICC, ICH, ICV.
@@ -181,10 +196,8 @@ class Frame:
             for i in range(r.count):
                 place = Place(r, r.first + i, 0)
                 self._instances[place.name] = place
-                if r.encoding is not None:
-                    o0, o1, cn, cm, o2 = r.encoding
-                    carry, low = divmod(o2 + i, 8)
-                    self._encoded[o0, o1, cn, cm + carry, low] = place
+                if place.encoding is not None:
+                    self._encoded[place.encoding] = place
 
     def __iter__(self) -> Iterator[Register]:
         return iter(self.registers)
@@ -211,6 +224,18 @@ class Frame:
         """The system register of this encoding, None where none has it."""
         return self._encoded.get(encoding)
 
+    def around(self, offset: int) -> tuple[Place, ...]:
+        """The register that ends last before this byte of a hole, and the one that begins first after it."""
+        i = bisect_right(self._starts, offset)
+        near = []
+        if i > 0:
+            start, before = self._placed[i - 1]
+            near.append(Place(before, before.first + min((offset - start) // before.stride, before.count - 1), 0))
+        if i < len(self._placed):
+            after = self._placed[i][1]
+            near.append(Place(after, after.first, 0))
+        return tuple(near)
+
     def named(self, name: str) -> Place | None:
         """The register of this instance name (GICD_ISENABLER3, ICH_LR2_EL2), None where none has it."""
         return self._instances.get(name)
@@ -223,7 +248,7 @@ class Frame:
 def nearest(name: str, names: Mapping[str, object] | list[str], most: int = 3) -> tuple[str, ...]:
     """The names most like this one, best first."""
     folded = {n.upper(): n for n in names}
-    return tuple(folded[n] for n in difflib.get_close_matches(name.upper(), list(folded), most, 0.5))
+    return tuple(folded[n] for n in difflib.get_close_matches(name.upper()[:80], list(folded), most, 0.5))
 
 
 def number(text: str) -> int:

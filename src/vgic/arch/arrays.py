@@ -1,0 +1,107 @@
+"""The registers that hold a few bits for each interrupt, which the distributor and the redistributors have in common.
+
+An `Array` is what such a register is about; `array` places it in a frame. Instance n of a register of 32 bits with k
+bits an interrupt is about the interrupts from n*32/k on, counted from the INTID where the array begins: 0, 1024 for
+extended PPIs (whose registers begin at n=1, or at the first PPI's: IHI 0069, INTIDs), 4096 for extended SPIs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from vgic.arch.common import ENABLED, GROUP, TRIGGER, mapped
+from vgic.arch.register import Field, Register
+
+EPPI: Final = 1024
+"""Where the arrays over extended PPIs would begin at n=0: their first INTID is 1056, at n=1 of 32 a register."""
+ESPI: Final = 4096
+"""INTID of the first extended SPI."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """What the lanes of a register are: `bits` for each interrupt, each lane a field `lane` with the lane's number."""
+
+    bits: int
+    lane: str
+    summary: str
+    values: dict[int, str] = field(default_factory=dict)
+    sizes: tuple[int, ...] = (4,)
+    banked: bool = False
+
+    def fields(self) -> tuple[Field, ...]:
+        k = self.bits
+        return tuple(Field(k * i + k - 1, k * i, f"{self.lane}{i}", "", self.values) for i in reversed(range(32 // k)))
+
+
+_PENDING = {0: "not pending", 1: "pending"}
+_ACTIVE = {0: "not active", 1: "active"}
+BYTE = (1, 4)
+"""Access sizes of the registers that hold a byte an interrupt."""
+
+IGROUPR = Array(1, "Group_status_bit", "interrupt group", GROUP)
+ISENABLER = Array(1, "Set_enable_bit", "interrupt set-enable", ENABLED)
+ICENABLER = Array(1, "Clear_enable_bit", "interrupt clear-enable", ENABLED)
+ISPENDR = Array(1, "Set_pending_bit", "interrupt set-pending", _PENDING)
+ICPENDR = Array(1, "Clear_pending_bit", "interrupt clear-pending", _PENDING)
+ISACTIVER = Array(1, "Set_active_bit", "interrupt set-active", _ACTIVE)
+ICACTIVER = Array(1, "Clear_active_bit", "interrupt clear-active", _ACTIVE)
+IPRIORITYR = Array(8, "Priority_offset_", "interrupt priority", sizes=BYTE)
+ITARGETSR = Array(8, "CPU_targets_offset_", "interrupt processor targets, one bit a CPU", sizes=BYTE)
+ICFGR = Array(2, "Int_config", "interrupt configuration", TRIGGER)
+IGRPMODR = Array(1, "Group_modifier_bit", "interrupt group modifier")
+INMIR = Array(1, "nmi", "non-maskable interrupt (GICv3.3)", {0: "ordinary", 1: "non-maskable"})
+CPENDSGIR = Array(8, "Clear_pending_SGI_", "SGI clear-pending, one bit a source CPU", sizes=BYTE, banked=True)
+SPENDSGIR = Array(8, "Set_pending_SGI_", "SGI set-pending, one bit a source CPU", sizes=BYTE, banked=True)
+NSACR = Array(
+    2,
+    "NS_access",
+    "Non-secure access control",
+    {
+        0: "no Non-secure access",
+        1: "Non-secure may set it pending or generate it",
+        2: "Non-secure may also clear its pending state",
+        3: "Non-secure may also set its target",
+    },
+)
+SGI_NSACR = Array(
+    2,
+    "NS_access",
+    "Non-secure access control of the SGIs",
+    {
+        0: "no Non-secure access",
+        1: "Non-secure may generate it as Secure group 0",
+        2: "Non-secure may generate it as Secure group 0 and group 1",
+    },
+)
+
+
+def array(
+    document: str,
+    name: str,
+    offset: int,
+    what: Array,
+    *,
+    note: str = "",
+    reset: int | None = None,
+    first: int = 0,
+    count: int = 1,
+    base: int = 0,
+) -> Register:
+    """The registers of an array in a frame. `note` adds to the summary."""
+    return mapped(
+        document,
+        name,
+        offset,
+        "RW",
+        f"{what.summary} register{'s' if count > 1 else ''}{'; ' if note else ''}{note}",
+        what.fields(),
+        reset=reset,
+        first=first,
+        count=count,
+        sizes=what.sizes,
+        banked=what.banked,
+        lane=what.bits,
+        base=base,
+    )
