@@ -60,7 +60,7 @@ GICV = Frame(
             0x0014,
             "RO",
             "virtual machine running priority register",
-            (Field(7, 0, "Priority", "of the highest priority active virtual interrupt; none: 0xff, in GICv2 0xf8"),),
+            (Field(7, 0, "Priority", "of the highest priority active virtual interrupt; 0xff: none"),),
             reset=None,
             banked=True,
         ),

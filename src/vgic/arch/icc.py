@@ -64,6 +64,7 @@ ICC = Frame(
             "RW",
             "interrupt priority mask register",
             (Field(7, 0, "Priority", "only interrupts of a lower value are signalled"),),
+            reset=0,
         ),
         system(V3, "ICC_IAR0_EL1", (3, 0, 12, 8, 0), "RO", "interrupt acknowledge register, group 0", _INTID),
         system(V3, "ICC_EOIR0_EL1", (3, 0, 12, 8, 1), "WO", "end of interrupt register, group 0", _INTID),

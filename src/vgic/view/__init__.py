@@ -1,0 +1,1 @@
+"""What people see: explanations, lanes and their drawings."""
