@@ -65,8 +65,8 @@ def run(command: list[str], lock: int) -> None:
     if done.returncode:
         raise Unusable(
             "could not set up the Python packages; the lines above say why.\n"
-            "The first set-up needs the network, or a package index that pip is configured for. Nothing is left\n"
-            "half-done: run the same command again."
+            "This needs the network, or a package index that pip is configured for, and 400 MB of disk.\n"
+            "Nothing is left half-done: run the same command again."
         )
 
 
@@ -121,7 +121,7 @@ def main() -> int:
     except Unusable as why:
         say(str(why).replace("\n", "\n      "))
     except OSError as why:
-        say(f"can't write {why.filename or DEPS}: {why.strerror}")
+        say(f"can't set up the Python packages: {why.filename or DEPS}: {why.strerror}")
     except KeyboardInterrupt:
         say("set-up interrupted; the next call begins it afresh")
         return 130
