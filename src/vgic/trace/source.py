@@ -2,8 +2,8 @@
 
 A recording is a plain file, a .xz, .gz or .zst (told apart by the first bytes, not by the name), or standard input
 (`-`). It is read as a stream: one block of 64 KiB at a time, so memory does not grow with the file, and a compressed
-bomb costs no more than a block. Everything that can be wrong with a file becomes a `TraceError` that names the file
-and, where there is one, the line; all whole lines before the place of the error are yielded first.
+bomb costs no more than a block (zstd: 32 MiB). Everything that can be wrong with a file becomes a `TraceError` that
+names the file and, where there is one, the line; all whole lines before the place of the error are yielded first.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ class _Zstd:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         for start in range(0, len(data), _ZSTD_STEP):
-            yield self._zstd.decompress(data[start : start + _ZSTD_STEP])
+            unpacked = self._zstd.decompress(data[start : start + _ZSTD_STEP])
+            for place in range(0, len(unpacked), BLOCK):
+                yield unpacked[place : place + BLOCK]
             if self._zstd.eof:
                 self._behind = data[start + _ZSTD_STEP :]
                 return
