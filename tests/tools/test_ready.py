@@ -151,6 +151,13 @@ def test_altered_package_is_refused(clone: Clone) -> None:
     assert clone.run()[:2] == (0, "1.0\n")
 
 
+def test_requirement_without_a_hash_is_refused(clone: Clone) -> None:
+    (clone.root / "requirements.txt").write_text("needed==1.0\n")
+    status, output, errors = clone.run()
+    assert (status, output) == (2, "")
+    assert "Hashes are required" in errors
+
+
 def test_package_that_is_nowhere(clone: Clone) -> None:
     next(clone.wheels.glob("*.whl")).unlink()
     status, output, errors = clone.run()
