@@ -1,0 +1,15 @@
+"""What the chip does: GICv2 and GICv3 as devices, the generic timers, and the parts that they are made of.
+
+The rules are those of IHI 0048B (GICv2) and IHI 0069 (GICv3), nothing else: no hypervisor and no kernel stands behind
+them. It needs the standard library alone, so that an emulator can embed it.
+"""
+
+from vgic.silicon.gicv2 import GicV2
+from vgic.silicon.gicv3 import GicV3
+from vgic.silicon.options import GicV2Options, GicV3Options, OptionError
+from vgic.silicon.report import Notice, Trap, Undefined
+from vgic.silicon.timer import GenericTimers
+
+__all__ = [
+    "GenericTimers", "GicV2", "GicV2Options", "GicV3", "GicV3Options", "Notice", "OptionError", "Trap", "Undefined",
+]

@@ -1,0 +1,99 @@
+"""The physical CPU interface's common part: what may be signalled, acknowledge, priority drop (IHI 0069 4.8, 0048B 3.3).
+
+An interrupt that the distributor forwards is signalled if its group is enabled here, its priority is higher than the
+priority mask (strictly) and its group priority is higher than the running priority. The acknowledge makes the group
+priority active; the drop ends the highest active one; the deactivation belongs to the distributor.
+
+Groups are indexed by G0, G1S and G1NS; a GICv2 and a single Security state use G0 and G1NS.
+"""
+
+from __future__ import annotations
+
+from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
+from vgic.silicon.priority import IDLE, Group, bit, group_mask, implemented, lowest
+
+
+class CpuState:
+    """What a physical CPU interface keeps beside its groups.
+
+    Attributes:
+        pmr: the priority mask as the Secure side sees it.
+        cbpr_s, cbpr_ns: Group 1 uses Group 0's binary point. eoimode_s, eoimode_ns, eoimode_el3: EOIR only drops.
+        ackctl, fiqen, bypass: GICv2: GICC_CTLR.AckCtl, FIQEn, and the four bypass bits as written.
+    """
+
+    __slots__ = ("ackctl", "bypass", "cbpr_ns", "cbpr_s", "eoimode_el3", "eoimode_ns", "eoimode_s", "fiqen", "pmr")
+
+    def __init__(self) -> None:
+        self.pmr = 0
+        self.bypass = 0
+        self.cbpr_s = self.cbpr_ns = self.eoimode_s = self.eoimode_ns = self.eoimode_el3 = False
+        self.ackctl = self.fiqen = False
+
+
+class CpuInterface:
+    """The rules of one PE's physical CPU interface. Its own attributes never change.
+
+    Args:
+        priority_bits, preemption_bits: of GICC_PMR or ICC_PMR_EL1, and of the active priorities.
+    """
+
+    def __init__(self, priority_bits: int, preemption_bits: int) -> None:
+        self.preemption_bits = preemption_bits
+        self.min_bpr = 7 - preemption_bits
+        self.priority_mask = implemented(priority_bits)
+        self.state = CpuState()
+        self.groups = (Group(self.min_bpr), Group(self.min_bpr), Group(self.min_bpr + 1))
+
+    def enabled_groups(self) -> int:
+        """A bit for each enabled group."""
+        return sum(1 << i for i, g in enumerate(self.groups) if g.enabled)
+
+    def mask(self, group: int) -> int:
+        """The group priority bits for an interrupt of a group. Non-secure Group 1's binary point counts one less
+        (IHI 0069 4.8.2, Table "Priority grouping by binary point")."""
+        if group == G1NS and not self.state.cbpr_ns:
+            return group_mask(self.groups[G1NS].bpr - 1)
+        if group == G1S and not self.state.cbpr_s:
+            return group_mask(self.groups[G1S].bpr)
+        return group_mask(self.groups[G0].bpr)
+
+    def running_priority(self) -> int:
+        """The group priority of the highest active interrupt, IDLE if none."""
+        g = self.groups
+        return lowest(g[G0].active | g[G1S].active | g[G1NS].active, self.preemption_bits)
+
+    def active_group(self) -> int | None:
+        """The group of the highest active priority: G0 first, then G1S, on a tie."""
+        running = self.running_priority()
+        if running == IDLE:
+            return None
+        mine = bit(running, self.preemption_bits)
+        return next(i for i, g in enumerate(self.groups) if g.active & mine)
+
+    def signals(self, irq: Interrupt | None) -> bool:
+        """Whether the forwarded interrupt is signalled to the PE."""
+        if irq is None or not self.groups[irq.group].enabled or irq.priority >= self.state.pmr:
+            return False
+        running = self.running_priority()
+        if running == IDLE:
+            return True
+        mask = self.mask(irq.group)
+        return irq.priority & mask < running & mask
+
+    def activate_priority(self, irq: Interrupt) -> None:
+        """The acknowledge's part here: the group priority becomes active."""
+        self.groups[irq.group].active |= bit(irq.priority & self.mask(irq.group), self.preemption_bits)
+
+    def drop(self, group: int) -> None:
+        """Ends the highest active priority of a group."""
+        active = self.groups[group].active
+        self.groups[group].active = active & (active - 1) if active else 0
+
+    def set_bpr(self, group: int, value: int) -> None:
+        """A binary point write, raised to the minimum (IHI 0069, ICC_BPR0_EL1, ICC_BPR1_EL1)."""
+        self.groups[group].bpr = max(value & 7, self.min_bpr + (group == G1NS))
+
+    def parts(self) -> tuple[object, ...]:
+        """Every object here that changes."""
+        return (self.state, *self.groups)

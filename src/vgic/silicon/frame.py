@@ -1,0 +1,129 @@
+"""Memory-mapped frames: from an offset and a size to the handler of a register.
+
+A frame's handlers stand in two tables, register name to function, beside the functions. A register of the architecture
+that is in neither table is not modelled, and an access to it is reported; so is an access where no register is.
+
+A reader is `read(n, pe, ns) -> value` and a writer `write(n, value, lanes, pe, ns)`: n is the instance, `lanes` the
+bits that the access covers, pe the PE that accesses, ns whether it sees the Non-secure view (always False with a single
+Security state).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from vgic.arch.register import Frame, Register
+from vgic.silicon.report import Notice, Report
+
+Reader = Callable[[int, int, bool], int]
+Writer = Callable[[int, int, int, int, bool], None]
+
+SIZES = (1, 2, 4, 8)
+
+
+class Slot(NamedTuple):
+    """What stands at one offset."""
+
+    register: Register
+    n: int
+    byte: int
+    read: Reader | None
+    write: Writer | None
+
+
+class Block:
+    """One frame with its handlers.
+
+    Args:
+        frame: the registers as data. reads, writes: handlers by register name.
+        report: takes the notices. bad_size: the option of that name.
+        silent: registers without a handler that read as zero by architecture or by the options chosen.
+    """
+
+    def __init__(
+        self, frame: Frame, reads: Mapping[str, Reader], writes: Mapping[str, Writer], report: Report,
+        bad_size: str, silent: frozenset[str] = frozenset(),
+    ) -> None:
+        self.name, self.size, self.report = frame.name, frame.size, report
+        self.bad_size, self.silent = bad_size, silent
+        unknown = [n for n in (*reads, *writes) if n not in frame.by_name]
+        if unknown:
+            raise LookupError(f"{frame.name} has no register {', '.join(unknown)}")
+        self.slots: dict[int, Slot] = {}
+        for r in frame:
+            read, write = reads.get(r.name), writes.get(r.name)
+            for i in range(r.count):
+                for byte in range(r.width // 8):
+                    offset = (r.offset or 0) + i * r.stride + byte
+                    old = self.slots.get(offset)
+                    if old is None or (old.read is None and old.write is None):
+                        self.slots[offset] = Slot(r, r.first + i, byte, read, write)
+                    elif old.register.access != r.access:      # a write-only and a read-only register share the place
+                        self.slots[offset] = old._replace(read=old.read or read, write=old.write or write)
+
+    def _place(self, offset: int, size: int, verb: str, value: int | None) -> Slot | None:
+        slot = self.slots.get(offset)
+        what = "" if value is None else f" of {value:#x}"
+        if slot is None:
+            self.report(Notice("reserved", f"{self.name}+{offset:#x}", f"{verb}{what}: no register there"))
+            return None
+        if size not in slot.register.sizes or slot.byte % size:
+            self.report(Notice("unpredictable", slot.register.instance(slot.n),
+                               f"{size}-byte {verb} at byte {slot.byte}: option bad_size = {self.bad_size}"))
+            return None if self.bad_size == "zero" or slot.byte % size or size not in SIZES else slot
+        return slot
+
+    def read(self, offset: int, size: int, pe: int, ns: bool) -> int:
+        """A load. Zero where nothing is modelled, and then a notice is given."""
+        slot = self._place(offset, size, "read", None)
+        if slot is None:
+            return 0
+        if slot.read is None:
+            if slot.register.name not in self.silent:
+                kind = "not modelled" if slot.register.access != "WO" or slot.write is None else "unpredictable"
+                why = "reads as zero" if kind == "not modelled" else "read of a write-only register: reads as zero"
+                self.report(Notice(kind, slot.register.instance(slot.n), why))
+            return 0
+        return slot.read(slot.n, pe, ns) >> 8 * slot.byte & (1 << 8 * size) - 1
+
+    def write(self, offset: int, size: int, value: int, pe: int, ns: bool) -> None:
+        """A store. No effect where nothing is modelled, and then a notice is given."""
+        slot = self._place(offset, size, "write", value)
+        if slot is None:
+            return
+        lanes = (1 << 8 * size) - 1
+        value &= lanes
+        if slot.write is None:
+            if slot.register.name not in self.silent:
+                kind = "unpredictable" if slot.register.access == "RO" or slot.read is not None else "not modelled"
+                why = f"write of {value:#x} to a read-only register" if kind == "unpredictable" else f"write of {value:#x}"
+                self.report(Notice(kind, slot.register.instance(slot.n), f"{why}: ignored"))
+            return
+        unknown = slot.register.res0(value << 8 * slot.byte)
+        if unknown:
+            self.report(Notice("reserved", slot.register.instance(slot.n), f"write sets RES0 bits {unknown:#x}"))
+        slot.write(slot.n, value << 8 * slot.byte, lanes << 8 * slot.byte, pe, ns)
+
+
+def zero(n: int, pe: int, ns: bool) -> int:
+    """RAZ."""
+    return 0
+
+
+def ignored(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+    """WI."""
+
+
+def constant(value: int) -> Reader:
+    """A reader that always gives the value."""
+    return lambda n, pe, ns: value
+
+
+def identification(frame: str, pidr2: int, part: int) -> dict[str, Reader]:
+    """CoreSight identification registers with Arm's JEP106 code (0x43b), a part number, and PIDR2 as given."""
+    values = {
+        "PIDR4": 0x44, "PIDR5": 0, "PIDR6": 0, "PIDR7": 0, "PIDR0": part & 0xFF, "PIDR1": 0xB0 | part >> 8,
+        "PIDR2": pidr2, "PIDR3": 0, "CIDR0": 0x0D, "CIDR1": 0xF0, "CIDR2": 0x05, "CIDR3": 0xB1,
+    }
+    return {f"{frame}_{name}": constant(value) for name, value in values.items()}

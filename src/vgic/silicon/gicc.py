@@ -1,0 +1,214 @@
+"""The physical CPU interface of a GICv2, GICC (IHI 0048B ch. 4.4).
+
+Without the Security Extensions there is one set of registers with both groups. With them GICC_CTLR, GICC_BPR and the
+active priorities have a Non-secure copy: Group 1's, moved to the places that Group 0's have in the Secure one.
+"""
+
+from __future__ import annotations
+
+from vgic.arch.gicc import GICC
+from vgic.silicon.cpu_interface import CpuInterface
+from vgic.silicon.distributor_v2 import DistributorV2
+from vgic.silicon.frame import Block, Reader, Writer, ignored, zero
+from vgic.silicon.interrupt import G0, G1NS, Interrupt
+from vgic.silicon.options import GicV2Options
+from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view
+from vgic.silicon.report import Report
+
+SPURIOUS, GROUP1_PENDING = 1023, 1022
+
+
+class CpuInterfaceV2(CpuInterface):
+    """GICC of one PE."""
+
+    def __init__(self, options: GicV2Options, distributor: DistributorV2, pe: int, report: Report) -> None:
+        super().__init__(options.priority_bits, min(7, options.priority_bits))
+        self.options, self.distributor, self.pe = options, distributor, pe
+        silent = frozenset() if options.alias_registers else frozenset({"GICC_AIAR", "GICC_AEOIR", "GICC_AHPPIR"})
+        self.gicc = Block(GICC, *self._handlers(), report, options.bad_size, silent | {"GICC_STATUSR"})
+
+    # -- what is pending
+
+    def best(self) -> Interrupt | None:
+        """The highest priority pending interrupt (3.3.2)."""
+        if not self.options.group_enable_selects and not self.enabled_groups():
+            return None
+        return self.distributor.forwarded(self.pe, self.enabled_groups())
+
+    def outputs(self) -> tuple[bool, bool]:
+        """IRQ and FIQ: Group 0 as FIQ where FIQEn says so (3.5)."""
+        irq = self.best()
+        if irq is None or not self.signals(irq) or not self.distributor.state.groups >> irq.group & 1:
+            return False, False
+        fiq = irq.group == G0 and self.state.fiqen
+        return not fiq, fiq
+
+    def _view(self, irq: Interrupt | None, alias: bool, ns: bool) -> int:
+        """The INTID that IAR or HPPIR may show for the interrupt (4.4.4, 4.4.7, Table 3-1)."""
+        if irq is None:
+            return SPURIOUS
+        if alias:
+            return irq.intid if irq.group == G1NS else SPURIOUS
+        if irq.group == G0:
+            return SPURIOUS if ns else irq.intid
+        return irq.intid if ns or self.state.ackctl else GROUP1_PENDING
+
+    def read_iar(self, alias: bool, ns: bool) -> int:
+        """GICC_IAR, GICC_AIAR: the signalled interrupt becomes active; an SGI names its source in CPUID."""
+        irq = self.best()
+        if irq is None or irq.priority >= self.state.pmr:
+            return SPURIOUS
+        intid = self._view(irq, alias, ns)
+        if intid >= GROUP1_PENDING:
+            return intid
+        if not self.options.group_enable_selects:
+            if irq.priority >= self.running_priority():
+                return SPURIOUS
+        elif not self.signals(irq):
+            return SPURIOUS
+        self.activate_priority(irq)
+        source = (irq.sources & -irq.sources).bit_length() - 1 if irq.sources else None
+        irq.acknowledge(self.options.level_ack_clears_latch, source)
+        return intid | (source or 0) << 10
+
+    def read_hppir(self, alias: bool, ns: bool) -> int:
+        """GICC_HPPIR, GICC_AHPPIR: the highest priority pending interrupt, whatever is active; option hppir_masked."""
+        irq = self.best()
+        if irq is not None and self.options.hppir_masked and irq.priority >= self.state.pmr:
+            irq = None
+        intid = self._view(irq, alias, ns)
+        if irq is None or intid >= GROUP1_PENDING or not irq.sources or not self.options.hppir_shows_cpuid:
+            return intid
+        return intid | ((irq.sources & -irq.sources).bit_length() - 1) << 10
+
+    # -- drop and deactivate
+
+    def split(self, ns: bool) -> bool:
+        """EOImode of the access."""
+        return self.state.eoimode_ns if ns else self.state.eoimode_s
+
+    def write_eoir(self, value: int, ns: bool) -> None:
+        """GICC_EOIR, GICC_AEOIR: drops the highest active priority of the interrupt's group; deactivates in EOImode 0.
+        Only an INTID that an IAR returned is predictable (4.4.5)."""
+        irq = self.distributor.find(value & 0x3FF, self.pe)
+        if irq is None:
+            return
+        if self.running_priority() == IDLE:
+            if self.options.eoi_without_active == "deactivates" and not self.split(ns):
+                irq.deactivate()
+            return
+        if ns and irq.group == G0:
+            return
+        self.drop(irq.group)
+        if not self.split(ns):
+            irq.deactivate()
+
+    def write_dir(self, value: int, ns: bool) -> None:
+        """GICC_DIR: deactivates, in EOImode 1 (otherwise UNPREDICTABLE: ignored here) (4.4.15)."""
+        irq = self.distributor.find(value & 0x3FF, self.pe)
+        if irq is not None and self.split(ns) and not (ns and irq.group == G0):
+            irq.deactivate()
+
+    # -- registers
+
+    def _handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
+        s, groups, o = self.state, self.groups, self.options
+
+        def read_pmr(n: int, pe: int, ns: bool) -> int:
+            return nonsecure_view(s.pmr) if ns else s.pmr
+
+        def write_pmr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+            if ns and not s.pmr & 0x80:
+                return
+            value &= 0xFF
+            s.pmr = (from_nonsecure(value) if ns else value) & self.priority_mask
+
+        def read_bpr(n: int, pe: int, ns: bool) -> int:
+            if ns:
+                return min(groups[G0].bpr + 1, 7) if s.cbpr_ns else groups[G1NS].bpr
+            return groups[G0].bpr
+
+        def write_bpr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+            if not ns:
+                self.set_bpr(G0, value)
+            elif not s.cbpr_ns:
+                self.set_bpr(G1NS, value)
+
+        def write_abpr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+            if not ns:
+                self.set_bpr(G1NS, value)
+
+        def read_rpr(n: int, pe: int, ns: bool) -> int:
+            running = self.running_priority()
+            return nonsecure_view(running) if ns and running != IDLE else running
+
+        def read_apr(n: int, pe: int, ns: bool) -> int:
+            if ns:      # the Non-secure view shows the upper half of Group 1's priorities, moved down (4.4.12)
+                return groups[G1NS].active >> 64 + 32 * n & 0xFFFFFFFF if n < 2 else 0
+            return groups[G0].active >> 32 * n & 0xFFFFFFFF
+
+        def write_apr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+            if ns:
+                if n < 2:
+                    _put_word(groups[G1NS], n + 2, value, self.preemption_bits)
+            else:
+                _put_word(groups[G0], n, value, self.preemption_bits)
+
+        def read_nsapr(n: int, pe: int, ns: bool) -> int:
+            return 0 if ns else groups[G1NS].active >> 32 * n & 0xFFFFFFFF
+
+        def write_nsapr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+            if not ns:
+                _put_word(groups[G1NS], n, value, self.preemption_bits)
+
+        reads: dict[str, Reader] = {
+            "GICC_CTLR": self._read_ctlr, "GICC_PMR": read_pmr, "GICC_BPR": read_bpr,
+            "GICC_IAR": lambda n, pe, ns: self.read_iar(False, ns),
+            "GICC_RPR": read_rpr, "GICC_HPPIR": lambda n, pe, ns: self.read_hppir(False, ns),
+            "GICC_ABPR": lambda n, pe, ns: 0 if ns else groups[G1NS].bpr,
+            "GICC_APR<n>": read_apr, "GICC_NSAPR<n>": read_nsapr,
+            "GICC_IIDR": lambda n, pe, ns: o.cpu_iidr,
+        }
+        writes: dict[str, Writer] = {
+            "GICC_CTLR": self._write_ctlr, "GICC_PMR": write_pmr, "GICC_BPR": write_bpr, "GICC_ABPR": write_abpr,
+            "GICC_EOIR": lambda n, value, lanes, pe, ns: self.write_eoir(value, ns),
+            "GICC_DIR": lambda n, value, lanes, pe, ns: self.write_dir(value, ns),
+            "GICC_APR<n>": write_apr, "GICC_NSAPR<n>": write_nsapr,
+        }
+        if o.alias_registers:
+            reads |= {
+                "GICC_AIAR": lambda n, pe, ns: SPURIOUS if ns else self.read_iar(True, ns),
+                "GICC_AHPPIR": lambda n, pe, ns: SPURIOUS if ns else self.read_hppir(True, ns),
+            }
+            writes["GICC_AEOIR"] = lambda n, value, lanes, pe, ns: None if ns else self.write_eoir(value, ns)
+        else:
+            reads |= {"GICC_AIAR": zero, "GICC_AHPPIR": zero}
+            writes["GICC_AEOIR"] = ignored
+        return reads, writes
+
+    def _read_ctlr(self, n: int, pe: int, ns: bool) -> int:
+        """GICC_CTLR: EnableGrp0, EnableGrp1, AckCtl, FIQEn, CBPR, EOImodeS (9), EOImodeNS (10); the Non-secure copy has
+        EnableGrp1 at 0 and EOImodeNS at 9 (4.4.1). The bypass bits are not implemented: RAZ/WI."""
+        s = self.state
+        if ns:
+            return int(self.groups[G1NS].enabled) | s.eoimode_ns << 9
+        value = (int(self.groups[G0].enabled) | self.groups[G1NS].enabled << 1 | s.ackctl << 2 | s.fiqen << 3
+                 | s.cbpr_ns << 4 | s.eoimode_s << 9)
+        return value | (self.options.security and s.eoimode_ns) << 10
+
+    def _write_ctlr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        s = self.state
+        if ns:
+            self.groups[G1NS].enabled, s.eoimode_ns = bool(value & 1), bool(value >> 9 & 1)
+            return
+        self.groups[G0].enabled, self.groups[G1NS].enabled = bool(value & 1), bool(value & 2)
+        s.ackctl, s.fiqen, s.cbpr_ns, s.eoimode_s = bool(value & 4), bool(value & 8), bool(value & 16), bool(value & 512)
+        if self.options.security:
+            s.eoimode_ns = bool(value & 1024)
+
+
+def _put_word(group: Group, n: int, value: int, preemption_bits: int) -> None:
+    """Word n of the active priorities, as far as there are preemption levels."""
+    levels = (1 << (1 << preemption_bits)) - 1
+    old = group.active
+    group.active = (old & ~(0xFFFFFFFF << 32 * n) | value << 32 * n) & levels

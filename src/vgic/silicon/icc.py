@@ -1,0 +1,356 @@
+"""The physical CPU interface as system registers, ICC (IHI 0069 ch. 12, "AArch64 System register descriptions").
+
+`el` is the exception level of the access, `secure` its Security state; at EL3 `secure` is SCR_EL3.NS == 0, which
+chooses the banked copy, while the access itself counts as Secure. With a single Security state the Non-secure copies
+are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vgic.silicon.cpu_interface import CpuInterface
+from vgic.silicon.distributor_v3 import DistributorV3
+from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
+from vgic.silicon.options import GicV3Options
+from vgic.silicon.priority import IDLE, from_nonsecure, nonsecure_view
+from vgic.silicon.report import Trap, Undefined
+
+SPURIOUS, SECURE_PENDING, NONSECURE_PENDING = 1023, 1020, 1021
+SRE = 7
+
+
+class PeState:
+    """What the CPU interface sees of its PE: exception level, Security state, HCR_EL2.IMO/FMO, SCR_EL3.IRQ/FIQ."""
+
+    __slots__ = ("el", "fmo", "imo", "scr_fiq", "scr_irq", "secure")
+
+    def __init__(self) -> None:
+        self.el = 1
+        self.secure = False
+        self.imo = self.fmo = self.scr_irq = self.scr_fiq = False
+
+
+class CpuInterfaceV3(CpuInterface):
+    """ICC of one PE."""
+
+    def __init__(self, options: GicV3Options, distributor: DistributorV3, pe: int, pes: PeState) -> None:
+        super().__init__(options.priority_bits, options.preemption_bits)
+        self.options, self.distributor, self.pe, self.pe_state = options, distributor, pe, pes
+        self.has_el3 = options.security
+
+    # -- what is pending
+
+    def best(self) -> Interrupt | None:
+        """The highest priority pending interrupt (IHI 0069 4.8.1)."""
+        groups = 7 if self.options.disabled_group_hides else self.enabled_groups()
+        return self.distributor.forwarded(self.pe, groups)
+
+    def outputs(self) -> tuple[bool, bool]:
+        """IRQ and FIQ. Group 0 and the other state's Group 1 come as FIQ (IHI 0069 4.6.2)."""
+        irq = self.best()
+        if irq is None or not self.signals(irq):
+            return False, False
+        pe = self.pe_state
+        secure = self.has_el3 and (pe.secure or pe.el == 3)
+        if irq.group == G0:
+            fiq = True
+        elif irq.group == G1S:
+            fiq = not secure or pe.el == 3
+        else:
+            fiq = secure
+        return not fiq, fiq
+
+    def _view(self, group: int, el: int, secure: bool) -> int:
+        """The INTID that IAR<group> or HPPIR<group> may show, special ones included (IHI 0069, ICC_HPPIR0_EL1)."""
+        irq = self.best()
+        if irq is None or not self.groups[irq.group].enabled:
+            return SPURIOUS
+        hidden = not self.distributor.state.ds and irq.group != G1NS
+        as_secure = self.has_el3 and (secure or el == 3)
+        if group == 0:
+            if irq.group != G0:
+                return (SECURE_PENDING if hidden else NONSECURE_PENDING) if el == 3 else SPURIOUS
+            return irq.intid if as_secure or not hidden else SPURIOUS
+        if irq.group == G0:
+            return SPURIOUS
+        if hidden:
+            return irq.intid if as_secure else SPURIOUS
+        return irq.intid if el == 3 or not as_secure else SPURIOUS
+
+    # -- acknowledge, drop, deactivate
+
+    def read_iar(self, group: int, el: int, secure: bool) -> int:
+        """IAR: the signalled interrupt becomes active, its group priority too; 1023 and no change otherwise."""
+        irq = self.best()
+        if irq is None or not self.signals(irq):
+            return SPURIOUS
+        intid = self._view(group, el, secure)
+        if intid < SECURE_PENDING:
+            self.activate_priority(irq)
+            irq.acknowledge(self.options.level_ack_clears_latch)
+        return intid
+
+    def acknowledge_foreign(self, group: int, priority: int) -> None:
+        """An acknowledge of an interrupt that is not modelled (an LPI): only its priority becomes active."""
+        irq = Interrupt(8192, True, group)
+        irq.priority = priority
+        self.activate_priority(irq)
+
+    def write_eoir(self, group: int, value: int, el: int, secure: bool) -> None:
+        """EOIR: drops the highest active priority if it is of this group and this state; deactivates in EOImode 0
+        (IHI 0069, ICC_EOIR0_EL1). That the INTID is the one last acknowledged is not checked (UNPREDICTABLE if not)."""
+        intid = value & 0xFFFFFF
+        if SECURE_PENDING <= intid <= SPURIOUS:
+            return
+        top = self.active_group()
+        as_secure = self.has_el3 and (secure or el == 3)
+        if top is None:
+            if self.options.eoi_without_active == "deactivates" and not self.split(el, secure):
+                self.distributor.deactivate(intid, self.pe)
+            return
+        if (top == G0) != (group == 0):
+            return
+        if top == G0 and not self.distributor.state.ds and not as_secure:
+            return
+        if top == G1S and not as_secure:
+            return
+        if top == G1NS and as_secure and el != 3:
+            return
+        self.drop(top)
+        if not self.split(el, secure):
+            self.distributor.deactivate(intid, self.pe)
+
+    def split(self, el: int, secure: bool) -> bool:
+        """EOImode of the access: EOIR only drops, DIR deactivates."""
+        s = self.state
+        if el == 3:
+            return s.eoimode_el3
+        return s.eoimode_s if self.has_el3 and secure else s.eoimode_ns
+
+    def write_dir(self, value: int, el: int, secure: bool) -> None:
+        """DIR: deactivates, if the access may touch the interrupt's group; ignored in EOImode 0 and for INTIDs that
+        have no active state (IHI 0069, ICC_DIR_EL1)."""
+        irq = self.distributor.find(value & 0xFFFFFF, self.pe)
+        if irq is None or not self.split(el, secure):
+            return
+        pe, single = self.pe_state, self.distributor.state.ds
+        group0, hidden = irq.group == G0, not single and irq.group != G1NS
+        to_el3 = pe.scr_fiq if group0 else pe.scr_irq
+        if el == 3:
+            allowed = True
+        elif el == 1 and self.has_el3 and secure:
+            allowed = not to_el3 and (group0 or not hidden or not single)
+        else:
+            to_el2 = el == 1 and (pe.fmo if group0 else pe.imo)
+            allowed = (single if group0 else not hidden) and not to_el3 and not to_el2
+        if allowed:
+            irq.deactivate()
+
+    # -- the other registers
+
+    def _restricted(self, el: int, secure: bool) -> bool:
+        """Whether priorities show in the Non-secure view: Non-secure, with Group 0 out of reach (IHI 0069 4.8.6)."""
+        return self.has_el3 and not secure and el != 3 and self.pe_state.scr_fiq
+
+    def read_pmr(self, el: int, secure: bool) -> int:
+        """ICC_PMR_EL1."""
+        return nonsecure_view(self.state.pmr) if self._restricted(el, secure) else self.state.pmr
+
+    def write_pmr(self, value: int, el: int, secure: bool) -> None:
+        """ICC_PMR_EL1; a restricted access leaves a mask in the Secure half alone."""
+        value &= 0xFF
+        if self._restricted(el, secure):
+            if not self.state.pmr & 0x80:
+                return
+            value = from_nonsecure(value)
+        self.state.pmr = value & self.priority_mask
+
+    def read_rpr(self, el: int, secure: bool) -> int:
+        """ICC_RPR_EL1."""
+        running = self.running_priority()
+        return nonsecure_view(running) if self._restricted(el, secure) and running != IDLE else running
+
+    def _group1(self, secure: bool) -> int:
+        return G1S if self.has_el3 and secure else G1NS
+
+    def _bpr_group(self, group: int, el: int, secure: bool) -> tuple[int, bool]:
+        """Whose binary point BPR<group> is, and whether it is a saturated, read-only view (CBPR)."""
+        if group == 0:
+            return G0, False
+        mine = self._group1(secure)
+        if mine == G1S and el != 3 and self.state.cbpr_s:
+            return G0, False
+        if mine == G1NS and el < 3 and self.state.cbpr_ns:
+            return G0, True
+        return mine, False
+
+    def read_bpr(self, group: int, el: int, secure: bool) -> int:
+        """ICC_BPR0_EL1, ICC_BPR1_EL1."""
+        mine, saturated = self._bpr_group(group, el, secure)
+        return min(self.groups[mine].bpr + 1, 7) if saturated else self.groups[mine].bpr
+
+    def write_bpr(self, group: int, value: int, el: int, secure: bool) -> None:
+        """ICC_BPR0_EL1, ICC_BPR1_EL1."""
+        mine, saturated = self._bpr_group(group, el, secure)
+        if not saturated:
+            self.set_bpr(mine, value)
+
+    def _common_ctlr(self) -> int:
+        o = self.options
+        return (o.priority_bits - 1) << 8 | (o.cpu_id_bits == 24) << 11 | 1 << 15
+
+    def read_ctlr(self, secure: bool) -> int:
+        """ICC_CTLR_EL1."""
+        s = self.state
+        if self._group1(secure) == G1S:
+            return self._common_ctlr() | int(s.cbpr_s) | s.eoimode_s << 1
+        return self._common_ctlr() | int(s.cbpr_ns) | s.eoimode_ns << 1
+
+    def write_ctlr(self, value: int, secure: bool) -> None:
+        """ICC_CTLR_EL1: EOImode, and CBPR unless EL3 owns it (two Security states)."""
+        s, cbpr_too = self.state, not self.has_el3 or self.distributor.state.ds
+        if self._group1(secure) == G1S:
+            s.eoimode_s = bool(value & 2)
+            s.cbpr_s = bool(value & 1) if cbpr_too else s.cbpr_s
+        else:
+            s.eoimode_ns = bool(value & 2)
+            s.cbpr_ns = bool(value & 1) if cbpr_too else s.cbpr_ns
+
+    def read_ctlr_el3(self) -> int:
+        """ICC_CTLR_EL3."""
+        s = self.state
+        return (
+            self._common_ctlr() | int(s.cbpr_s) | s.cbpr_ns << 1 | s.eoimode_el3 << 2 | s.eoimode_s << 3
+            | s.eoimode_ns << 4
+        )
+
+    def write_ctlr_el3(self, value: int) -> None:
+        """ICC_CTLR_EL3."""
+        s = self.state
+        s.cbpr_s, s.cbpr_ns, s.eoimode_el3 = bool(value & 1), bool(value & 2), bool(value & 4)
+        s.eoimode_s, s.eoimode_ns = bool(value & 8), bool(value & 16)
+
+    def _active_group(self, which: int, secure: bool) -> int:
+        return G0 if which == 0 else self._group1(secure)
+
+    def read_apr(self, which: int, n: int, secure: bool) -> int:
+        """ICC_AP0R<n>_EL1, ICC_AP1R<n>_EL1."""
+        self._check_apr(which, n)
+        return self.groups[self._active_group(which, secure)].active >> 32 * n & 0xFFFFFFFF
+
+    def write_apr(self, which: int, n: int, value: int, el: int, secure: bool) -> None:
+        """ICC_AP0R<n>_EL1, ICC_AP1R<n>_EL1. A Non-secure write may not make a Secure priority active: with EL3 its
+        lower half is ignored (IHI 0069, ICC_AP1R<n>_EL1)."""
+        self._check_apr(which, n)
+        mine = self._active_group(which, secure)
+        keep = 0xFFFFFFFF << 32 * n
+        group = self.groups[mine]
+        group.active = group.active & ~keep | (value & 0xFFFFFFFF) << 32 * n
+
+    def _check_apr(self, which: int, n: int) -> None:
+        if n >= 1 << max(0, self.preemption_bits - 5):
+            raise Undefined(f"ICC_AP{which}R{n}_EL1", f"{self.preemption_bits} preemption bits have no such register")
+
+    def generate_sgi(self, group: int, value: int, secure: bool) -> None:
+        """ICC_SGI1R_EL1, ICC_ASGI1R_EL1, ICC_SGI0R_EL1: to each PE that the affinities and the list name, or to all
+        but this one (IHI 0069, ICC_SGI1R_EL1)."""
+        o, intid = self.options, value >> 24 & 15
+        everyone, low = bool(value >> 40 & 1), (value >> 44 & 15) * 16
+        cluster = value >> 48 & 0xFF, value >> 32 & 0xFF, value >> 16 & 0xFF
+        for pe in range(o.pes):
+            aff = o.affinity(pe)
+            aff0 = aff & 0xFF
+            named = (aff >> 24, aff >> 16 & 0xFF, aff >> 8 & 0xFF) == cluster and low <= aff0 < low + 16 and (
+                value >> (aff0 - low) & 1)
+            if (pe != self.pe) if everyone else named:
+                self.distributor.send_sgi(intid, pe, group, self.distributor.ns(secure))
+
+
+Read = Callable[[CpuInterfaceV3, int, int, bool], int]
+Write = Callable[[CpuInterfaceV3, int, int, int, bool], None]
+
+
+def _sgi(which: str, i: CpuInterfaceV3, value: int, secure: bool) -> None:
+    as_secure = i.has_el3 and secure
+    group = G0 if which == "0" else G1S if as_secure == (which == "1") else G1NS
+    i.generate_sgi(group, value, as_secure)
+
+
+def _write_igrpen1_el3(i: CpuInterfaceV3, value: int) -> None:
+    i.groups[G1NS].enabled, i.groups[G1S].enabled = bool(value & 1), bool(value & 2)
+
+
+def _set_enabled(i: CpuInterfaceV3, group: int, value: int) -> None:
+    i.groups[group].enabled = bool(value & 1)
+
+
+READS: dict[str, Read] = {
+    "ICC_PMR_EL1": lambda i, n, el, s: i.read_pmr(el, s),
+    "ICC_IAR0_EL1": lambda i, n, el, s: i.read_iar(0, el, s), "ICC_IAR1_EL1": lambda i, n, el, s: i.read_iar(1, el, s),
+    "ICC_HPPIR0_EL1": lambda i, n, el, s: i._view(0, el, s), "ICC_HPPIR1_EL1": lambda i, n, el, s: i._view(1, el, s),
+    "ICC_BPR0_EL1": lambda i, n, el, s: i.read_bpr(0, el, s), "ICC_BPR1_EL1": lambda i, n, el, s: i.read_bpr(1, el, s),
+    "ICC_AP0R<n>_EL1": lambda i, n, el, s: i.read_apr(0, n, s), "ICC_AP1R<n>_EL1": lambda i, n, el, s: i.read_apr(1, n, s),
+    "ICC_RPR_EL1": lambda i, n, el, s: i.read_rpr(el, s),
+    "ICC_CTLR_EL1": lambda i, n, el, s: i.read_ctlr(s), "ICC_CTLR_EL3": lambda i, n, el, s: i.read_ctlr_el3(),
+    "ICC_SRE_EL1": lambda i, n, el, s: SRE, "ICC_SRE_EL2": lambda i, n, el, s: 15, "ICC_SRE_EL3": lambda i, n, el, s: 15,
+    "ICC_IGRPEN0_EL1": lambda i, n, el, s: int(i.groups[G0].enabled),
+    "ICC_IGRPEN1_EL1": lambda i, n, el, s: int(i.groups[i._group1(s)].enabled),
+    "ICC_IGRPEN1_EL3": lambda i, n, el, s: int(i.groups[G1NS].enabled) | i.groups[G1S].enabled << 1,
+}
+WRITES: dict[str, Write] = {
+    "ICC_PMR_EL1": lambda i, n, v, el, s: i.write_pmr(v, el, s),
+    "ICC_EOIR0_EL1": lambda i, n, v, el, s: i.write_eoir(0, v, el, s),
+    "ICC_EOIR1_EL1": lambda i, n, v, el, s: i.write_eoir(1, v, el, s),
+    "ICC_DIR_EL1": lambda i, n, v, el, s: i.write_dir(v, el, s),
+    "ICC_BPR0_EL1": lambda i, n, v, el, s: i.write_bpr(0, v, el, s),
+    "ICC_BPR1_EL1": lambda i, n, v, el, s: i.write_bpr(1, v, el, s),
+    "ICC_AP0R<n>_EL1": lambda i, n, v, el, s: i.write_apr(0, n, v, el, s),
+    "ICC_AP1R<n>_EL1": lambda i, n, v, el, s: i.write_apr(1, n, v, el, s),
+    "ICC_CTLR_EL1": lambda i, n, v, el, s: i.write_ctlr(v, s), "ICC_CTLR_EL3": lambda i, n, v, el, s: i.write_ctlr_el3(v),
+    "ICC_SRE_EL1": lambda i, n, v, el, s: None, "ICC_SRE_EL2": lambda i, n, v, el, s: None,
+    "ICC_SRE_EL3": lambda i, n, v, el, s: None,
+    "ICC_IGRPEN0_EL1": lambda i, n, v, el, s: _set_enabled(i, G0, v),
+    "ICC_IGRPEN1_EL1": lambda i, n, v, el, s: _set_enabled(i, i._group1(s), v),
+    "ICC_IGRPEN1_EL3": lambda i, n, v, el, s: _write_igrpen1_el3(i, v),
+    "ICC_SGI1R_EL1": lambda i, n, v, el, s: _sgi("1", i, v, s), "ICC_ASGI1R_EL1": lambda i, n, v, el, s: _sgi("A", i, v, s),
+    "ICC_SGI0R_EL1": lambda i, n, v, el, s: _sgi("0", i, v, s),
+}
+
+GROUP0 = {"ICC_IAR0_EL1", "ICC_EOIR0_EL1", "ICC_HPPIR0_EL1", "ICC_BPR0_EL1", "ICC_AP0R<n>_EL1", "ICC_IGRPEN0_EL1"}
+GROUP1 = {"ICC_IAR1_EL1", "ICC_EOIR1_EL1", "ICC_HPPIR1_EL1", "ICC_BPR1_EL1", "ICC_AP1R<n>_EL1", "ICC_IGRPEN1_EL1"}
+COMMON = {"ICC_PMR_EL1", "ICC_CTLR_EL1", "ICC_DIR_EL1", "ICC_RPR_EL1"}
+SGIS = {"ICC_SGI1R_EL1", "ICC_ASGI1R_EL1", "ICC_SGI0R_EL1"}
+
+TC, TALL0, TALL1, TDIR = 1 << 10, 1 << 11, 1 << 12, 1 << 14
+
+
+def virtual(name: str, el: int, secure: bool, pe: PeState) -> bool:
+    """Whether an access to ICC_<name> falls on the virtual CPU interface (IHI 0069 ch. 6, HCR_EL2.IMO and FMO)."""
+    if el != 1 or secure:
+        return False
+    if name in GROUP0:
+        return pe.fmo
+    if name in GROUP1:
+        return pe.imo
+    return name in COMMON and (pe.fmo or pe.imo)
+
+
+def check_traps(name: str, el: int, secure: bool, pe: PeState, hcr: int, has_el3: bool) -> None:
+    """Raises Trap where the access goes to a higher exception level: ICH_HCR_EL2's traps of Non-secure EL1 first, then
+    SCR_EL3's (IHI 0069, ICH_HCR_EL2; DDI 0487, SCR_EL3)."""
+    if el == 1 and not secure:
+        for bit, names, why in ((TALL0, GROUP0, "TALL0"), (TALL1, GROUP1, "TALL1"), (TC, COMMON | SGIS, "TC"),
+                                (TDIR, {"ICC_DIR_EL1"}, "TDIR")):
+            if hcr & bit and name in names:
+                raise Trap(name, 2, f"ICH_HCR_EL2.{why} = 1")
+        if name in SGIS and (pe.imo or pe.fmo):
+            raise Trap(name, 2, "HCR_EL2.IMO or FMO = 1")
+    if has_el3 and el < 3:
+        routed = el == 2 or secure
+        if name in GROUP0 and pe.scr_fiq and (routed or not pe.fmo):
+            raise Trap(name, 3, "SCR_EL3.FIQ = 1")
+        if name in GROUP1 and pe.scr_irq and (routed or not pe.imo):
+            raise Trap(name, 3, "SCR_EL3.IRQ = 1")
+        if name in COMMON | SGIS and pe.scr_irq and pe.scr_fiq and (routed or not (pe.imo or pe.fmo)):
+            raise Trap(name, 3, "SCR_EL3.IRQ and FIQ = 1")

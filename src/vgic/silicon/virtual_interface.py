@@ -1,0 +1,257 @@
+"""The virtual CPU interface: list registers, virtual priorities, maintenance (IHI 0048B ch. 5, IHI 0069 ch. 6).
+
+The hypervisor writes interrupts into list registers; the guest acknowledges, drops and deactivates them as if they
+came from a distributor, and no exit is needed for it. What the hypervisor put there comes back changed:
+
+    Pending --(guest's IAR)--> Active --(EOIR in EOImode 0, or DIR)--> Invalid
+
+The interface never sets Pending by itself: a list register that is Pending and Active was written so, and becomes
+Pending when the guest deactivates it. With the HW bit the deactivation goes through to the physical interrupt pINTID,
+whatever state that is in; without it the EOI bit asks for a maintenance interrupt instead. An EOIR or a DIR that finds
+no list register counts in EOIcount, so that the hypervisor can complete interrupts that it could not keep in list
+registers.
+
+Everything that the interface tells (EISR, ELRSR, MISR, the outputs) is a function of its state, computed when asked.
+
+`VirtualInterface` holds the rules common to GICv2 and GICv3; `vgic.silicon.gich` and `vgic.silicon.ich` put registers
+on them and settle where the two differ. State is in `VirtualState`, `Group` and `ListRegister`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vgic.silicon.interrupt import STATE_NAMES
+from vgic.silicon.priority import IDLE, Group, bit, group_mask, implemented, lowest
+
+INVALID, PENDING, ACTIVE, PENDING_ACTIVE = 0, 1, 2, 3
+SPURIOUS = 1023
+LPI_START = 8192
+
+EN, UIE, LRENPIE, NPIE = 1, 2, 4, 8
+VGRP0EIE, VGRP0DIE, VGRP1EIE, VGRP1DIE = 16, 32, 64, 128
+MISR_NAMES = ("EOI", "U", "LRENP", "NP", "VGrp0E", "VGrp0D", "VGrp1E", "VGrp1D")
+
+
+def special(intid: int) -> bool:
+    """Whether an INTID names no interrupt (1020 to 1023)."""
+    return 1020 <= intid <= 1023
+
+
+class ListRegister:
+    """One list register (IHI 0069, ICH_LR<n>_EL2; IHI 0048B 5.3.10, GICH_LR<n>).
+
+    Attributes:
+        index: n. state: INVALID, PENDING, ACTIVE or PENDING_ACTIVE.
+        hw: whether the guest's deactivation also deactivates the physical interrupt `pintid`.
+        group: 0 or 1. priority: 8 bits. vintid: what the guest sees.
+        eoi: without hw, whether the deactivation shows in EISR. cpuid: GICv2, the source of an SGI.
+        rest: the bits that the architecture reserves, kept where an option says so.
+    """
+
+    __slots__ = ("cpuid", "eoi", "group", "hw", "index", "pintid", "priority", "rest", "state", "vintid")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.state = INVALID
+        self.hw = self.eoi = False
+        self.group = self.priority = self.pintid = self.vintid = self.cpuid = self.rest = 0
+
+    def empty(self) -> bool:
+        """ELRSR's bit: Invalid, and nothing to be told about it (IHI 0069, ICH_ELRSR_EL2)."""
+        return self.state == INVALID and (self.hw or not self.eoi)
+
+    def ended(self) -> bool:
+        """EISR's bit: Invalid with a wanted EOI, HW 0 (IHI 0069, ICH_EISR_EL2)."""
+        return self.state == INVALID and not self.hw and self.eoi
+
+    def __repr__(self) -> str:
+        twin = f" -> {self.pintid} HW" if self.hw else " EOI" if self.eoi else ""
+        return f"<LR{self.index} {STATE_NAMES[self.state]} {self.vintid}{twin} group {self.group} prio {self.priority:#x}>"
+
+
+class VirtualState:
+    """What a virtual CPU interface keeps beside its groups and list registers.
+
+    Attributes:
+        hcr: ICH_HCR_EL2 (GICH_HCR) without EOIcount. eoicount: 0 to 31.
+        pmr, cbpr, eoimode, ackctl, fiqen: the fields of VMCR; the guest's own registers show the same state.
+    """
+
+    __slots__ = ("ackctl", "cbpr", "eoicount", "eoimode", "fiqen", "hcr", "pmr")
+
+    def __init__(self) -> None:
+        self.hcr = self.eoicount = self.pmr = 0
+        self.cbpr = self.eoimode = self.ackctl = self.fiqen = False
+
+
+class VirtualInterface:
+    """The rules of one PE's virtual CPU interface. Its own attributes never change.
+
+    Args:
+        list_registers: how many. priority_bits, preemption_bits: of the virtual priorities.
+        deactivate: called with a pINTID when a guest deactivates an interrupt whose list register has the HW bit.
+        one_apr: GICv2: one active priorities register serves both groups.
+        tie_highest, group_enable_selects, eoicount_in_split_mode, eoicount_without_priority, wrong_group_eoi_drops,
+        vgrp0d_from_veng1, search_without_priority: the options of those names.
+    """
+
+    def __init__(
+        self, list_registers: int, priority_bits: int, preemption_bits: int, deactivate: Callable[[int], None], *,
+        one_apr: bool = False, tie_highest: bool = False, group_enable_selects: bool = True,
+        eoicount_in_split_mode: bool = False, eoicount_without_priority: bool = False,
+        wrong_group_eoi_drops: bool = True, vgrp0d_from_veng1: bool = False, search_without_priority: bool = False,
+    ) -> None:
+        self.preemption_bits = preemption_bits
+        self.min_bpr0 = 7 - preemption_bits
+        self.min_bpr1 = self.min_bpr0 + 1
+        self.priority_mask = implemented(priority_bits)
+        self.state = VirtualState()
+        self.lrs = tuple(ListRegister(i) for i in range(list_registers))
+        self.order = self.lrs[::-1] if tie_highest else self.lrs
+        self.groups = (Group(self.min_bpr0), Group(self.min_bpr1))
+        self.deactivate_physical = deactivate
+        self.one_apr = one_apr
+        self.group_enable_selects = group_enable_selects
+        self.eoicount_in_split_mode = eoicount_in_split_mode
+        self.eoicount_without_priority = eoicount_without_priority
+        self.wrong_group_eoi_drops = wrong_group_eoi_drops
+        self.vgrp0d_from_veng1 = vgrp0d_from_veng1
+        self.search_without_priority = search_without_priority
+
+    # -- priorities
+
+    def mask(self, group: int) -> int:
+        """The group priority bits for an interrupt of a group (IHI 0069 4.8.2; CBPR: group 1 uses group 0's point)."""
+        if group and not self.state.cbpr:
+            return group_mask(self.groups[1].bpr - 1)
+        return group_mask(self.groups[0].bpr)
+
+    def running_priority(self) -> int:
+        """The group priority of the highest active interrupt, IDLE if none (IHI 0069, ICV_RPR_EL1)."""
+        return lowest(self.groups[0].active | self.groups[1].active, self.preemption_bits)
+
+    def candidate(self) -> ListRegister | None:
+        """The list register that would be signalled next: Pending (never Pending and Active), of an enabled group,
+        highest priority (IHI 0069 6.2)."""
+        best, priority = None, IDLE
+        for lr in self.order:
+            if lr.state == PENDING and lr.priority < priority and (
+                    not self.group_enable_selects or self.groups[lr.group].enabled):
+                best, priority = lr, lr.priority
+        return best
+
+    def signalled(self) -> ListRegister | None:
+        """The list register that is signalled to the guest now: the candidate, if the interface is enabled, its group
+        is, its priority passes the mask (strictly) and it preempts what is active (IHI 0069 4.8.6, 6.2)."""
+        lr = self.candidate() if self.state.hcr & EN else None
+        if lr is None or not self.groups[lr.group].enabled or lr.priority >= self.state.pmr:
+            return None
+        running = self.running_priority()
+        if running == IDLE:
+            return lr
+        mask = self.mask(lr.group)
+        return lr if lr.priority & mask < running & mask else None
+
+    # -- what the guest does
+
+    def activate(self, lr: ListRegister) -> None:
+        """The acknowledge: Pending to Active, and its group priority becomes active. A special INTID, which software
+        should not have written, just leaves (IHI 0069, ICV_IAR1_EL1)."""
+        lr.state &= ~PENDING
+        if special(lr.vintid):
+            return
+        lr.state |= ACTIVE
+        group = self.groups[0 if self.one_apr else lr.group]
+        group.active |= bit(lr.priority & self.mask(lr.group), self.preemption_bits)
+
+    def drop(self) -> int:
+        """The priority drop: clears the highest active priority, group 0 first on a tie; returns it, IDLE if none was
+        (IHI 0069 4.8.3)."""
+        running = self.running_priority()
+        if running != IDLE:
+            mine = bit(running, self.preemption_bits)
+            group = self.groups[0] if self.groups[0].active & mine else self.groups[1]
+            group.active &= ~mine
+        return running
+
+    def find_active(self, vintid: int, cpuid: int | None = None) -> ListRegister | None:
+        """The list register that holds this vINTID Active or Pending and Active."""
+        for lr in self.lrs:
+            if lr.state & ACTIVE and lr.vintid == vintid and (cpuid is None or lr.cpuid == cpuid):
+                return lr
+        return None
+
+    def deactivate_lr(self, lr: ListRegister) -> None:
+        """Clears Active; HW 1: deactivates the physical twin too, whatever its state (IHI 0069, ICH_LR<n>_EL2.HW)."""
+        lr.state &= ~ACTIVE
+        if lr.hw and not special(lr.pintid):
+            self.deactivate_physical(lr.pintid)
+
+    def count_eoi(self) -> None:
+        """One more EOI of an interrupt that no list register holds; five bits, wraps (IHI 0069, ICH_HCR_EL2)."""
+        self.state.eoicount = (self.state.eoicount + 1) & 31
+
+    # -- what the hypervisor sees
+
+    def eisr(self) -> int:
+        """A bit for each list register with an ended interrupt."""
+        return sum(1 << lr.index for lr in self.lrs if lr.ended())
+
+    def elrsr(self) -> int:
+        """A bit for each list register that may be used."""
+        return sum(1 << lr.index for lr in self.lrs if lr.empty())
+
+    def misr(self) -> int:
+        """Why a maintenance interrupt is due: level functions of the state (IHI 0069, ICH_MISR_EL2)."""
+        s, hcr = self.state, self.state.hcr
+        veng0, veng1 = self.groups[0].enabled, self.groups[1].enabled
+        value = 0
+        if any(lr.ended() for lr in self.lrs):
+            value |= 1
+        if hcr & UIE and sum(lr.state != INVALID for lr in self.lrs) < 2:
+            value |= 2
+        if hcr & LRENPIE and s.eoicount:
+            value |= 4
+        if hcr & NPIE and not any(lr.state == PENDING for lr in self.lrs):
+            value |= 8
+        if hcr & VGRP0EIE and veng0:
+            value |= 16
+        if hcr & VGRP0DIE and not (veng1 if self.vgrp0d_from_veng1 else veng0):
+            value |= 32
+        if hcr & VGRP1EIE and veng1:
+            value |= 64
+        if hcr & VGRP1DIE and not veng1:
+            value |= 128
+        return value
+
+    def maintenance(self) -> bool:
+        """The maintenance interrupt's line: high while the interface is enabled and MISR is not zero."""
+        return bool(self.state.hcr & EN) and self.misr() != 0
+
+    # -- VMCR, common layout
+
+    def set_bpr(self, group: int, value: int) -> None:
+        """A binary point write, raised to the minimum that the preemption bits allow (IHI 0069, ICV_BPR0_EL1)."""
+        self.groups[group].bpr = max(value & 7, self.min_bpr1 if group else self.min_bpr0)
+
+    def vmcr(self) -> int:
+        """VMCR's fields at the bits that GICH_VMCR and ICH_VMCR_EL2 share."""
+        s = self.state
+        return (
+            int(self.groups[0].enabled) | int(self.groups[1].enabled) << 1 | int(s.ackctl) << 2 | int(s.fiqen) << 3
+            | int(s.cbpr) << 4 | int(s.eoimode) << 9 | self.groups[1].bpr << 18 | self.groups[0].bpr << 21 | s.pmr << 24
+        )
+
+    def set_vmcr(self, value: int, pmr_mask: int) -> None:
+        """A VMCR write; `pmr_mask`: the bits of VPMR that are kept."""
+        s = self.state
+        self.groups[0].enabled, self.groups[1].enabled = bool(value & 1), bool(value & 2)
+        s.ackctl, s.fiqen, s.cbpr, s.eoimode = bool(value & 4), bool(value & 8), bool(value & 16), bool(value & 512)
+        self.set_bpr(1, value >> 18)
+        self.set_bpr(0, value >> 21)
+        s.pmr = value >> 24 & pmr_mask
+
+    def parts(self) -> tuple[object, ...]:
+        """Every object here that changes."""
+        return (self.state, *self.groups, *self.lrs)
