@@ -40,24 +40,24 @@ _ACTIVE = {0: "not active", 1: "active"}
 BYTE = (1, 4)
 """Access sizes of the registers that hold a byte an interrupt."""
 
-IGROUPR = Array(1, "Group_status_bit", "interrupt group", GROUP)
-ISENABLER = Array(1, "Set_enable_bit", "interrupt set-enable", ENABLED)
-ICENABLER = Array(1, "Clear_enable_bit", "interrupt clear-enable", ENABLED)
-ISPENDR = Array(1, "Set_pending_bit", "interrupt set-pending", _PENDING)
-ICPENDR = Array(1, "Clear_pending_bit", "interrupt clear-pending", _PENDING)
-ISACTIVER = Array(1, "Set_active_bit", "interrupt set-active", _ACTIVE)
-ICACTIVER = Array(1, "Clear_active_bit", "interrupt clear-active", _ACTIVE)
-IPRIORITYR = Array(8, "Priority_offset_", "interrupt priority", sizes=BYTE)
-ITARGETSR = Array(8, "CPU_targets_offset_", "interrupt processor targets, one bit a CPU", sizes=BYTE)
-ICFGR = Array(2, "Int_config", "interrupt configuration", TRIGGER)
-IGRPMODR = Array(1, "Group_modifier_bit", "interrupt group modifier")
-INMIR = Array(1, "nmi", "non-maskable interrupt (GICv3.3)", {0: "ordinary", 1: "non-maskable"})
-CPENDSGIR = Array(8, "Clear_pending_SGI_", "SGI clear-pending, one bit a source CPU", sizes=BYTE, banked=True)
-SPENDSGIR = Array(8, "Set_pending_SGI_", "SGI set-pending, one bit a source CPU", sizes=BYTE, banked=True)
+IGROUPR = Array(1, "Group_status_bit", "interrupt group register", GROUP)
+ISENABLER = Array(1, "Set_enable_bit", "interrupt set-enable register", ENABLED)
+ICENABLER = Array(1, "Clear_enable_bit", "interrupt clear-enable register", ENABLED)
+ISPENDR = Array(1, "Set_pending_bit", "interrupt set-pending register", _PENDING)
+ICPENDR = Array(1, "Clear_pending_bit", "interrupt clear-pending register", _PENDING)
+ISACTIVER = Array(1, "Set_active_bit", "interrupt set-active register", _ACTIVE)
+ICACTIVER = Array(1, "Clear_active_bit", "interrupt clear-active register", _ACTIVE)
+IPRIORITYR = Array(8, "Priority_offset_", "interrupt priority register", sizes=BYTE)
+ITARGETSR = Array(8, "CPU_targets_offset_", "interrupt processor targets register", sizes=BYTE)
+ICFGR = Array(2, "Int_config", "interrupt configuration register", TRIGGER)
+IGRPMODR = Array(1, "Group_modifier_bit", "interrupt group modifier register")
+INMIR = Array(1, "nmi", "non-maskable interrupt register", {0: "ordinary", 1: "non-maskable"})
+CPENDSGIR = Array(8, "Clear_pending_SGI_", "SGI clear-pending register, one bit a source CPU", sizes=BYTE, banked=True)
+SPENDSGIR = Array(8, "Set_pending_SGI_", "SGI set-pending register, one bit a source CPU", sizes=BYTE, banked=True)
 NSACR = Array(
     2,
     "NS_access",
-    "Non-secure access control",
+    "Non-secure access control register",
     {
         0: "no Non-secure access",
         1: "Non-secure may set it pending or generate it",
@@ -68,7 +68,7 @@ NSACR = Array(
 SGI_NSACR = Array(
     2,
     "NS_access",
-    "Non-secure access control of the SGIs",
+    "Non-secure access control register of the SGIs",
     {
         0: "no Non-secure access",
         1: "Non-secure may generate it as Secure group 0",
@@ -95,7 +95,7 @@ def array(
         name,
         offset,
         "RW",
-        f"{what.summary} register{'s' if count > 1 else ''}{'; ' if note else ''}{note}",
+        f"{what.summary}{'; ' if note else ''}{note}",
         what.fields(),
         reset=reset,
         first=first,

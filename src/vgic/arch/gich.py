@@ -39,7 +39,7 @@ GICH = Frame(
             (
                 Field(31, 29, "PRIbits", "priority bits, less one"),
                 Field(28, 26, "PREbits", "preemption bits, less one"),
-                Field(5, 0, "ListRegs", "list registers, less one"),
+                Field(5, 0, "ListRegs", "list register, less one"),
             ),
             reset=None,
             banked=True,
@@ -87,7 +87,7 @@ GICH = Frame(
             "GICH_EISR<n>",
             0x020,
             "RO",
-            "end of interrupt status registers",
+            "end of interrupt status register",
             (
                 Field(
                     31, 0, "Status", "one bit a list register whose interrupt was deactivated and asks for maintenance"
@@ -101,7 +101,7 @@ GICH = Frame(
             "GICH_ELRSR<n>",
             0x030,
             "RO",
-            "empty list register status registers",
+            "empty list register status register",
             (Field(31, 0, "Status", "one bit a list register that holds nothing to be kept"),),
             reset=None,
             count=2,
@@ -121,7 +121,7 @@ GICH = Frame(
             "GICH_LR<n>",
             0x100,
             "RW",
-            "list registers",
+            "list register",
             (
                 bit(
                     31,

@@ -128,7 +128,7 @@ GICV = Frame(
             "GICV_APR<n>",
             0x00D0,
             "RW",
-            "virtual machine active priorities registers",
+            "virtual machine active priorities register",
             (Field(31, 0, "P", "one bit a group priority that is active"),),
             count=4,
             banked=True,

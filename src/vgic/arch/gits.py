@@ -186,7 +186,7 @@ GITS = Frame(
             "GITS_BASER<n>",
             0x0100,
             "RW",
-            "table base address registers",
+            "table base address register",
             (
                 bit(63, "Valid", "the table is allocated", {0: "no", 1: "yes"}),
                 bit(62, "Indirect", "levels of the table", {0: "one", 1: "two"}),

@@ -14,11 +14,9 @@ ICH = Frame(
     "ICH",
     "virtual interface control, system registers",
     (
+        system(V3, "ICH_AP0R<n>_EL2", (3, 4, 12, 8, 0), "RW", "hyp active priorities register, group 0", _APR, count=4),
         system(
-            V3, "ICH_AP0R<n>_EL2", (3, 4, 12, 8, 0), "RW", "hyp active priorities registers, group 0", _APR, count=4
-        ),
-        system(
-            V3, "ICH_AP1R<n>_EL2", (3, 4, 12, 9, 0), "RW", "hyp active priorities registers, group 1", _APR_NMI, count=4
+            V3, "ICH_AP1R<n>_EL2", (3, 4, 12, 9, 0), "RW", "hyp active priorities register, group 1", _APR_NMI, count=4
         ),
         system(
             V3,
@@ -61,7 +59,7 @@ ICH = Frame(
                 bit(20, "nV4", "direct injection of virtual interrupts", {0: "supported", 1: "not supported"}),
                 bit(19, "TDS", "ICH_HCR_EL2.TDIR", _SUPPORTED),
                 bit(18, "DVIM", "ICH_HCR_EL2.DVIM", _SUPPORTED),
-                Field(4, 0, "ListRegs", "list registers, less one"),
+                Field(4, 0, "ListRegs", "list register, less one"),
             ),
         ),
         system(
@@ -125,7 +123,7 @@ ICH = Frame(
             "ICH_LR<n>_EL2",
             (3, 4, 12, 12, 0),
             "RW",
-            "list registers",
+            "list register",
             (
                 Field(63, 62, "State", "", {0: "invalid", 1: "pending", 2: "active", 3: "pending and active"}),
                 bit(

@@ -80,7 +80,7 @@ class Register:
         reset: value after reset, where the architecture gives one (None: UNKNOWN or IMPLEMENTATION DEFINED).
         first: number of the first instance; count: how many; stride: bytes from one instance to the next.
         sizes: access sizes in bytes that the architecture permits.
-        banked: one copy for each PE.
+        banked: one copy for each PE (so are the instances of a distributor's arrays for the INTIDs below 32).
         summary: one line on what it is.
         lane: bits for each interrupt, where the register is a piece of an array over INTIDs (0: it is none).
         base: INTID of the first lane of instance 0, where lane is not 0.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,7 +38,7 @@ class Value:
 
     def lines(self) -> Iterator[str]:
         register = self.place.register
-        yield from _wrapped(f"{self.place.name}  {register.summary}   {register.section}", indent=4)
+        yield from _heading(self.place.name, register)
         if register.lane == register.width:
             yield f"  {describe(register.intid(self.place.n, 0))}"
         if _is_array(register):
@@ -56,14 +56,10 @@ class Value:
         yield from _table(rows)
         zero = [f.name for f, n in decoded if not n and f.width == 1]
         if zero:
-            yield from _wrapped(f"  0: {', '.join(zero)}", indent=5)
+            yield from _wrapped(f"  zero: {', '.join(zero)}", indent=8)
 
     def _lanes(self) -> Iterator[str]:
-        rows = [
-            (f"{number:#x}" if name == "" else f"{number}", name, _interrupts(intids))
-            for number, name, intids in self.by_value()
-        ]
-        yield from _table(rows)
+        yield from _table([(f"{number:#x}", name, _interrupts(intids)) for number, name, intids in self.by_value()])
 
     def by_value(self) -> list[tuple[int, str, list[int]]]:
         """Of a register with lanes: every number that a lane holds, its name, and the interrupts that have it."""
@@ -97,7 +93,7 @@ class Layout:
 
     def lines(self) -> Iterator[str]:
         register = self.place.register
-        yield from _wrapped(f"{register.name}  {register.summary}   {register.section}", indent=4)
+        yield from _heading(register.name, register)
         for line in self._facts():
             yield from _wrapped(f"  {line}", indent=4)
         if _is_array(register):
@@ -108,7 +104,8 @@ class Layout:
     def _facts(self) -> Iterator[str]:
         r = self.place.register
         reset = "UNKNOWN or IMPLEMENTATION DEFINED" if r.reset is None else f"{r.reset:#x}"
-        yield f"{r.width} bits, {r.access}{', one for each PE' if r.banked else ''}, reset {reset}"
+        each = ", one for each PE" if r.banked else ""
+        yield f"{r.width} bits, {r.access}{each}{'' if r.access == 'WO' else f', reset {reset}'}"
         if r.encoding is not None:
             yield f"encoding {_encoding(self.place)}{self._up_to()}"
         if r.offset is not None:
@@ -131,7 +128,8 @@ class Layout:
             return
         for region in self.machine.regions:
             if region.frame is self.frame and offset < (region.stride or region.size):
-                pe = f" + {region.stride:#x}*(PE-{region.first_pe})" if region.stride else ""
+                which = f"(PE-{region.first_pe})" if region.first_pe else "PE"
+                pe = f" + {region.stride:#x}*{which}" if region.stride else ""
                 yield f"on {self.machine.name} at {region.base + offset:#010x}{pe}"
 
     def _lane(self) -> str:
@@ -235,13 +233,13 @@ def explain(texts: list[str], machine: Machine | None = None, map_address: int |
         map_address: physical address to look up in the machine.
 
     Raises:
-        ExplainError: for a name that no register bears, a value that is no number or too wide, or an address in no frame.
+        ExplainError: a name that no register bears, a value that is no number or too wide, an address in no frame.
     """
     parts: list[Value | Layout | Address] = []
     passed_over: list[str] = []
     if map_address is not None:
         parts += _mapped(map_address, machine)
-    dump = "\n" in "\n".join(texts).strip() and any("\n" in text for text in texts)
+    dump = any("\n" in text.strip() for text in texts)
     for line, name, value in _items(texts):
         where = f"line {line}: " if dump else ""
         if dump and not _OURS.match(name):
@@ -286,10 +284,11 @@ def _items(texts: Iterable[str]) -> Iterator[tuple[int, str, str | None]]:
 def _register(name: str, value: str | None, machine: Machine | None) -> Value | Layout:
     if len(name) > LONGEST:
         raise ExplainError(f"no register {_short(name)}")
+    version = machine.gic_version if machine else 3
     try:
-        frame, place = find(name, machine.gic_version if machine else 3)
+        frame, place = find(name, version)
     except UnknownRegister as error:
-        raise ExplainError(str(error)) from None
+        raise ExplainError(_elsewhere(name, version, machine) or str(error)) from None
     if value is None:
         return Layout(place, frame, machine)
     try:
@@ -302,6 +301,17 @@ def _register(name: str, value: str | None, machine: Machine | None) -> Value | 
     if held >> width:
         raise ExplainError(f"{place.name} is {width} bits wide: {_short(value)} has {held.bit_length()}")
     return Value(place, held)
+
+
+def _elsewhere(name: str, version: int, machine: Machine | None) -> str:
+    """What to say of a name that the other version's distributor has."""
+    other = 3 if version == 2 else 2
+    try:
+        _, place = find(name, other)
+    except UnknownRegister:
+        return ""
+    have = f"{machine.name} has GICv{version}" if machine else "without a machine GICv3 is taken"
+    return f"{place.name} is a register of GICv{other}, and {have}"
 
 
 def _mapped(address: int, machine: Machine | None) -> list[Address | Layout]:
@@ -395,13 +405,23 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _heading(name: str, register: Register) -> Iterator[str]:
+    """The name, what it is, and where that stands."""
+    line = f"{name}  {register.summary}"
+    if len(line) + 3 + len(register.section) <= WIDTH:
+        yield f"{line}   {register.section}"
+    else:
+        yield from _wrapped(line, indent=4)
+        yield f"    {register.section}"
+
+
 def _wrapped(line: str, indent: int) -> list[str]:
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * indent, drop_whitespace=True, break_on_hyphens=False) or [
         ""
     ]
 
 
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """The rows in columns, indented by two; the last column wraps."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)] if rows else []
     for *cells, last in rows:
