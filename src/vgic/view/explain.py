@@ -47,7 +47,7 @@ class Value:
             yield from self._fields()
         res0 = register.res0(self.value)
         if res0:
-            yield f"  RES0 bits set: {res0:#x} (bits {_ranges(_bits(res0))})"
+            yield from _wrapped(f"  RES0 bits set: {res0:#x} (bits {_ranges(_bits(res0))})", indent=4)
 
     def _fields(self) -> Iterator[str]:
         decoded = self.place.register.decode(self.value)
