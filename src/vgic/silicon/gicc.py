@@ -53,23 +53,33 @@ class CpuInterfaceV2(CpuInterface):
             return SPURIOUS if ns else irq.intid
         return irq.intid if ns or self.state.ackctl else GROUP1_PENDING
 
-    def read_iar(self, alias: bool, ns: bool) -> int:
-        """GICC_IAR, GICC_AIAR: the signalled interrupt becomes active; an SGI names its source in CPUID."""
+    def would_acknowledge(self, alias: bool, ns: bool) -> tuple[int, Interrupt | None]:
+        """What IAR (AIAR) would return now, and the interrupt that it would acknowledge. Changes nothing."""
         irq = self.best()
         if irq is None or irq.priority >= self.state.pmr:
-            return SPURIOUS
+            return SPURIOUS, None
         intid = self._view(irq, alias, ns)
         if intid >= GROUP1_PENDING:
-            return intid
-        if not self.options.group_enable_selects:
-            if irq.priority >= self.running_priority():
-                return SPURIOUS
-        elif not self.signals(irq):
-            return SPURIOUS
+            return intid, None
+        if self.options.group_enable_selects:
+            signalled = self.signals(irq)
+        else:
+            signalled = irq.priority < self.running_priority()
+        return (intid | source_of(irq) << 10, irq) if signalled else (SPURIOUS, None)
+
+    def acknowledge(self, irq: Interrupt, source: int | None = None) -> None:
+        """The interrupt becomes active; of an SGI one source's, the lowest unless another is given (4.4.4)."""
         self.activate_priority(irq)
-        source = (irq.sources & -irq.sources).bit_length() - 1 if irq.sources else None
-        irq.acknowledge(self.options.level_ack_clears_latch, source)
-        return intid | (source or 0) << 10
+        if irq.sources and source is None:
+            source = source_of(irq)
+        irq.acknowledge(self.options.level_ack_clears_latch, source if irq.intid < 16 else None)
+
+    def read_iar(self, alias: bool, ns: bool) -> int:
+        """GICC_IAR, GICC_AIAR: acknowledges the signalled interrupt; an SGI names its source in CPUID."""
+        intid, irq = self.would_acknowledge(alias, ns)
+        if irq is not None:
+            self.acknowledge(irq)
+        return intid
 
     def read_hppir(self, alias: bool, ns: bool) -> int:
         """GICC_HPPIR, GICC_AHPPIR: the highest priority pending interrupt, whatever is active; option hppir_masked."""
@@ -79,7 +89,7 @@ class CpuInterfaceV2(CpuInterface):
         intid = self._view(irq, alias, ns)
         if irq is None or intid >= GROUP1_PENDING or not irq.sources or not self.options.hppir_shows_cpuid:
             return intid
-        return intid | ((irq.sources & -irq.sources).bit_length() - 1) << 10
+        return intid | source_of(irq) << 10
 
     # -- drop and deactivate
 
@@ -205,6 +215,11 @@ class CpuInterfaceV2(CpuInterface):
         s.ackctl, s.fiqen, s.cbpr_ns, s.eoimode_s = bool(value & 4), bool(value & 8), bool(value & 16), bool(value & 512)
         if self.options.security:
             s.eoimode_ns = bool(value & 1024)
+
+
+def source_of(irq: Interrupt) -> int:
+    """The CPU interface whose SGI is taken next: the lowest (IMPLEMENTATION DEFINED). 0 for other interrupts."""
+    return (irq.sources & -irq.sources).bit_length() - 1 if irq.sources else 0
 
 
 def _put_word(group: Group, n: int, value: int, preemption_bits: int) -> None:

@@ -61,21 +61,26 @@ class VirtualInterfaceV2(VirtualInterface):
     def _with_source(self, lr: ListRegister, intid: int) -> int:
         return intid | lr.cpuid << 10 if intid < 16 else intid
 
-    def read_iar(self, alias: bool) -> int:
-        """GICV_IAR, GICV_AIAR: the signalled interrupt becomes active (5.5.4)."""
+    def would_acknowledge(self, alias: bool) -> tuple[int, ListRegister | None]:
+        """What GICV_IAR (AIAR) would return now, and the list register concerned. Changes nothing."""
         lr = self._eligible()
         if lr is None or lr.priority >= self.state.pmr:
-            return SPURIOUS
+            return SPURIOUS, None
         intid = self._view(lr, alias)
         if intid >= GROUP1_PENDING:
-            return intid
+            return intid, None
         if self.group_enable_selects:
-            if self.signalled() is not lr:
-                return SPURIOUS
-        elif lr.priority >= self.running_priority():
-            return SPURIOUS
-        self.activate(lr)
-        return self._with_source(lr, intid)
+            signalled = self.signalled() is lr
+        else:
+            signalled = lr.priority < self.running_priority()
+        return (self._with_source(lr, intid), lr) if signalled else (SPURIOUS, None)
+
+    def read_iar(self, alias: bool) -> int:
+        """GICV_IAR, GICV_AIAR: the signalled interrupt becomes active (5.5.4)."""
+        intid, lr = self.would_acknowledge(alias)
+        if lr is not None:
+            self.activate(lr)
+        return intid
 
     def read_hppir(self, alias: bool) -> int:
         """GICV_HPPIR, GICV_AHPPIR: the candidate, whatever is active; option hppir_masked (5.5.7)."""

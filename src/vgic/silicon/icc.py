@@ -80,15 +80,24 @@ class CpuInterfaceV3(CpuInterface):
 
     # -- acknowledge, drop, deactivate
 
-    def read_iar(self, group: int, el: int, secure: bool) -> int:
-        """IAR: the signalled interrupt becomes active, its group priority too; 1023 and no change otherwise."""
+    def would_acknowledge(self, group: int, el: int, secure: bool) -> tuple[int, Interrupt | None]:
+        """What IAR<group> would return now, and the interrupt that it would acknowledge. Changes nothing."""
         irq = self.best()
         if irq is None or not self.signals(irq):
-            return SPURIOUS
+            return SPURIOUS, None
         intid = self._view(group, el, secure)
-        if intid < SECURE_PENDING:
-            self.activate_priority(irq)
-            irq.acknowledge(self.options.level_ack_clears_latch)
+        return intid, irq if intid < SECURE_PENDING else None
+
+    def acknowledge(self, irq: Interrupt) -> None:
+        """The interrupt becomes active, its group priority too."""
+        self.activate_priority(irq)
+        irq.acknowledge(self.options.level_ack_clears_latch)
+
+    def read_iar(self, group: int, el: int, secure: bool) -> int:
+        """IAR: acknowledges the signalled interrupt; 1023 and no change where there is none for this access."""
+        intid, irq = self.would_acknowledge(group, el, secure)
+        if irq is not None:
+            self.acknowledge(irq)
         return intid
 
     def acknowledge_foreign(self, group: int, priority: int) -> None:

@@ -29,13 +29,17 @@ class VirtualInterfaceV3(VirtualInterface):
 
     # -- ICV: what the guest does
 
+    def would_acknowledge(self, group: int) -> tuple[int, ListRegister | None]:
+        """What ICV_IAR<group>_EL1 would return now, and the list register concerned. Changes nothing."""
+        lr = self.signalled()
+        return (SPURIOUS, None) if lr is None or lr.group != group else (lr.vintid, lr)
+
     def read_iar(self, group: int) -> int:
         """ICV_IAR<group>_EL1: the signalled interrupt, if it is of this group; 1023 and no change otherwise."""
-        lr = self.signalled()
-        if lr is None or lr.group != group:
-            return SPURIOUS
-        self.activate(lr)
-        return lr.vintid
+        vintid, lr = self.would_acknowledge(group)
+        if lr is not None:
+            self.activate(lr)
+        return vintid
 
     def read_hppir(self, group: int) -> int:
         """ICV_HPPIR<group>_EL1: the candidate, whatever masks it."""
