@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import lzma
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,7 +25,7 @@ from vgic.trace.events import (
     SysReg,
     region_frame,
 )
-from vgic.trace.qemu import LOOK_AHEAD, OTHER_WORDS, Reader, format_event
+from vgic.trace.qemu import _HINTS, LOOK_AHEAD, OTHER_WORDS, Reader, format_event
 from vgic.trace.qemu_lines import FORMS
 from vgic.trace.source import Source, TraceError
 
@@ -133,11 +134,11 @@ def test_other_lines_are_counted(folder: Path) -> None:
 
 
 def test_other_words_are_bounded(folder: Path) -> None:
-    run = reader(folder, [FIRST, *(f"word{n}" for n in range(5000)), "w" * 1000])
+    run = reader(folder, ["w" * 1000, FIRST, *(f"word{n}" for n in range(5000))])
     assert len(list(run)) == 1
     assert len(run.other) == OTHER_WORDS + 1
     assert sum(run.other.values()) == 5001
-    assert max(map(len, run.other)) <= 40
+    assert max(map(len, run.other)) == 40
 
 
 @pytest.mark.parametrize("front", ["debian login: ", "gicv3_ich_l", "gicv3_ich_unknown ", "x" * 3000])
@@ -148,6 +149,18 @@ def test_event_behind_other_text_is_told(folder: Path, front: str) -> None:
     # Only a wanted event is missed, and text that merely names one is none.
     assert events(folder, [FIRST, front + HCR_LINE], {Access}) == []
     assert len(events(folder, [FIRST, f"-trace {HCR_LINE.split()[0]} -D file"])) == 1
+
+
+def test_trace_of_nothing_but_an_event_behind_other_text(folder: Path) -> None:
+    assert [type(event) for event in events(folder, [f"1@1.1:x {HCR_LINE}"])] == [BadLine]
+
+
+@pytest.mark.parametrize("word", FORMS)
+def test_event_of_every_name_is_found_behind_other_text(folder: Path, word: str) -> None:
+    line = next((line for line in SAMPLES if line.startswith(f"{word} ")), None)
+    assert re.match("|".join(_HINTS), f"{word} ")
+    if line:
+        assert isinstance(one(folder, f"# {line}"), BadLine)
 
 
 def test_kinds_that_are_not_wanted_are_counted(folder: Path) -> None:

@@ -113,7 +113,8 @@ KINDS: dict[str, Event] = {
     "gicv3_icv_hppir_read GICv3 ICV_HPPIR1 read cpu 0x0 value 0x3ff": SysReg(2, 0, "ICV_HPPIR1_EL1", 0x3FF, False),
     "gicv3_icv_dir_write GICv3 ICV_DIR write cpu 0x0 value 0x1b": SysReg(2, 0, "ICV_DIR_EL1", 0x1B, True),
     "gic_set_irq irq 30 level 1 cpumask 0x2 target 0x2": LineChange(2, 30, 1, 1),
-    "gic_set_irq irq 33 level 0 cpumask 0xff target 0x1": LineChange(2, 33, None, 0),
+    "gic_set_irq irq 32 level 0 cpumask 0xff target 0x1": LineChange(2, 32, None, 0),
+    "gic_set_irq irq 16 level 0 cpumask 0x80 target 0x1": LineChange(2, 16, 7, 0),
     "gicv3_dist_set_irq GICv3 distributor interrupt 37 level changed to 1": LineChange(2, 37, None, 1),
     "gicv3_redist_set_irq GICv3 redistributor 0x1 interrupt 27 level changed to 0": LineChange(2, 27, 1, 0),
     "gicv3_its_translation_write GICv3 ITS TRANSLATER write: offset 0x40 data 0x2 size 4 requester_id 0x10": Msi(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vgic.trace.sniff import sniff
+from vgic.trace.sniff import PEEKED, sniff
 from vgic.trace.source import Source, TraceError
 
 EVENT = "gicv3_icc_iar1_read GICv3 ICC_IAR1 read cpu 0x0 value 0x1b\n"
@@ -33,6 +33,7 @@ def sniffed(folder: Path, data: bytes) -> str:
         CONSOLE * 100 + EVENT,
         CONSOLE * 5000 + EVENT,
         "Taking exception 5 [IRQ] on CPU 0\n...from EL1 to EL2\n",
+        "x" * (PEEKED[0] - 10) + "\n" + EVENT,
         "cut_off value 0x1\n" + EVENT,
     ],
 )

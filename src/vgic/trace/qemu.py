@@ -49,9 +49,10 @@ _EVENT_LENGTH = 2000
 _CUT = {word[:length]: word for word in FORMS for length in range(4, len(word)) if word[:length] not in FORMS}
 """Lines that are the beginning of an event's name, and the name."""
 
-_NAMED = re.compile("(?=(" + "|".join(FORMS) + ") )")
 _HINTS = ("gic", "memory_region_ops_", "kvm_fn ", "arm_gt_", "guest_strb ")
-"""One of these stands in every name of an event: a quick look before the slow one."""
+"""Every event's line begins with one of these."""
+
+_HINT = re.compile("|".join(_HINTS))
 
 _Parse = Callable[[int, str], Event]
 
@@ -164,13 +165,15 @@ class Reader:
             return bad_line(number, text, f"the line is cut: expected an event such as {_CUT[text]}")
         if any(hint in text for hint in _HINTS):
             end = text[-_EVENT_LENGTH:]
-            for name in _NAMED.finditer(end):
-                parse = self._parsers[name[1]]
-                if parse and type(parse(number, end[name.start() :])) is not BadLine:
+            for hint in _HINT.finditer(end):
+                event = end[hint.start() :]
+                name = event.partition(" ")[0]
+                parse = self._parsers.get(name)
+                if parse and type(parse(number, event)) is not BadLine:
                     return bad_line(
                         number,
                         text,
-                        f"the event {name[1]} stands behind other text; record the trace into a file of its own (-D)",
+                        f"the event {name} stands behind other text; record the trace into a file of its own (-D)",
                     )
         word = word[:_WORD_SHOWN]
         self.other[word if word in self.other or len(self.other) < OTHER_WORDS else "..."] += 1
