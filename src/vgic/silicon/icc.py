@@ -261,19 +261,23 @@ class CpuInterfaceV3(CpuInterface):
         if n >= 1 << max(0, self.preemption_bits - 5):
             raise Undefined(f"ICC_AP{which}R{n}_EL1", f"{self.preemption_bits} preemption bits have no such register")
 
-    def generate_sgi(self, group: int, value: int, secure: bool) -> None:
-        """ICC_SGI1R_EL1, ICC_ASGI1R_EL1, ICC_SGI0R_EL1: to each PE that the affinities and the list name, or to all
-        but this one (IHI 0069, ICC_SGI1R_EL1)."""
-        o, intid = self.options, value >> 24 & 15
-        everyone, low = bool(value >> 40 & 1), (value >> 44 & 15) * 16
+    def sgi_targets(self, value: int) -> list[int]:
+        """The PEs that an SGI register's value names: by affinity and list, or all but this one (IHI 0069,
+        ICC_SGI1R_EL1)."""
+        o, low = self.options, (value >> 44 & 15) * 16
+        if value >> 40 & 1:
+            return [pe for pe in range(o.pes) if pe != self.pe]
         cluster = value >> 48 & 0xFF, value >> 32 & 0xFF, value >> 16 & 0xFF
-        for pe in range(o.pes):
-            aff = o.affinity(pe)
-            aff0 = aff & 0xFF
-            named = (aff >> 24, aff >> 16 & 0xFF, aff >> 8 & 0xFF) == cluster and low <= aff0 < low + 16 and (
-                value >> (aff0 - low) & 1)
-            if (pe != self.pe) if everyone else named:
-                self.distributor.send_sgi(intid, pe, group, self.distributor.ns(secure))
+        return [
+            pe for pe, aff in enumerate(map(o.affinity, range(o.pes)))
+            if (aff >> 24, aff >> 16 & 0xFF, aff >> 8 & 0xFF) == cluster and low <= aff & 0xFF < low + 16
+            and value >> (aff & 0xFF) - low & 1
+        ]
+
+    def generate_sgi(self, group: int, value: int, secure: bool) -> None:
+        """ICC_SGI1R_EL1, ICC_ASGI1R_EL1, ICC_SGI0R_EL1."""
+        for pe in self.sgi_targets(value):
+            self.distributor.send_sgi(value >> 24 & 15, pe, group, self.distributor.ns(secure))
 
 
 Read = Callable[[CpuInterfaceV3, int, int, bool], int]
