@@ -1,0 +1,75 @@
+"""What Numba lacks: prefetching, and atomic operations on the elements of an array.
+
+Numba's cache on disk does not see a change in this file: touch kernels.py, too.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_array: Any = make_array
+_function: Any = cgutils.get_or_insert_function
+
+
+def compiled(function: F) -> F:
+    """Compile; keep the code on disk where there is a place for it (the package's or the user's cache)."""
+    try:
+        made: Any = njit(cache=True, nogil=True)(function)
+    except RuntimeError:                             # no directory can be written: compile anew each time
+        made = njit(nogil=True)(function)
+    return cast(F, made)
+
+
+def _builtin(function: Callable[..., Any]) -> Any:
+    made: Any = intrinsic(function)
+    return made
+
+
+def _pointer(cg: Any, b: Any, sig: Any, args: Any) -> Any:
+    return b.gep(_array(sig.args[0])(cg, b, args[0]).data, [args[1]])
+
+
+@_builtin
+def prefetch(tyctx: Any, arr: Any, i: Any) -> Any:
+    """Ask for the cache line of arr[i]."""
+    def codegen(cg: Any, b: Any, sig: Any, args: Any) -> Any:
+        i32 = ir.IntType(32)
+        p8 = b.bitcast(_pointer(cg, b, sig, args), ir.IntType(8).as_pointer())
+        fn = _function(b.module, ir.FunctionType(ir.VoidType(), [p8.type, i32, i32, i32]), "llvm.prefetch.p0")
+        b.call(fn, [p8, i32(0), i32(3), i32(1)])
+        return cg.get_dummy_value()
+    return types.void(arr, i), codegen
+
+
+@_builtin
+def swap_in(tyctx: Any, arr: Any, i: Any, new: Any) -> Any:
+    """Write arr[i] if it is 0, atomically. Returns what it was."""
+    def codegen(cg: Any, b: Any, sig: Any, args: Any) -> Any:
+        u64 = ir.IntType(64)
+        out = b.cmpxchg(_pointer(cg, b, sig, args), u64(0), args[2], "acq_rel", "acquire")
+        return b.extract_value(out, 0)
+    return types.uint64(arr, i, new), codegen
+
+
+@_builtin
+def take_next(tyctx: Any, arr: Any, i: Any) -> Any:
+    """Add 1 to arr[i], atomically. Returns what it was."""
+    def codegen(cg: Any, b: Any, sig: Any, args: Any) -> Any:
+        return b.atomic_rmw("add", _pointer(cg, b, sig, args), ir.IntType(64)(1), "acq_rel")
+    return types.int64(arr, i), codegen
+
+
+@_builtin
+def peek(tyctx: Any, arr: Any, i: Any) -> Any:
+    """arr[i], where another thread may be writing."""
+    def codegen(cg: Any, b: Any, sig: Any, args: Any) -> Any:
+        return b.load_atomic(_pointer(cg, b, sig, args), "acquire", 8)
+    return types.uint64(arr, i), codegen

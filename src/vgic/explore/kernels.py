@@ -1,0 +1,525 @@
+"""The explorer's compiled loops. No knowledge of a model, no Python objects.
+
+A state is W words. `ws` is a tuple of W zeros: its length is part of its type, so loops over words are
+unrolled and the compiled code on disk is kept for each W; all other sizes are arguments. A trie is the
+tuple `Trie.arrays`:
+
+    node        first and last branch, call and leaf; number of self loops (rules: of rules broken)
+    br          word, shift, mask, base of its children
+    call        the root of the step's trie, base of the children
+    child       node; 0 nothing below, -1 not learned, -2 asked for
+    leaf_masks, call_masks      an AND and an OR mask for each word
+    leaf_result                 a step's result
+
+**States** lie in one array; each thread appends to a region of its own. **The table** has one entry of 64
+bits for each slot, 0 where empty. With W = 1 it is the state itself, with bit 63 set. Else it is the place of
+the state plus one (upper half) and 32 bits of its hash (lower half): a match is always confirmed on the state.
+So membership is exact. The slot of a hash is its high bits scaled to the table's size, so that a table is
+grown by walking it in order. Threads share the table: an entry is written by compare-and-swap.
+
+Mixed int64 and uint64 arithmetic is float64 in Numba: keep the casts.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vgic.explore.intrinsics import compiled, peek, prefetch, swap_in, take_next
+
+Arr = Any                           # an array, or a tuple of them: Numba infers the types
+
+OCCUPIED = np.uint64(1 << 63)
+LOW = np.uint64(0xFFFFFFFF)
+H32 = np.uint64(32)
+AHEAD = 24                          # so many keys ahead of their use, table slots are prefetched
+
+
+# ---------------------------------------------------------------------------- table
+@compiled
+def mix(ws: Any, keys: Arr, i: Any) -> Any:
+    """The hash of a state."""
+    h = np.uint64(0)
+    for k in range(len(ws)):
+        h = (h ^ keys[i, k]) * np.uint64(0x9E3779B97F4A7C15)
+        h ^= h >> H32
+    return h * np.uint64(0xD6E8FEB86659FD93)
+
+
+@compiled
+def home(h: Any, size: Any) -> Any:
+    """The slot where the search for a hash begins."""
+    return np.int64(((h >> H32) * np.uint64(size)) >> H32)
+
+
+@compiled
+def entry(ws: Any, keys: Arr, i: Any, h: Any, place: Any) -> Any:
+    """The table's entry for key i, stored at `place`."""
+    if len(ws) == 1:
+        return keys[i, 0] | OCCUPIED
+    return (np.uint64(place + 1) << H32) | (h & LOW)
+
+
+@compiled
+def is_key(ws: Any, found: Any, keys: Arr, i: Any, h: Any, states: Arr) -> Any:
+    """Whether an entry is that of key i."""
+    if len(ws) == 1:
+        return found == keys[i, 0] | OCCUPIED
+    if (found ^ h) & LOW:
+        return False
+    row = np.int64(found >> H32) - 1
+    for k in range(len(ws)):  # noqa: SIM110  # Numba compiles no generators here
+        if states[row, k] != keys[i, k]:
+            return False
+    return True
+
+
+@compiled
+def seek(ws: Any, keys: Arr, i: Any, h: Any, table: Arr, states: Arr) -> Any:
+    """The slot that holds key i, or -1."""
+    p = home(h, len(table))
+    while True:
+        found = peek(table, p)
+        if found == 0:
+            return np.int64(-1)
+        if is_key(ws, found, keys, i, h, states):
+            return p
+        p += 1
+        if p == len(table):
+            p = 0
+
+
+@compiled
+def insert(ws: Any, keys: Arr, born: Arr, m: Any, table: Arr, states: Arr, n: Any, new_born: Arr, nb: Any) -> Any:
+    """Put keys[:m] into the table; new ones are appended to states from n on, what `born` says of them to
+    new_born from nb on. Returns the new n."""
+    size = len(table)
+    hashes = np.empty(64, np.uint64)
+    two = len(ws) > 1
+    for j in range(min(AHEAD, m)):
+        h = mix(ws, keys, j)
+        hashes[j & 63] = h
+        prefetch(table, home(h, size))
+    for i in range(m):
+        j = i + AHEAD
+        if j < m:
+            h = mix(ws, keys, j)
+            hashes[j & 63] = h
+            prefetch(table, home(h, size))
+        if two and i + AHEAD // 2 < m:               # the slot is here: ask for the state that it points to
+            h = hashes[(i + AHEAD // 2) & 63]
+            found = peek(table, home(h, size))
+            if found != 0 and (found ^ h) & LOW == 0:
+                prefetch(states, (np.int64(found >> H32) - 1) * len(ws))
+        h = hashes[i & 63]
+        p = home(h, size)
+        found = peek(table, p)
+        while True:
+            if found == 0:
+                for k in range(len(ws)):
+                    states[n, k] = keys[i, k]
+                found = swap_in(table, p, entry(ws, keys, i, h, n))
+                if found == 0:
+                    new_born[nb] = born[i]
+                    n += 1
+                    nb += 1
+                    break
+            if is_key(ws, found, keys, i, h, states):
+                break
+            p += 1
+            if p == size:
+                p = 0
+            found = peek(table, p)
+    return n
+
+
+@compiled
+def rebuild(ws: Any, states: Arr, lo: Any, hi: Any, table: Arr) -> Any:
+    """Enter states lo..hi, all distinct and not in the table."""
+    size = len(table)
+    for i in range(lo, hi):
+        if i + AHEAD < hi:
+            prefetch(table, home(mix(ws, states, i + AHEAD), size))
+        h = mix(ws, states, i)
+        p = home(h, size)
+        while swap_in(table, p, entry(ws, states, i, h, i)) != 0:
+            p += 1
+            if p == size:
+                p = 0
+
+
+@compiled
+def grow(ws: Any, old: Arr, lo: Any, hi: Any, states: Arr, table: Arr) -> Any:
+    """Move the entries old[lo:hi] to a larger table; slots of both go in the order of the hash."""
+    size = len(table)
+    key = np.empty((1, len(ws)), np.uint64)
+    for i in range(lo, hi):
+        if len(ws) > 1 and i + AHEAD < hi and old[i + AHEAD] != 0:
+            prefetch(states, (np.int64(old[i + AHEAD] >> H32) - 1) * len(ws))
+        e = old[i]
+        if e == 0:
+            continue
+        if len(ws) == 1:
+            key[0, 0] = e ^ OCCUPIED
+            h = mix(ws, key, 0)
+        else:
+            h = mix(ws, states, np.int64(e >> H32) - 1)
+        p = home(h, size)
+        while swap_in(table, p, e) != 0:
+            p += 1
+            if p == size:
+                p = 0
+
+
+@compiled
+def repack(old: Arr, new: Arr, lo: Any, hi: Any, pos0: Arr, mask0: Arr, pos1: Arr) -> Any:
+    """Rewrite states lo..hi in another layout; `old` and `new` may be the same array."""
+    row = np.empty(new.shape[1], np.uint64)
+    for i in range(lo, hi):
+        row[:] = 0
+        for u in range(len(pos0)):
+            v = (old[i, pos0[u] >> 6] >> np.uint64(pos0[u] & 63)) & np.uint64(mask0[u])
+            row[pos1[u] >> 6] |= v << np.uint64(pos1[u] & 63)
+        new[i] = row
+
+
+# ---------------------------------------------------------------------------- walk
+@compiled
+def apply(ws: Any, work: Arr, r: Any, out: Arr, n: Any, masks: Arr, m: Any) -> Any:
+    for k in range(len(ws)):
+        out[n, k] = (work[r, k] & masks[m, 2 * k]) | masks[m, 2 * k + 1]
+
+
+@compiled
+def window(br: Arr, b: Any, words: Arr, r: Any) -> Any:
+    """The place of the child of branch b for words[r]."""
+    v = (words[r, br[b, 0]] >> np.uint64(br[b, 1])) & np.uint64(br[b, 2])
+    return np.int64(br[b, 3]) + np.int64(v)
+
+
+@compiled
+def run_step(ws: Any, trie: Arr, work: Arr, r: Any, c: Any, frames: Arr) -> Any:
+    """Run the step of call c on work[r]. Returns its result, or -1 - (place in `child` that is not learned)."""
+    node, br, call, child, leaf_masks, call_masks, leaf_result = trie
+    t = np.int64(call[c, 0])
+    depth = 0
+    while True:
+        if node[t, 4] < node[t, 5]:
+            leaf = node[t, 4]
+            apply(ws, work, r, work, r, leaf_masks, leaf)
+            result = np.int64(leaf_result[leaf])
+            if depth == 0:
+                return result
+            depth -= 1
+            at = np.int64(call[frames[depth], 1]) + result
+        elif node[t, 2] < node[t, 3]:
+            inner = np.int64(node[t, 2])
+            apply(ws, work, r, work, r, call_masks, inner)
+            frames[depth] = inner
+            depth += 1
+            t = np.int64(call[inner, 0])
+            continue
+        else:
+            at = window(br, np.int64(node[t, 0]), work, r)
+        t = np.int64(child[at])
+        if t < 0:
+            return -1 - at
+
+
+@compiled
+def successors(ws: Any, root: Any, trie: Arr, scratch: Arr, outs: Arr, born: Arr, n: Any, miss: Arr, nm: Any,
+               s: Any) -> Any:
+    """Append the successors of scratch.work[0] to outs from n on, and the leaf of each to born.
+
+    Returns (the new n, self loops, the new number of misses). Where the walk meets what is not learned, n
+    is -1, and each such place that no one asked for yet is a row (s, place, index in child) of `miss`."""
+    node, br, call, child, leaf_masks, call_masks, _ = trie
+    work, stack, frames = scratch
+    stack[0, 0] = root
+    stack[0, 1] = 0
+    stack[0, 2] = 1                                  # rows of `work` in use below here
+    sp = 1
+    loops = 0
+    ok = True
+    while sp:
+        sp -= 1
+        t, r, free = stack[sp, 0], stack[sp, 1], stack[sp, 2]
+        b1 = node[t, 1]
+        c0 = node[t, 2]
+        for j in range(node[t, 0], b1 + node[t, 3] - c0):
+            row = r
+            if j < b1:
+                place = np.int64(j)
+                at = window(br, place, work, r)
+            else:
+                c = np.int64(c0 + j - b1)
+                place = -1 - c
+                row = free
+                apply(ws, work, r, work, row, call_masks, c)
+                result = run_step(ws, trie, work, row, c, frames)
+                at = np.int64(call[c, 1]) + result if result >= 0 else -1 - result
+                free += 1
+            x = np.int64(child[at])
+            if x <= 0:
+                if x < 0:
+                    ok = False
+                    if x == -1:
+                        miss[nm, 0] = s
+                        miss[nm, 1] = place
+                        miss[nm, 2] = at
+                        nm += 1
+                        child[at] = -2
+                continue
+            loops += node[x, 6]
+            for leaf in range(node[x, 4], node[x, 5]):
+                apply(ws, work, row, outs, n, leaf_masks, leaf)
+                born[n] = leaf
+                n += 1
+            if node[x, 1] > node[x, 0] or node[x, 3] > node[x, 2]:
+                stack[sp, 0] = x
+                stack[sp, 1] = row
+                stack[sp, 2] = free
+                sp += 1
+    return (n if ok else np.int64(-1)), loops, nm
+
+
+@compiled
+def copy_in(ws: Any, work: Arr, states: Arr, s: Any) -> Any:
+    for k in range(len(ws)):
+        work[0, k] = states[s, k]
+
+
+# ---------------------------------------------------------------------------- symmetry
+@compiled
+def image(ws: Any, sym: Arr, g: Any, keys: Arr, i: Any, out: Arr) -> Any:
+    """out[0] = key i with permutation g applied: for each chunk of bits, what it becomes, from a table."""
+    chunks, tables = sym
+    for k in range(len(ws)):
+        out[0, k] = np.uint64(0)
+    for c in range(len(chunks)):
+        v = (keys[i, chunks[c, 0]] >> np.uint64(chunks[c, 1])) & np.uint64(chunks[c, 2])
+        at = chunks[c, 3] + np.int64(v)
+        for k in range(len(ws)):
+            out[0, k] |= tables[g, at, k]
+
+
+@compiled
+def order(ws: Any, a: Arr, i: Any, b: Arr, j: Any) -> Any:
+    """-1, 0 or 1 as a[i] is less than, equal to or greater than b[j]."""
+    for k in range(len(ws)):
+        if a[i, k] != b[j, k]:
+            return -1 if a[i, k] < b[j, k] else 1
+    return 0
+
+
+@compiled
+def canonize(ws: Any, sym: Arr, keys: Arr, m: Any) -> Any:
+    """Replace each key by the least of its images."""
+    out = np.empty((1, len(ws)), np.uint64)
+    best = np.empty((1, len(ws)), np.uint64)
+    for i in range(m):
+        copy_in(ws, best, keys, i)
+        for g in range(len(sym[1])):
+            image(ws, sym, g, keys, i, out)
+            if order(ws, out, 0, best, 0) < 0:
+                copy_in(ws, best, out, 0)
+        for k in range(len(ws)):
+            keys[i, k] = best[0, k]
+
+
+@compiled
+def orbit(ws: Any, sym: Arr, keys: Arr, i: Any) -> Any:
+    """How many states the images of key i are."""
+    out = np.empty((1, len(ws)), np.uint64)
+    same = 1
+    for g in range(len(sym[1])):
+        image(ws, sym, g, keys, i, out)
+        same += order(ws, out, 0, keys, i) == 0
+    return (len(sym[1]) + 1) // same
+
+
+# ---------------------------------------------------------------------------- search
+@compiled
+def judge(ws: Any, roots: Arr, mask: Any, trie: Arr, scratch: Arr, states: Arr, s: Any, outs: Arr, born: Arr,
+          miss: Arr, nm: Any) -> Any:
+    """Walk the roots in `mask` on state s. Returns (1 some rule is broken, 0 none, -1 not learned; misses)."""
+    copy_in(ws, scratch[0], states, s)
+    verdict = 0
+    for j in range(len(roots)):
+        if (mask >> np.uint64(j)) & np.uint64(1):
+            got, hits, nm = successors(ws, roots[j], trie, scratch, outs, born, 0, miss, nm, s)
+            if hits:
+                return 1, nm
+            if got < 0:
+                verdict = -1
+    return verdict, nm
+
+
+@compiled
+def settle(ws: Any, trie: Arr, scratch: Arr, rules: Arr, sym: Arr, states: Arr, table: Arr, outs: Arr, born: Arr,
+           m: Any, new_born: Arr, miss: Arr, again: Arr, out: Arr) -> Any:
+    """Insert outs[:m] and judge what is new. out: n, misses, states to judge again, broken state."""
+    roots, leaf_rules, fan = rules
+    canonize(ws, sym, outs, m)
+    n0 = out[0]
+    n = insert(ws, outs, born, m, table, states, n0, new_born, 0)
+    out[0] = n
+    if len(roots) == 0:
+        return
+    for i in range(n0, n):
+        mask = leaf_rules[new_born[i - n0]]
+        if mask == 0:
+            continue
+        verdict = -1
+        if out[1] + fan < len(miss):
+            verdict, out[1] = judge(ws, roots, mask, trie, scratch, states, i, outs, born, miss, out[1])
+        if verdict < 0:
+            again[out[2], 1] = i
+            out[2] += 1
+        elif verdict > 0:
+            out[3] = i
+            return
+
+
+@compiled
+def advance(ws: Any, root: Any, trie: Arr, scratch: Arr, rules: Arr, sym: Arr, todo: Arr, blocks: Arr, cursor: Arr,
+            states: Arr, table: Arr, limit: Any, outs: Arr, born: Arr, new_born: Arr, miss: Arr, again: Arr,
+            out: Arr) -> Any:
+    """Expand blocks of states until there are none, or there is no room, or a rule is broken.
+
+    A block is a stretch of todo, or of the states themselves where `todo` is empty. out: 0 n (in and out), 1 misses,
+    2 states to judge again (again[:, 1]), 3 a broken state or -1, 4 transitions, 5 states to expand again
+    (again[:, 0]), 6 and 7 what is left of the block in hand, 8 and 9 the states and transitions that symmetry
+    stands for. A state that meets what is not learned is put back whole."""
+    fan = rules[2]
+    cap = len(born) - fan
+    listed = len(todo) > 0
+    m = 0
+    for i in range(1, 10):
+        out[i] = 0
+    out[3] = -1
+    while out[3] < 0 and out[6] == out[7]:
+        x = take_next(cursor, 0)
+        if x >= len(blocks):
+            break
+        q, hi = blocks[x, 0], blocks[x, 1]
+        while q < hi:
+            if m > cap:
+                settle(ws, trie, scratch, rules, sym, states, table, outs, born, m, new_born, miss, again, out)
+                m = 0
+                if out[3] >= 0:
+                    break
+            if (out[1] + fan > len(miss) or out[5] == len(again) or out[2] + len(born) > len(again)
+                    or out[0] + len(born) > limit):
+                break
+            s = todo[q] if listed else q
+            copy_in(ws, scratch[0], states, s)
+            got, loops, out[1] = successors(ws, root, trie, scratch, outs, born, m, miss, out[1], s)
+            if got < 0:
+                again[out[5], 0] = s
+                out[5] += 1
+            else:
+                out[4] += got - m + loops
+                if len(sym[1]):
+                    stands = orbit(ws, sym, states, s)
+                    out[8] += stands
+                    out[9] += stands * (got - m + loops)
+                m = got
+            q += 1
+        out[6], out[7] = q, hi
+    if out[3] < 0:
+        settle(ws, trie, scratch, rules, sym, states, table, outs, born, m, new_born, miss, again, out)
+
+
+@compiled
+def find(ws: Any, root: Any, trie: Arr, scratch: Arr, sym: Arr, states: Arr, lo: Any, hi: Any, target: Arr, outs: Arr,
+         born: Arr, miss: Arr) -> Any:
+    """The first state in lo..hi with a step to target: (state, leaf), or (-1, -1). (state, -2) where that state
+    meets what is not learned: see the first rows of `miss`, up to its count, in the third place."""
+    for s in range(lo, hi):
+        copy_in(ws, scratch[0], states, s)
+        m, _, nm = successors(ws, root, trie, scratch, outs, born, 0, miss, 0, s)
+        if m < 0:
+            return s, -2, nm
+        canonize(ws, sym, outs, m)
+        for i in range(m):
+            if order(ws, outs, i, target, 0) == 0:
+                return s, np.int64(born[i]), 0
+    return -1, -1, 0
+
+
+# ---------------------------------------------------------------------------- backward
+@compiled
+def classify(ws: Any, roots: Arr, trie: Arr, scratch: Arr, fan: Any, todo: Arr, lo: Any, hi: Any, states: Arr,
+             table: Arr, flags: Arr, outs: Arr, born: Arr, miss: Arr) -> Any:
+    """Judge the states todo[lo:hi]. A true one has its flag set, by slot of the table; without flags, it ends
+    the search. Returns (position, misses, the true one or -1): ends early where what is not learned was met."""
+    nm = 0
+    for q in range(lo, hi):
+        if nm + fan > len(miss):
+            return q, nm, -1
+        s = todo[q]
+        verdict, nm = judge(ws, roots, ~np.uint64(0), trie, scratch, states, s, outs, born, miss, nm)
+        if verdict < 0:
+            return q, nm, -1
+        if verdict:
+            if len(flags) == 0:
+                return q, nm, s
+            flags[seek(ws, states, s, mix(ws, states, s), table, states)] = 1
+    return hi, nm, -1
+
+
+@compiled
+def sweep(ws: Any, root: Any, trie: Arr, scratch: Arr, fan: Any, sym: Arr, todo: Arr, lo: Any, hi: Any, states: Arr,
+          table: Arr, can: Arr, fair: Arr, outs: Arr, born: Arr, miss: Arr) -> Any:
+    """One backward pass over the undecided states todo[lo:hi], last first: a state can if a fair step leads
+    to one that can. The undecided are moved to the end, in order. Returns (where they begin, misses)."""
+    cap = len(born) - fan
+    mine = np.empty(len(born), np.int64)             # successor -> its state's position
+    hashes = np.empty(len(born), np.uint64)
+    keep = hi
+    nm = 0
+    q = hi
+    while q > lo:
+        top = q
+        m = 0
+        while q > lo and m <= cap and top - q < 2048:
+            q -= 1
+            if nm + fan > len(miss):
+                continue                             # undecided, until more is learned
+            copy_in(ws, scratch[0], states, todo[q])
+            got, _, nm = successors(ws, root, trie, scratch, outs, born, m, miss, nm, todo[q])
+            canonize_from(ws, sym, outs, m, got)
+            kept = m
+            for i in range(m, got):
+                if fair[born[i]]:
+                    for k in range(len(ws)):
+                        outs[kept, k] = outs[i, k]
+                    mine[kept] = q
+                    kept += 1
+            m = kept
+        for i in range(m):
+            hashes[i] = mix(ws, outs, i)
+            prefetch(table, home(hashes[i], len(table)))
+            prefetch(can, home(hashes[i], len(table)))
+        last = -1
+        for i in range(m):
+            if mine[i] == last:
+                continue
+            p = seek(ws, outs, i, hashes[i], table, states)
+            if p >= 0 and can[p]:
+                last = mine[i]
+                s = todo[last]
+                can[seek(ws, states, s, mix(ws, states, s), table, states)] = 1
+                todo[last] = -1
+        for i in range(top - 1, q - 1, -1):
+            if todo[i] >= 0:
+                keep -= 1
+                todo[keep] = todo[i]
+    return keep, nm
+
+
+@compiled
+def canonize_from(ws: Any, sym: Arr, keys: Arr, lo: Any, hi: Any) -> Any:
+    if len(sym[1]) and hi > lo:
+        canonize(ws, sym, keys[lo:hi], hi - lo)

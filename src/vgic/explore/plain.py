@@ -1,0 +1,186 @@
+"""The search in plain Python: every state is a tuple of all slots, restored and read around each call.
+
+It learns nothing and assumes nothing but that all state is in the parts, so it is what the explorer is
+checked against; and for small models it is done before the compiled code is loaded.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vgic.explore.reach import Named, Reach, Seal
+from vgic.explore.values import NO_PART, UNSET, ModelError, freeze, key_of, thaw
+
+State = tuple[Hashable, ...]
+
+_REPEATED: Final = 100              # so many states are expanded twice, to see whether the actions are deterministic
+
+
+@dataclass
+class Broke:
+    """A broken rule: what it said, or the exception that a call raised, and the actions that lead there."""
+    rule: str
+    said: Any
+    actions: list[str]
+
+
+@dataclass
+class PlainResult:
+    """What a plain search found. `columns`: for each slot, its values in the order met (the first: at the start)."""
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    complete: bool = False
+    broken: Broke | None = None
+    expanded: int = 0
+    """How many states were expanded: a search cut at so many is repeated exactly."""
+    columns: list[list[Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class PlainSearch:
+    """A breadth-first search from the parts' present values. The parts are left as they were."""
+
+    def __init__(self, reach: Reach, actions: Sequence[Named], rules: Sequence[Named]) -> None:
+        self.reach, self.actions, self.rules = reach, actions, rules
+        self.known = {id(x) for x in (*reach.parts, *reach.objects)}
+        self._slots = [(part, getattr(type(part), name), f"{reach.name[id(part)]}.{name}")
+                       for part, name in reach.slots()]
+        self.values: list[dict[Hashable, Any]] = [{} for _ in self._slots]
+        """For each slot: key -> value."""
+        self._lists = {i: held for i, (part, d, _) in enumerate(self._slots)
+                       if type(held := _read(part, d)) is list}
+        self.start = self.read()
+        self.parent: dict[State, tuple[State, str] | None] = {self.start: None}
+        self.edges: dict[State, list[tuple[str, State]]] = {}
+
+    def read(self) -> State:
+        """The present state."""
+        out = []
+        for i, (part, descriptor, where) in enumerate(self._slots):
+            value = _read(part, descriptor)
+            try:
+                key = key_of(value, self.known)
+            except TypeError as e:
+                raise ModelError(f"{where} can't hold {value!r}: {e}") from None
+            if key not in self.values[i]:
+                self.values[i][key] = freeze(value)
+            out.append(key)
+        return tuple(out)
+
+    def write(self, state: State) -> None:
+        """Make a state the present one."""
+        for (part, descriptor, _), values, key in zip(self._slots, self.values, state, strict=True):
+            value = values[key]
+            if value is UNSET:
+                if _read(part, descriptor) is not UNSET:
+                    descriptor.__delete__(part)
+            else:
+                descriptor.__set__(part, thaw(value))
+
+    def restore(self) -> None:
+        """Make the first state the present one, with the very lists that the slots held."""
+        for i, held in self._lists.items():
+            held[:] = self.values[i][self.start[i]]
+        self.write(self.start)
+        for i, held in self._lists.items():
+            part, descriptor, _ = self._slots[i]
+            descriptor.__set__(part, held)
+
+    def describe(self, state: State) -> dict[str, Any]:
+        """All slots that were seen to vary, by name."""
+        return {where: values[key] for (_, _, where), values, key in zip(self._slots, self.values, state, strict=True)
+                if len(values) > 1}
+
+    def way(self, state: State) -> list[str]:
+        """The actions that lead to a state."""
+        out = []
+        while (step := self.parent[state]) is not None:
+            state, name = step
+            out.append(name)
+        return out[::-1]
+
+    def run(self, stop: Callable[[PlainResult, float], bool] = lambda result, seconds: False,
+            depth: int | None = None, edges: bool = False) -> PlainResult:
+        """Search until all is explored, a rule is broken, the depth is reached, or `stop` says so (it is asked
+        before each state is expanded). With `edges`, what leads where is kept.
+        """
+        t0 = time.perf_counter()
+        result = PlainResult()
+        seal = Seal(self.reach)
+        try:
+            self._search(result, stop, depth, edges, t0)
+        finally:
+            self.restore()
+        changed = seal.changed()
+        if changed:
+            raise ModelError(f"an action changes {changed}: {NO_PART}")
+        result.states = len(self.parent)
+        result.columns = [list(values.values()) for values in self.values]
+        result.seconds = time.perf_counter() - t0
+        return result
+
+    def _search(self, result: PlainResult, stop: Callable[[PlainResult, float], bool], depth: int | None,
+                edges: bool, t0: float) -> None:
+        result.broken = self._judge(self.start)
+        level = [self.start]
+        while level and not result.broken:
+            if result.depth == depth:
+                return
+            new: list[State] = []
+            for state in level:
+                result.states = len(self.parent)
+                if stop(result, time.perf_counter() - t0):
+                    return
+                result.expanded += 1
+                for name, call in self.actions:
+                    self.write(state)
+                    try:
+                        if call() is False:
+                            continue
+                    except Exception as e:
+                        result.broken = Broke(name, e, [*self.way(state), name])
+                        return
+                    result.transitions += 1
+                    after = self.read()
+                    if result.expanded < _REPEATED:
+                        self._repeat(name, call, state, after)
+                    if edges:
+                        self.edges.setdefault(state, []).append((name, after))
+                    if after not in self.parent:
+                        self.parent[after] = state, name
+                        new.append(after)
+                        if len(new) == 1:
+                            result.depth += 1
+                        result.broken = self._judge(after)
+                        if result.broken:
+                            return
+            level = new
+        result.complete = not result.broken
+
+    def _repeat(self, name: str, call: Callable[[], Any], state: State, after: State) -> None:
+        self.write(state)
+        if call() is False or self.read() != after:
+            raise ModelError(f"{name} is not deterministic: run twice from the same state, it first leads to"
+                             f" {self.describe(after)}, then to {self.describe(self.read())}."
+                             f" The state: {self.describe(state)}")
+
+    def _judge(self, state: State) -> Broke | None:
+        self.write(state)
+        for name, rule in self.rules:
+            try:
+                said = rule()
+            except Exception as e:
+                said = e
+            if said:
+                return Broke(name, said, self.way(state))
+        return None
+
+
+def _read(part: Any, descriptor: Any) -> Any:
+    try:
+        return descriptor.__get__(part)
+    except AttributeError:
+        return UNSET

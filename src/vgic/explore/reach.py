@@ -1,0 +1,240 @@
+"""What a machine consists of: its parts, and all else that it must never write.
+
+From the machine and its actions we follow every reference. Objects with `__slots__` and no `__dict__`
+are the parts. All other objects, containers, class attributes and module globals are constants: while
+the explorer learns, a write to one of them is noticed (by a swapped `__class__` for objects, by
+comparison for containers) and the model is refused, with the name of what was written.
+"""
+from __future__ import annotations
+
+import enum
+import functools
+import sys
+import types
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from operator import is_
+from typing import Any, Final
+
+from vgic.explore.values import ModelError, is_frozen_dataclass, key_of
+
+Call = Callable[[], Any]
+Named = tuple[str, Call]
+
+_PLAIN: Final = (int, str, bytes, float, complex, type(None), type(Ellipsis), range, enum.Enum)
+_CONTAINERS: Final = (list, dict, set, frozenset, tuple, deque, bytearray)
+
+
+def slots_of(cls: type) -> list[str]:
+    """The names of the slots of a class and its bases, as attributes (private names mangled)."""
+    names: list[str] = []
+    for base in reversed(cls.__mro__):
+        declared = base.__dict__.get("__slots__", ())
+        for name in (declared,) if isinstance(declared, str) else declared:
+            if name.startswith("__") and not name.endswith("__"):
+                name = f"_{base.__name__.lstrip('_')}{name}"
+            if name not in ("__dict__", "__weakref__") and name not in names:
+                names.append(name)
+    return names
+
+
+def looks_like_part(obj: object) -> bool:
+    """Whether an object is a part: slots, no `__dict__`, and not immutable by its type."""
+    cls = type(obj)
+    return (bool(slots_of(cls)) and not hasattr(obj, "__dict__") and not is_frozen_dataclass(cls)
+            and not isinstance(obj, (tuple, BaseException)) and _package(cls.__module__) not in sys.stdlib_module_names)
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+class Reach:
+    """The parts of a machine, and the objects and containers that must stay as they are."""
+
+    def __init__(self, machine: object, calls: Iterable[Named], parts: Iterable[object] | None = None) -> None:
+        self.parts: list[Any] = []
+        self.name: dict[int, str] = {}
+        """id of a part or guarded object -> the path to it, such as `machine.vcpus[0].lrs[1]`."""
+        self.objects: list[Any] = []
+        self.containers: list[tuple[Any, str]] = []
+        self.modules: list[str] = []
+        self.lists: dict[int, list[str]] = {}
+        """id of a list -> the places that hold it."""
+        self._given = None if parts is None else {id(part): part for part in parts}
+        self._seen: dict[int, Any] = {}
+        self._todo: deque[tuple[Any, str]] = deque([(machine, "machine")])
+        calls = list(calls)
+        for part in (self._given or {}).values():
+            self._todo.append((part, type(part).__name__))
+        self._drain(True)
+        self._todo.extend((call, f"action {name!r}") for name, call in calls)
+        self._drain(True)
+        packages = {_package(module) for module in self.modules}
+        for module in self.modules:                  # grows while we go
+            self._globals(module, packages)
+            self._drain(False)
+
+    def slots(self) -> Iterator[tuple[Any, str]]:
+        """All slots of all parts, in a fixed order."""
+        for part in self.parts:
+            for name in slots_of(type(part)):
+                yield part, name
+
+    # -- the walk
+    def _drain(self, may_be_part: bool) -> None:
+        while self._todo:
+            obj, path = self._todo.popleft()
+            if type(obj) is list:
+                self.lists.setdefault(id(obj), []).append(path)
+            if id(obj) in self._seen or isinstance(obj, _PLAIN):
+                continue
+            self._seen[id(obj)] = obj
+            self._visit(obj, path, may_be_part)
+
+    def _visit(self, obj: Any, path: str, may_be_part: bool) -> None:
+        push = self._todo.append
+        if isinstance(obj, type):
+            self._class(obj)
+        elif isinstance(obj, types.MethodType):
+            push((obj.__self__, path))
+            push((obj.__func__, path))
+        elif isinstance(obj, functools.partial):
+            self._todo.extend((x, path) for x in (obj.func, *obj.args, *obj.keywords.values()))
+        elif isinstance(obj, types.FunctionType):
+            self._module(obj.__module__)
+            for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=True):
+                self.containers.append((cell, f"the variable {name} of {obj.__qualname__}"))
+                push((_content(cell), f"{path}: {name}"))
+            self._todo.extend((x, path) for x in (*(obj.__defaults__ or ()), *(obj.__kwdefaults__ or {}).values()))
+        elif isinstance(obj, _CONTAINERS):
+            self._container(obj, path)
+        elif _package(type(obj).__module__) not in sys.stdlib_module_names:
+            self._instance(obj, path, may_be_part)
+
+    def _container(self, obj: Any, path: str) -> None:
+        if not isinstance(obj, (tuple, frozenset)):
+            self.containers.append((obj, path))
+        if isinstance(obj, dict):
+            self._todo.extend((v, f"{path}[{k!r}]") for k, v in obj.items())
+            self._todo.extend((k, f"{path}: key") for k in obj)
+        elif isinstance(obj, (set, frozenset)):
+            for item in obj:
+                if id(item) not in self._seen and looks_like_part(item):
+                    raise ModelError(f"{path} is a set of parts: its order is not fixed. Keep them in a list or tuple")
+                self._todo.append((item, path))
+        elif not isinstance(obj, bytearray):
+            self._todo.extend((v, f"{path}[{i}]") for i, v in enumerate(obj))
+
+    def _instance(self, obj: Any, path: str, may_be_part: bool) -> None:
+        self._class(type(obj))
+        self.name[id(obj)] = path
+        if may_be_part and (id(obj) in self._given if self._given is not None else looks_like_part(obj)):
+            if hasattr(obj, "__dict__"):
+                raise ModelError(f"{path}: a part's class, and each of its bases, must have __slots__:"
+                                 f" {type(obj).__qualname__} has a __dict__")
+            self.parts.append(obj)
+        elif not is_frozen_dataclass(type(obj)):
+            self.objects.append(obj)
+        held = dict(getattr(obj, "__dict__", {}))
+        held |= {name: getattr(obj, name) for name in slots_of(type(obj)) if hasattr(obj, name)}
+        self._todo.extend((value, f"{path}.{name}") for name, value in held.items())
+
+    def _class(self, cls: type) -> None:
+        for base in cls.__mro__:
+            if _package(base.__module__) in sys.stdlib_module_names or (id(base) in self._seen and base is not cls):
+                continue
+            self._seen[id(base)] = base
+            self._module(base.__module__)
+
+    def _module(self, name: str) -> None:
+        if (name not in self.modules and name in sys.modules and _package(name) not in sys.stdlib_module_names
+                and not name.startswith("vgic.explore")):
+            self.modules.append(name)
+
+    def _globals(self, name: str, packages: set[str]) -> None:
+        """A module's globals and its classes' attributes are constants, too."""
+        module = sys.modules[name]
+        self.containers.append((module, f"module {name}"))
+        for key, value in list(vars(module).items()):
+            if key.startswith("__"):
+                continue
+            if isinstance(value, (type, types.FunctionType)):
+                if _package(value.__module__) in packages:
+                    self._module(value.__module__)
+                if isinstance(value, type) and value.__module__ == name:
+                    self.containers.append((value, f"class {name}.{value.__qualname__}"))
+                    self._todo.extend((held, f"{name}.{value.__qualname__}.{attribute}") for attribute, held in
+                                      list(vars(value).items()) if isinstance(held, (list, dict, set, deque)))
+            elif not isinstance(value, types.ModuleType):
+                self._todo.append((value, f"{name}.{key}"))
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:                               # a variable that has no value yet
+        return None
+
+
+def _items(held: Any) -> dict[Any, Any]:
+    """What a container or object holds, by place."""
+    if isinstance(held, dict):
+        return dict(held)
+    if isinstance(held, (types.ModuleType, type)):
+        return {k: v for k, v in vars(held).items() if not k.startswith(("__", "_abc_"))}
+    if isinstance(held, types.CellType):
+        return {"value": _content(held)}
+    if isinstance(held, set):
+        return dict.fromkeys(held)
+    return dict(enumerate(held))
+
+
+class Seal:
+    """Remembers what all constants hold, and tells which of them has changed since."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._known = {id(x) for x in (*reach.parts, *reach.objects)}
+        self._saved: list[tuple[Any, str, dict[Any, Any]]] = []
+        for obj in reach.objects:
+            attributes = getattr(obj, "__dict__", None)
+            if attributes is not None:
+                self._keep(attributes, f"{reach.name[id(obj)]} ({type(obj).__qualname__})")
+        in_slots = {id(getattr(part, name, None)) for part, name in reach.slots()}
+        for container, path in reach.containers:
+            if not isinstance(container, list) or id(container) not in in_slots:    # those the units watch
+                self._keep(container, path)
+
+    def _keep(self, container: Any, path: str) -> None:
+        self._saved.append((container, path, _items(container)))
+
+    def changed(self) -> str | None:
+        """The first constant that changed: where it is, and how. None if there is none."""
+        for container, path, was in self._saved:
+            now = _items(container)
+            if len(was) == len(now) and all(map(is_, was, now)) and all(map(is_, was.values(), now.values())):
+                continue
+            for place in (*was, *(p for p in now if p not in was)):
+                if not (place in was and place in now and self._same(was[place], now[place])):
+                    before = repr(was[place]) if place in was else "nothing"
+                    after = repr(now[place]) if place in now else "nothing"
+                    at = f".{place}" if isinstance(place, str) else f"[{place!r}]"
+                    return f"{path}{at} (it held {before}, now {after})"
+        return None
+
+    def _same(self, a: Any, b: Any) -> bool:
+        if a is b:
+            return True
+        try:
+            return key_of(a, self._known) == key_of(b, self._known)
+        except TypeError:
+            return False
+
+    def restore(self) -> None:
+        """Put lists and dictionaries back as they were."""
+        for container, _, was in self._saved:
+            if isinstance(container, list):
+                container[:] = was.values()
+            elif isinstance(container, dict):
+                container.clear()
+                container.update(was)

@@ -1,0 +1,73 @@
+"""What a search found."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A rule that is broken, and the shortest way there.
+
+    `actions`: the names of the actions that lead there, first one first. `kind`: "rule" (the last state
+    breaks it), "raised" (the last action, or the rule on the last state, raised an exception: `said`) or
+    "delivered" (from the last state on, fair steps alone never reach the goal; `then` shows where they lead:
+    it repeats from its `loop`-th action on, or ends, if `loop` is None, where no fair step is possible).
+    """
+    rule: str
+    said: Any
+    actions: list[str]
+    kind: str = "rule"
+    then: list[str] = field(default_factory=list)
+    loop: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search has come."""
+    depth: int
+    states: int
+    transitions: int
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """The verdict of a search, and its figures.
+
+    `depth`: the greatest distance of a state from the start. `complete`: all reachable states were
+    explored and all rules judged on them; else `why_cut` says why not: "broken", "depth", "states",
+    "memory", "seconds", "interrupted". With symmetry, `stands_for` is how many states and transitions the full search
+    would have; without, it repeats states and transitions. `bytes`: memory of states and table.
+    """
+    states: int
+    transitions: int
+    depth: int
+    complete: bool
+    why_cut: str | None
+    broken: Broken | None
+    rules: int
+    seconds: float
+    engine: str
+    bytes: int = 0
+    learning: float = 0.0
+    paths: int = 0
+    words: int = 0
+    group: int = 1
+    stands_for: tuple[int, int] = (0, 0)
+
+    @property
+    def verdict(self) -> str:
+        """"BROKEN", "HOLDS" (exact: in every reachable state) or "BOUNDED" (in those explored)."""
+        return "BROKEN" if self.broken else "HOLDS" if self.complete else "BOUNDED"
+
+    def __str__(self) -> str:
+        if self.broken:
+            return (f"BROKEN  {self.broken.rule}, {len(self.broken.actions)} steps"
+                    f" ({self.states:,} states, {self.seconds:.1f} s)")
+        if self.complete:
+            return (f"HOLDS  {self.rules} rules in all {self.states:,} states ({self.transitions:,} transitions),"
+                    f" {self.seconds:.1f} s.")
+        return (f"BOUNDED  {self.rules} rules hold in {self.states:,} states up to depth {self.depth};"
+                f" not exhaustive: {self.why_cut}.")

@@ -1,0 +1,353 @@
+"""The forward search: all states, level by level, and the rules on each.
+
+A level is expanded in rounds. In a round the threads take blocks of states, walk the trie, insert the
+successors, and judge the new states by the rules that read something that the step wrote (all others
+hold as they did in the state before). Between rounds all is at rest: what the walk met and did not know is learned, and
+limits, interrupts and checkpoints are seen to.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vgic.explore import kernels
+from vgic.explore.layout import Layout
+from vgic.explore.learning import Row, Units, Varies
+from vgic.explore.reach import Named
+from vgic.explore.store import Crew, Full, Store
+from vgic.explore.symmetry import Group
+from vgic.explore.trie import Failure, Relearn, Trie
+
+Array = npt.NDArray[Any]
+
+_BLOCK: Final = 512
+_ROUND: Final = 1 << 17
+_ALL: Final = (1 << 64) - 1
+
+
+@dataclass(slots=True)
+class Found:
+    """A broken rule, as the search found it: the state, its depth, and the call that raised, if one did."""
+    words: Array
+    depth: int
+    failure: Failure | None = None
+
+
+class Hands:
+    """One thread's buffers."""
+
+    def __init__(self, W: int, fan: int, out: Array) -> None:
+        room = (8192 if W <= 2 else 4096) + fan
+        self.outs = np.empty((room, W), np.uint64)
+        self.born = np.empty(room, np.int32)
+        self.new_born = np.empty(room, np.int32)
+        self.miss = np.empty((4096 + 2 * fan, 3), np.int64)
+        self.again = np.empty((1 << 16, 2), np.int64)
+        self.out = out
+        self.scratch: tuple[Array, ...] = ()
+
+
+class Search:
+    """A breadth-first search over what the actions can do, from the parts' present state."""
+
+    def __init__(self, units: Units, actions: Sequence[Named], rules: Sequence[Named], group: Group,
+                 threads: int, memory: int) -> None:
+        self.units, self.actions, self.rules, self.group = units, actions, rules, group
+        self.layout = Layout(units)
+        self.trie = Trie(units, self.layout)
+        self.root = self.trie.add_root(actions, judges=False)
+        bundles = [list(rules)[i::min(64, len(rules))] for i in range(min(64, len(rules)))]
+        self.judges = [self.trie.add_root(bundle, judges=True) for bundle in bundles]
+        self.trie.on_resize.append(self._resized)
+        self.crew = Crew(threads)
+        self.store = Store(self.layout.ws, threads, memory)
+        self.depth = self.transitions = 0
+        self.stands_states = self.stands_transitions = 0
+        self.learning = 0.0
+        self.pending: list[tuple[int, int]] = []
+        """What is left to expand of the present level."""
+        self.found: Found | None = None
+        self._unseen = False
+        """A slot began to vary: which rules read it is not known before all states are judged anew."""
+        self._hands_of: tuple[int, ...] = ()
+        self._leaf_rules: Array = np.zeros(0, np.uint64)
+        self._rules_of: tuple[int, ...] = ()
+        self._wrote: dict[int, int] = {}
+
+    # -- what the kernels need
+    @property
+    def fan(self) -> int:
+        """No state has more successors, or misses more, than this."""
+        return len(self.actions) + len(self.rules) + 8
+
+    def prepare(self) -> None:
+        """Bring the buffers, and what is derived from the trie, up to date."""
+        W = self.layout.W
+        if self._hands_of != (W,):
+            rows = np.zeros((self.crew.threads, 64), np.int64)       # rows far apart: no false sharing
+            self.hands = [Hands(W, self.fan, rows[k]) for k in range(self.crew.threads)]
+            self._hands_of = (W,)
+        stack, work = len(self.trie.branches) + len(self.trie.calls) + 2, len(self.trie.calls) + 2
+        frames = len(self.units.steps) + 2
+        for h in self.hands:
+            if not h.scratch or any(len(a) < n for a, n in zip(h.scratch, (work, stack, frames), strict=True)):
+                h.scratch = (np.empty((2 * work, W), np.uint64), np.empty((2 * stack, 3), np.int64),
+                             np.empty(2 * frames, np.int64))
+        self.sym = self.group.tables(self.layout)
+        self._leaf_masks()
+
+    def _leaf_masks(self) -> None:
+        """For each leaf, the bundles of rules that read something that it may have written."""
+        trie = self.trie
+        now = (trie.cleared, trie.version)
+        if now != self._rules_of:
+            self._rules_of, self._wrote = now, {}
+            self._leaf_rules = np.zeros(0, np.uint64)
+            self._reads = [trie.reads_of(r) for r in self.judges]
+        if len(self._leaf_rules) >= len(trie.leaves):
+            return
+        old = len(self._leaf_rules)
+        masks = []
+        for leaf in trie.leaves[old:]:
+            mask = self._wrote.get(leaf.writes)
+            if mask is None:
+                mask = self._wrote[leaf.writes] = sum(
+                    1 << j for j, reads in enumerate(self._reads) if reads & leaf.writes or self.group)
+            masks.append(mask)
+        self._leaf_rules = np.concatenate((self._leaf_rules, np.array(masks, np.uint64)))
+
+    @property
+    def _judging(self) -> tuple[Array, Array, int]:
+        roots = np.array([self.trie.roots[r].node for r in self.judges], np.int64)
+        return roots, self._leaf_rules, self.fan
+
+    def _resized(self, moves: tuple[Array, ...]) -> None:
+        store, ws = self.store, self.layout.ws
+        store.repack(ws, moves)
+        if self.group:                               # which state of an orbit is the least depends on the layout
+            for lo, hi in store.all():
+                kernels.canonize(ws, self.group.tables(self.layout), store.states[lo:hi], hi - lo)
+        store.index(self.crew.each)
+
+    # -- learning
+    def learn(self, jobs: Sequence[tuple[Row, int]]) -> None:
+        """Learn; where all is void, clear the trie, and the walk will ask again."""
+        t0 = time.perf_counter()
+        void, units = False, len(self.units.vary)
+        try:
+            self.trie.learn(jobs)
+        except Relearn:
+            void = True
+        try:
+            self.group.close()
+        except Varies:
+            void = True
+        if not self.layout.fits():
+            grouped = self.layout.regrouped
+            self.trie.resize()
+            void |= grouped != self.layout.regrouped
+        if void:
+            self.trie.clear()
+        self._unseen |= len(self.units.vary) > units
+        self.learning += time.perf_counter() - t0
+
+    def row(self, s: int) -> Row:
+        """A state by its place, as a row."""
+        return self.layout.unpack(self.store.states[s].tolist())
+
+    def learn_missed(self, miss: Array, count: int) -> bool:
+        """Learn what a walk has met. Returns whether some call raised."""
+        entries = miss[:count].tolist()
+        asked = [at for _, _, at in entries]
+        before = self.trie.cleared
+        self.learn([(self.row(s), place) for s, place, _ in entries])
+        if self.trie.cleared == before:
+            child = self.trie.child
+            for at in asked:
+                if at < len(child) and child[at] == -2:
+                    child[at] = -1                   # still unknown: whoever comes next asks again
+        return bool(self.trie.failures)
+
+    # -- forward
+    def begin(self) -> None:
+        """Enter the first state, and judge it."""
+        row = [0] * len(self.units.slot)
+        self.prepare()
+        words = self.layout.pack(row).reshape(1, -1)
+        if self.group:
+            kernels.canonize(self.layout.ws, self.sym, words, 1)
+        self.store.states[0] = words[0]
+        self.store.ends[0] = 1
+        self.store.index(self.crew.each)
+        self._open_level(0)
+        self.judge(np.zeros(1, np.int64), self.judges)
+
+    def judge(self, todo: Array, judges: Sequence[int]) -> None:
+        """Judge these states by all rules, learning what is not known."""
+        at = 0
+        none: Array = np.zeros(0, np.uint8)
+        while at < len(todo) and judges and not self.found:
+            self.prepare()
+            h = self.hands[0]
+            roots = np.array([self.trie.roots[r].node for r in judges], np.int64)
+            at, missed, bad = kernels.classify(self.layout.ws, roots, self.trie.arrays, h.scratch, self.fan, todo, at,
+                                               len(todo), self.store.states, self.store.table, none, h.outs, h.born,
+                                               h.miss)
+            if bad >= 0:
+                self.found = Found(self.store.states[bad].copy(), self._depth_of(bad))
+            elif missed and self.learn_missed(h.miss, missed):
+                self._raised()
+
+    def _depth_of(self, s: int) -> int:
+        r = s // self.store.cap
+        return sum(level[r] <= s for level in self.store.levels) - 1
+
+    def _raised(self) -> None:
+        failure = self.trie.failures[0]
+        words = self.layout.pack(failure.row)
+        depth = self._depth_of_words(words)
+        self.found = Found(words, depth, failure)
+
+    def _depth_of_words(self, words: Array) -> int:
+        keys = words.reshape(1, -1).copy()
+        self.prepare()
+        if self.group:
+            kernels.canonize(self.layout.ws, self.sym, keys, 1)
+        ws, store = self.layout.ws, self.store
+        p = kernels.seek(ws, keys, 0, kernels.mix(ws, keys, 0), store.table, store.states)
+        if p < 0:
+            raise AssertionError("a state that was met is not in the table")
+        if len(ws) > 1:
+            return self._depth_of(int(store.table[p] >> 32) - 1)
+        for d in range(len(store.levels)):
+            if any((store.states[lo:hi] == keys).all(1).any() for lo, hi in store.level(d)):
+                return d
+        raise AssertionError("a state that was met is not among the states")
+
+    def round(self) -> None:
+        """Expand some of what is pending. At its end all is at rest. Raises store.Full."""
+        todo: Array = np.zeros(0, np.int64)
+        blocks = self._blocks()
+        while len(blocks) and not self.found:
+            again, left, redo = self._go(todo, blocks)
+            if len(todo):
+                rest = [todo[lo:hi] for lo, hi in left]
+                again = np.concatenate((again, *rest))
+            else:
+                self.pending += left
+            if not self.found and len(redo):
+                self.judge(redo, self.judges)
+            todo = again
+            blocks = _cut([(0, len(todo))])
+        while self._unseen and not self.found:
+            self._unseen = False
+            for lo, hi in _cut(self.store.all(), 1 << 20).tolist():
+                self.judge(np.arange(lo, hi), self.judges)
+
+    def _blocks(self) -> Array:
+        """Take a round's work off what is pending."""
+        take, size = [], 0
+        while self.pending and size < _ROUND:
+            lo, hi = self.pending.pop(0)
+            mid = min(hi, lo + _ROUND - size)
+            take.append((lo, mid))
+            size += mid - lo
+            if mid < hi:
+                self.pending.insert(0, (mid, hi))
+        return _cut(take)
+
+    def _go(self, todo: Array, blocks: Array) -> tuple[Array, list[tuple[int, int]], Array]:
+        """Set the threads to work on blocks. Returns the states to expand again, the stretches not reached,
+        and the states to judge again, with what was missed learned."""
+        self.prepare()
+        store, T = self.store, self.crew.threads
+        room = max(3 * len(self.hands[0].born), int(blocks[:, 1].sum() - blocks[:, 0].sum()) // T)
+        try:
+            store.make_room(T * room, self.crew.each)
+        except Full:
+            rest = [(s, s + 1) for s in todo.tolist()] if len(todo) else [(lo, hi) for lo, hi in blocks.tolist()]
+            self.pending += _join(rest)
+            raise
+        cursor = np.zeros(1, np.int64)
+        trie, rules, ws = self.trie.arrays, self._judging, self.layout.ws
+
+        def work(k: int) -> None:
+            h = self.hands[k]
+            h.out[0] = store.ends[k]
+            kernels.advance(ws, self.trie.roots[self.root].node, trie, h.scratch, rules, self.sym, todo, blocks, cursor,
+                            store.states, store.table, store.ends[k] + room, h.outs, h.born, h.new_born, h.miss,
+                            h.again, h.out)
+        self.crew.each(work, range(T))
+        left = [(lo, hi) for lo, hi in blocks[int(cursor[0]):].tolist()]
+        again, redo, missed = [], [], []
+        for k, h in enumerate(self.hands):
+            n, miss, rejudge, bad, transitions, back, lo, hi, stand_s, stand_t = h.out[:10].tolist()
+            store.ends[k] = n
+            self.transitions += transitions
+            self.stands_states += stand_s
+            self.stands_transitions += stand_t
+            again.append(h.again[:back, 0].copy())
+            redo.append(h.again[:rejudge, 1].copy())
+            missed.append(h.miss[:miss])
+            if lo < hi:
+                left.append((lo, hi))
+            if bad >= 0 and not self.found:
+                self.found = Found(store.states[bad].copy(), self.depth + 1)
+        entries = np.concatenate(missed)
+        if not self.found and len(entries) and self.learn_missed(entries, len(entries)):
+            self._raised()
+        return np.concatenate(again), _join(left), np.concatenate(redo)
+
+    def run(self, at_rest: Callable[[], str | None]) -> str | None:
+        """Search until all is explored (None), a rule is broken (None, `found`), or `at_rest`, which is
+        called between rounds, or the memory gives a reason to stop."""
+        while not self.found:
+            while self.pending and not self.found:
+                why = at_rest()
+                if why:
+                    return why
+                try:
+                    self.round()
+                except Full:
+                    return "memory"
+            if self.found or not self._descend():
+                break
+        return None
+
+    def _open_level(self, depth: int) -> None:
+        self.depth = depth
+        self.pending = self.store.level(depth)
+        self.store.levels.append(list(self.store.ends))
+
+    def _descend(self) -> bool:
+        """Begin the next level; False where there is none."""
+        if not self.store.level(self.depth + 1):
+            return False
+        self._open_level(self.depth + 1)
+        return True
+
+    def close(self) -> None:
+        """End the threads."""
+        self.crew.close()
+
+
+def _cut(spans: Sequence[tuple[int, int]], size: int = _BLOCK) -> Array:
+    """Stretches in blocks."""
+    blocks = [(at, min(at + size, hi)) for lo, hi in spans for at in range(lo, hi, size)]
+    return np.array(blocks, np.int64).reshape(-1, 2)
+
+
+def _join(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbouring stretches as one."""
+    out: list[tuple[int, int]] = []
+    for lo, hi in sorted(spans):
+        if out and out[-1][1] == lo:
+            out[-1] = out[-1][0], hi
+        else:
+            out.append((lo, hi))
+    return out

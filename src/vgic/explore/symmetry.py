@@ -1,0 +1,213 @@
+"""Parts that can be exchanged: one state stands for all that differ only by an exchange.
+
+A model names exchanges: a permutation of parts (of the vCPUs with all that is theirs, of interrupts of one
+kind), under which references to parts in slots are renamed along. All compositions of them form a group;
+the search keeps of each orbit only the least state. This is exact, if every action of a state has its
+counterpart in the exchanged state. That is a claim on the model, and it is tested: on sampled states the
+successors of the image must be the images of the successors; else the model is refused.
+
+An image is computed from tables: for each element of the group and each chunk of bits, what it becomes.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vgic.explore.layout import Layout
+from vgic.explore.learning import Row, Units, Varies
+from vgic.explore.reach import Named
+from vgic.explore.values import UNSET, ModelError, freeze
+
+Array = npt.NDArray[Any]
+
+_CHUNK: Final = 8
+_MOST: Final = 5040
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Parts that change places: `moves` are pairs (part, the part whose place it takes).
+
+    `rename(part, slot, value)` gives the value after the exchange where a value names what moves by
+    anything but a reference to a part (a vCPU's number, say); it returns the value itself elsewhere.
+    """
+    name: str
+    moves: Sequence[tuple[object, object]]
+    rename: Callable[[Any, str, Any], Any] | None = None
+
+
+class Group:
+    """All compositions of the exchanges of a model, on the units of its state."""
+
+    def __init__(self, units: Units, exchanges: Sequence[Exchange]) -> None:
+        self.units, self.exchanges = units, exchanges
+        self._maps = [self._map(e) for e in exchanges]
+        self.words = self._compose()
+        self._closed = -1
+        self._image: list[dict[int, tuple[int, list[int]]]] = []
+        self._tables: tuple[Array, Array] = (np.zeros((0, 4), np.int64), np.zeros((0, 1, 1), np.uint64))
+        self._tables_of: tuple[Any, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+    @property
+    def order(self) -> int:
+        """How many elements the group has; no orbit is larger."""
+        return len(self.words) + 1
+
+    def _map(self, exchange: Exchange) -> Mapping[int, Any]:
+        moves = {id(a): b for a, b in exchange.moves}
+        known = {id(p) for p in self.units.reach.parts}
+        if {id(b) for b in moves.values()} != set(moves) or len(moves) != len(exchange.moves):
+            raise ModelError(f"exchange {exchange.name!r}: each part that moves must have its place taken by one other")
+        for a, b in exchange.moves:
+            if id(a) not in known or id(b) not in known:
+                raise ModelError(f"exchange {exchange.name!r} moves an object that is no part of the machine")
+            if type(a) is not type(b):
+                raise ModelError(f"exchange {exchange.name!r} puts a {type(a).__qualname__} in the place of a"
+                                 f" {type(b).__qualname__}")
+        return moves
+
+    def _compose(self) -> list[tuple[int, ...]]:
+        """Each element but the identity, as a sequence of exchanges."""
+        parts = [id(p) for p in self.units.reach.parts]
+        steps = [[id(m[p]) if p in m else p for p in parts] for m in self._maps]
+        place = {p: i for i, p in enumerate(parts)}
+        seen: dict[tuple[int, ...], tuple[int, ...]] = {tuple(parts): ()}
+        todo = [tuple(parts)]
+        for at in todo:
+            for g, goes in enumerate(steps):
+                new = tuple(goes[place[p]] for p in at)
+                if new not in seen:
+                    seen[new] = (*seen[at], g)
+                    todo.append(new)
+                    if len(todo) > _MOST:
+                        raise ModelError(f"the exchanges make a group of more than {_MOST} elements")
+        return [word for word in seen.values() if word]
+
+    # -- images of values
+    def _value(self, g: int, part: Any, slot: str, value: Any) -> Any:
+        rename = self.exchanges[g].rename
+        if rename is not None and value is not UNSET:
+            value = rename(part, slot, value)
+        return self._renamed(self._maps[g], freeze(value))
+
+    def _renamed(self, moves: Mapping[int, Any], value: Any) -> Any:
+        if id(value) in moves:
+            return moves[id(value)]
+        if isinstance(value, tuple) and type(value).__new__ is not tuple.__new__:
+            return type(value)._make(self._renamed(moves, v) for v in value)  # type: ignore[attr-defined]  # a namedtuple
+        if isinstance(value, tuple):
+            return type(value)(self._renamed(moves, v) for v in value)
+        if isinstance(value, frozenset):
+            return frozenset(self._renamed(moves, v) for v in value)
+        return value
+
+    def close(self) -> None:
+        """Number the images of all values, and let vary the slots that vary in an exchanged part.
+
+        Raises Varies where that met new slots.
+        """
+        units = self.units
+        if not self or self._closed == units.grown:
+            return
+        varies = False
+        while self._closed != units.grown:
+            self._closed = units.grown
+            self._image = [{} for _ in self.exchanges]
+            for g, moves in enumerate(self._maps):
+                for u in list(units.vary.values()):
+                    part, slot = units.slot[u]
+                    to = units.home[id(moves.get(id(part), part)), slot]
+                    if (id(units.slot[to][0]), slot) not in units.vary:
+                        units.vary_slot(to)
+                        varies = True
+                    self._image[g][u] = to, [units.number(to, self._value(g, part, slot, v)) for v in units.values[u]]
+        if varies:
+            raise Varies
+
+    def image(self, g: int, row: Sequence[int]) -> Row:
+        """A row after exchange g."""
+        out = list(row)
+        for u, (to, values) in self._image[g].items():
+            out[to] = values[row[u]]
+        return out
+
+    # -- tables for the kernels
+    def tables(self, layout: Layout) -> tuple[Array, Array]:
+        """(chunks: word, shift, mask, base; for each element and chunk, the words that its values become)."""
+        if not self and self._tables[1].shape[2] == layout.W:
+            return self._tables
+        if not self:
+            self._tables = np.zeros((0, 4), np.int64), np.zeros((0, 1, layout.W), np.uint64)
+            return self._tables
+        now = (self._closed, layout.W, tuple(layout.at), tuple(layout.width))
+        if now != self._tables_of:
+            self._tables_of = now
+            self._tables = self._build(layout)
+        return self._tables
+
+    def _build(self, layout: Layout) -> tuple[Array, Array]:
+        chunks: list[list[int]] = []
+        for u, _, _, _ in sorted(layout.fields, key=lambda f: layout.at[f[0]]):
+            last = chunks[-1] if chunks else []
+            first = layout.at[last[0]] if last else 0
+            if last and first >> 6 == layout.at[u] >> 6 and layout.at[u] + layout.width[u] - first <= _CHUNK:
+                last.append(u)
+            else:
+                chunks.append([u])
+        heads, base = [], 0
+        for us in chunks:
+            bits = layout.at[us[-1]] + layout.width[us[-1]] - layout.at[us[0]]
+            heads.append((layout.at[us[0]] >> 6, layout.at[us[0]] & 63, (1 << bits) - 1, base))
+            base += 1 << bits
+        tables = np.zeros((len(self.words), base, layout.W), np.uint64)
+        for e, word in enumerate(self.words):
+            for us, (_, _, mask, at) in zip(chunks, heads, strict=True):
+                v = np.arange(mask + 1)
+                for u in us:
+                    to, values = self._along(word, u)
+                    w, shift = layout.at[to] >> 6, layout.at[to] & 63
+                    goes = np.zeros(1 << layout.width[u], np.uint64)
+                    goes[:len(values)] = [x << shift for x in values]
+                    digit = v >> layout.at[u] - layout.at[us[0]] & (1 << layout.width[u]) - 1
+                    tables[e, at:at + mask + 1, w] |= goes[digit]
+        return np.array(heads, np.int64).reshape(-1, 4), tables
+
+    def _along(self, word: Sequence[int], u: int) -> tuple[int, list[int]]:
+        values = list(range(len(self._image[word[0]][u][1])))
+        for g in word:
+            u, goes = self._image[g][u]
+            values = [goes[v] for v in values]
+        return u, values
+
+    # -- is it one?
+    def check(self, actions: Sequence[Named], row: Row) -> None:
+        """Raise ModelError if a successor of this state has no counterpart in an image of it.
+
+        May raise Varies, where the runs met new slots.
+        """
+        here = self._successors(actions, row)
+        self.close()
+        for g, exchange in enumerate(self.exchanges):
+            there = self._successors(actions, self.image(g, row))
+            self.close()
+            want = {tuple(self.image(g, list(r))): name for r, name in here.items()}
+            odd = [name for r, name in want.items() if r not in there]
+            odd += [name for r, name in there.items() if r not in want]
+            if odd:
+                raise ModelError(f"exchange {exchange.name!r} is no symmetry of the model: {odd[0]!r} has no"
+                                 f" counterpart after it. The state: {self.units.describe(row)}")
+
+    def _successors(self, actions: Sequence[Named], row: Row) -> dict[tuple[int, ...], str]:
+        out = {}
+        for name, call in actions:
+            path = self.units.run(call, row)
+            if path.value is not False and path.raised is None:
+                out[tuple(path.end())] = name
+        return out

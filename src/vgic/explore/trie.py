@@ -1,0 +1,518 @@
+"""What was learned, as one trie that a compiled loop can walk.
+
+A *root* is a set of calls that are walked together: all actions, some rules, one goal. A node is
+reached by a sequence of (units, values). It has *leaves* (calls that end there: an effect, an AND and
+an OR mask on the words), *branches* (a window of neighbouring units, all of one part, is tested) and
+*calls* (a step is run on the words; its result selects the child). All calls of a root share the trie:
+a common prefix is tested once, and an action that is not possible costs nothing below the
+point where that is known.
+
+A child of a branch belongs to a *cube*: the values of those units of the window that the calls
+really read on the learned row. It fills each entry of the branch's table that the cube covers. So learning
+sees single slots (few paths), the walk sees whole parts (few steps). Where cubes overlap the first
+stays: what a call reads beyond it, a later branch tests.
+
+Every step (method and arguments) has a trie of its own, of one call; its leaves carry the result. After a
+step's call a caller keeps what it knew of units that the step has never written. When a
+step is found to write another one, everything is learned anew.
+
+Sets of units are Python integers used as bit sets.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vgic.explore.layout import Layout
+from vgic.explore.learning import Effects, Path, Row, Segment, Units, Varies
+from vgic.explore.reach import Named
+from vgic.explore.values import ModelError
+
+Array = npt.NDArray[Any]
+
+EMPTY: Final = 0                    # the node with nothing below
+_WHOLE: Final = 6                   # a part of so many bits is tested whole
+_SPAN: Final = 10                   # a window has at most so many bits, or one unit
+_REPEATED: Final = 500              # so many runs are repeated to see whether they are deterministic, then one of 32
+
+
+class Relearn(Exception):
+    """The trie is void and must be cleared."""
+
+
+@dataclass(slots=True)
+class Root:
+    """Calls that are walked together. `judges`: only the truth of what they return matters."""
+    calls: list[Named]
+    judges: bool
+    node: int = 0
+    reads: int = 0
+    steps: int = 0
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """A run to be added: by whom (root and call, or step), and its path."""
+    root: int
+    call: int
+    path: Path
+
+
+@dataclass(slots=True)
+class _Branch:
+    units: list[int]
+    known: int
+    k: int                          # the segment of the paths that it lies in
+    writes: int                     # what the path may have written before
+    wait: list[tuple[int, int]]     # the calls that go on here
+    kids: list[tuple[list[tuple[int, int]], int]]
+
+
+@dataclass(slots=True)
+class _Call:
+    step: int
+    effects: Effects
+    known: int                      # after the call
+    k: int
+    writes: int
+    wait: list[tuple[int, int]]
+    kids: dict[int, int]
+
+
+@dataclass(slots=True)
+class _Leaf:
+    root: int                       # -1: a step's
+    call: int                       # or the step's result
+    effects: Effects
+    writes: int
+
+
+@dataclass(slots=True)
+class Failure:
+    """A call that raised."""
+    name: str
+    root: int
+    row: Row
+    error: Exception
+
+
+class Trie:
+    """The learned paths of all roots, and their arrays for the compiled walk."""
+
+    def __init__(self, units: Units, layout: Layout) -> None:
+        self.units, self.layout = units, layout
+        self.roots: list[Root] = []
+        self.history: list[tuple[list[tuple[int, int]], int, int]] = []
+        """The runs that met a new value or unit: (sparse row, root, call). Repeated in order, they meet them again."""
+        self.failures: list[Failure] = []
+        self.paths = self.cleared = 0
+        self._step_writes: list[int] = []
+        self._step_reads: list[int] = []
+        self._step_steps: list[int] = []
+        self.version = 0
+        """Counts the times that some call was seen to read more."""
+        self.on_resize: list[Callable[[tuple[Array, ...]], None]] = []
+        """Called after the states' layout changed, with what moved (see `Layout.renew`)."""
+        self._batch: list[tuple[str, Any, Row]] = []
+        self.clear()
+
+    def add_root(self, calls: Iterable[Named], judges: bool) -> int:
+        """A new root for these calls; returns its number."""
+        self.roots.append(Root(list(calls), judges))
+        self._plant(len(self.roots) - 1)
+        return len(self.roots) - 1
+
+    def clear(self) -> None:
+        """Forget all paths."""
+        self.cleared += 1
+        self._regrouped = self.layout.regrouped
+        self.node = np.zeros((64, 8), np.int32)      # branches, calls, leaves (from, to), self loops
+        self.br = np.zeros((64, 4), np.int32)        # word, shift, mask, base of its children
+        self.call = np.zeros((16, 4), np.int32)      # the step's root, base of its children
+        self.child = np.full(1024, -1, np.int32)     # node, -1 unknown, -2 asked for
+        self.leaf_result = np.zeros(64, np.int32)
+        self.leaf_masks = np.zeros((64, 2 * self.layout.W), np.uint64)
+        self.call_masks = np.zeros((16, 2 * self.layout.W), np.uint64)
+        self.nodes, self.used = 1, 0
+        self._stale = False
+        self.branches: list[_Branch] = []
+        self.calls: list[_Call] = []
+        self.leaves: list[_Leaf] = []
+        self._step_root: dict[int, int] = {}
+        self._room: list[int] = []                   # per step: room for results in its calls' tables
+        for r in range(len(self.roots)):
+            self._plant(r)
+
+    def _plant(self, r: int) -> None:
+        root = self.roots[r]
+        root.node = self._new_node()
+        self.branches.append(_Branch([], 0, 0, 0, [(r, a) for a in range(len(root.calls))], []))
+        self.node[root.node, :2] = len(self.branches) - 1, len(self.branches)
+        self._place_branches(len(self.branches) - 1)
+
+    def _new_node(self) -> int:
+        self.nodes += 1
+        self.node = fit(self.node, self.nodes)
+        return self.nodes - 1
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """What the compiled walk needs."""
+        return self.node, self.br, self.call, self.child, self.leaf_masks, self.call_masks, self.leaf_result
+
+    # -- learning
+    def learn(self, jobs: Iterable[tuple[Row, int]]) -> None:
+        """Learn what the calls do that wait at these places, on these rows. A place is a branch, or
+        -1 - c for the call c of a step. Raises Relearn where the trie is void."""
+        self._batch.clear()
+        void = False
+        for row, place in jobs:
+            try:
+                if void:                             # only to meet more of what varies
+                    self._runs(row, self._waiting(place))
+                else:
+                    self._learn(row, place)
+            except (Varies, Relearn):
+                void = True
+        self.units.check_constants(self._batch)
+        if not self.layout.fits():
+            self.resize()
+        if void or self._regrouped != self.layout.regrouped:
+            raise Relearn
+
+    def resize(self) -> None:
+        """Lay the state out anew, and this trie with it."""
+        moves = self.layout.renew()
+        self._place_all()
+        for hook in self.on_resize:
+            hook(moves)
+
+    def _waiting(self, place: int) -> list[tuple[int, int]]:
+        return self.branches[place].wait if place >= 0 else self.calls[-1 - place].wait
+
+    def _learn(self, row: Row, place: int) -> None:
+        if place >= 0 and not self.branches[place].k and self.child[self._at(place, row)] >= 0:
+            return                                   # another job of this batch was the same
+        cursors = self._runs(row, self._waiting(place))
+        for cursor in cursors:
+            root = self.roots[cursor.root]
+            reads, _, steps = self._note(cursor.path)
+            if reads & ~root.reads or steps & ~root.steps:
+                self.version += 1
+                root.reads |= reads
+                root.steps |= steps
+        if self._stale:
+            raise Relearn
+        if not self.layout.fits():
+            self.resize()
+        if self._regrouped != self.layout.regrouped:
+            raise Relearn
+        for cursor in cursors:
+            self._add_steps(cursor.path)
+        self._grow([(place, cursors)])
+
+    def _segment(self, place: int) -> int:
+        return self.branches[place].k if place >= 0 else self.calls[-1 - place].k
+
+    def _runs(self, row: Row, wait: Iterable[tuple[int, int]]) -> list[_Cursor]:
+        out, varies = [], False
+        for r, a in wait:
+            try:
+                out.append(_Cursor(r, a, self._run(row, r, a)))
+            except Varies:
+                varies = True
+        if varies:
+            raise Varies
+        return out
+
+    def _run(self, row: Row, r: int, a: int) -> Path:
+        root, units = self.roots[r], self.units
+        name, call = root.calls[a]
+        before = units.grown
+        self._batch.append((name, call, row))
+        try:
+            path = units.run(call, row)
+            if self.paths < _REPEATED or not self.paths & 31:
+                units.check_repeats(name, call, row, path)
+        finally:
+            if units.grown != before:
+                self.history.append(([(u, v) for u, v in enumerate(row) if v], r, a))
+        if root.judges:
+            for segment in _segments(path):
+                if segment.effects:
+                    raise ModelError(f"{name} only judges, but it writes {units.where(segment.effects[0][0])}")
+        self.paths += 1
+        if path.raised is not None:
+            self.failures.append(Failure(name, r, row, path.raised))
+            path.value = False
+        return path
+
+    def _note(self, path: Path) -> tuple[int, int, int]:
+        """What a path reads, writes, and which steps it calls; steps are brought up to date."""
+        reads = writes = steps = 0
+        for segment in path.segments:
+            reads |= _bits(segment.reads)
+            writes |= _bits(u for u, _ in segment.effects)
+            if segment.inner is not None:
+                h = segment.step
+                while h >= len(self._step_reads):
+                    self._step_reads.append(0)
+                    self._step_writes.append(0)
+                    self._step_steps.append(0)
+                steps |= 1 << h
+                r, w, s = self._note(segment.inner)
+                if r & ~self._step_reads[h] or s & ~self._step_steps[h]:
+                    self.version += 1
+                self._step_reads[h] |= r
+                self._step_steps[h] |= s
+                if w & ~self._step_writes[h]:
+                    self._step_writes[h] |= w
+                    self._stale |= h in self._step_root
+                writes |= self._step_writes[h]
+        return reads, writes, steps
+
+    def reads_of(self, r: int) -> int:
+        """All units that the calls of a root may read, so far as is known (a bit set)."""
+        reads, steps, done = self.roots[r].reads, self.roots[r].steps, 0
+        while todo := steps & ~done:
+            h = (todo & -todo).bit_length() - 1
+            done |= 1 << h
+            reads |= self._step_reads[h]
+            steps |= self._step_steps[h]
+        return reads
+
+    # -- growing
+    def _add_steps(self, path: Path) -> None:
+        for segment in path.segments:
+            if segment.inner is not None:
+                self._add_steps(segment.inner)
+                self._add_step(segment.step, segment.inner)
+
+    def _add_step(self, h: int, path: Path) -> None:
+        while h >= len(self._room):
+            self._room.append(4)
+        if len(self.units.results[h]) > self._room[h]:
+            self._room[h] = 1 << len(self.units.results[h]).bit_length()
+            self._place_calls(c for c, call in enumerate(self.calls) if call.step == h)
+        cursor = _Cursor(-1, h, path)
+        if h not in self._step_root:
+            todo: list[tuple[int, list[_Cursor]]] = []
+            self._step_root[h] = self._add_node([cursor], 0, 0, 0, todo)
+            self._grow(todo)
+            return
+        t, k = self._step_root[h], 0
+        while t >= 0:
+            b0, b1, c0, c1 = self.node[t, :4].tolist()
+            if b0 < b1:
+                place = b0
+                t = int(self.child[self._at(b0, path.segments[k].row)])
+            elif c0 < c1:
+                place = -1 - c0
+                t = self.calls[c0].kids.get(_result(path.segments[k]), -1)
+                k += 1
+            else:
+                return
+        self._grow([(place, [cursor])])
+
+    def _grow(self, todo: list[tuple[int, list[_Cursor]]]) -> None:
+        """Add what is missing below these places for these runs."""
+        while todo:
+            place, cursors = todo.pop()
+            k = self._segment(place)
+            segment = cursors[0].path.segments[k]
+            if place >= 0:
+                b = self.branches[place]
+                if self.child[self._at(place, segment.row)] >= 0:
+                    continue                         # learned meanwhile
+                mask = 0
+                for cursor in cursors:
+                    mask |= _bits(cursor.path.segments[k].reads)
+                cube = [u for u in b.units if mask >> u & 1 and not b.known >> u & 1]
+                t = self._add_node(cursors, b.known | _bits(cube), k, b.writes, todo)
+                b.kids.append(([(u, segment.row[u]) for u in cube], t))
+                self._fill(place, *b.kids[-1])
+            else:
+                c = self.calls[-1 - place]
+                result = _result(segment)
+                if result not in c.kids:
+                    c.kids[result] = t = self._add_node(cursors, c.known, k + 1, c.writes, todo)
+                    self.child[self.call[-1 - place, 1] + result] = t
+
+    def _add_node(self, cursors: list[_Cursor], known: int, k: int, writes: int,
+                  todo: list[tuple[int, list[_Cursor]]]) -> int:
+        """The node where these runs, in segment k, know these units. What comes below goes to `todo`."""
+        waiting: list[tuple[_Cursor, list[int]]] = []
+        steps: dict[tuple[int, tuple[tuple[int, int], ...]], list[_Cursor]] = {}
+        leaves: list[_Leaf] = []
+        loops = 0
+        for cursor in cursors:
+            segment = cursor.path.segments[k]
+            unread = [u for u in segment.reads if not known >> u & 1]
+            if unread:
+                waiting.append((cursor, unread))
+            elif segment.inner is not None:
+                steps.setdefault((segment.step, tuple(segment.effects)), []).append(cursor)
+            elif cursor.root < 0:
+                leaves.append(_Leaf(-1, cursor.path.result, segment.effects, 0))
+            elif self.roots[cursor.root].judges:
+                loops += bool(cursor.path.value)
+            elif cursor.path.value is not False:
+                if segment.effects or k:
+                    wrote = writes | _bits(u for u, _ in segment.effects)
+                    leaves.append(_Leaf(cursor.root, cursor.call, segment.effects, wrote))
+                else:
+                    loops += 1
+        if not (waiting or steps or leaves or loops):
+            return EMPTY
+        b0, c0, l0 = len(self.branches), len(self.calls), len(self.leaves)
+        self._add_branches(waiting, known, k, writes, todo)
+        for (step, effects), mine in steps.items():
+            wrote = writes | _bits(u for u, _ in effects) | self._step_writes[step]
+            after = (known | _bits(u for u, _ in effects)) & ~self._step_writes[step]
+            todo.append((-1 - len(self.calls), mine))
+            self.calls.append(_Call(step, list(effects), after, k, wrote, _who(mine), {}))
+        self.leaves += leaves
+        t = self._new_node()
+        self.node[t, :7] = (b0, len(self.branches), c0, len(self.calls), l0, len(self.leaves), loops)
+        self._place_branches(b0)
+        self._place_calls(range(c0, len(self.calls)))
+        self._place_leaves(l0)
+        return t
+
+    def _add_branches(self, waiting: list[tuple[_Cursor, list[int]]], known: int, k: int, writes: int,
+                      todo: list[tuple[int, list[_Cursor]]]) -> None:
+        """Choose what to test next: the group of units that most runs will read, for to know more than needed
+        is sound. Repeat with the runs that read nothing of it."""
+        group = self.layout.group
+        while waiting:
+            votes: dict[int, int] = {}
+            for _, unread in waiting:
+                for g in {group[u] for u in unread}:
+                    votes[g] = votes.get(g, 0) + 1
+            g = max(sorted({group[unread[0]] for _, unread in waiting}), key=votes.__getitem__)
+            units = self._window(g, [u for _, unread in waiting for u in unread if group[u] == g])
+            mask = _bits(units)
+            mine = [cursor for cursor, unread in waiting if any(mask >> u & 1 for u in unread)]
+            waiting = [w for w in waiting if not any(mask >> u & 1 for u in w[1])]
+            todo.append((len(self.branches), mine))
+            self.branches.append(_Branch(units, known, k, writes, _who(mine), []))
+
+    def _window(self, g: int, reads: Sequence[int]) -> list[int]:
+        """The units of group g to test together, given those that will be read."""
+        members, width = self.layout.members[g], self.layout.width
+        if sum(width[u] for u in members) <= _WHOLE:
+            return members
+        lo = hi = members.index(reads[0])
+        wanted = sorted({members.index(u) for u in reads})
+        for i in wanted:
+            a, b = min(lo, i), max(hi, i)
+            if sum(width[u] for u in members[a:b + 1]) <= _SPAN:
+                lo, hi = a, b
+        return members[lo:hi + 1]
+
+    # -- the arrays
+    def _at(self, b: int, row: Row) -> int:
+        """The place of a row's child in the table of a branch."""
+        units, at = self.branches[b].units, self.layout.at
+        return int(self.br[b, 3]) + sum(row[u] << at[u] - at[units[0]] for u in units)
+
+    def _fill(self, b: int, cube: list[tuple[int, int]], t: int) -> None:
+        units, at, width = self.branches[b].units, self.layout.at, self.layout.width
+        base, full = int(self.br[b, 3]), int(self.br[b, 2])
+        m = v = 0
+        for u, i in cube:
+            m |= (1 << width[u]) - 1 << at[u] - at[units[0]]
+            v |= i << at[u] - at[units[0]]
+        if m == full:
+            self.child[base + v] = t
+        else:
+            table = self.child[base:base + full + 1]
+            table[((np.arange(full + 1) & m) == v) & (table < 0)] = t
+
+    def _reserve(self, size: int) -> int:
+        base, self.used = self.used, self.used + size
+        if self.used > len(self.child):
+            more = max(len(self.child), size)
+            self.child = np.concatenate((self.child, np.full(more, -1, np.int32)))
+        return base
+
+    def _place_branches(self, first: int) -> None:
+        self.br = fit(self.br, len(self.branches))
+        at, width = self.layout.at, self.layout.width
+        for b in range(first, len(self.branches)):
+            units = self.branches[b].units
+            if not units:
+                self.br[b] = 0, 0, 0, self._reserve(1)
+                continue
+            size = 1 << at[units[-1]] - at[units[0]] + width[units[-1]]
+            self.br[b] = at[units[0]] >> 6, at[units[0]] & 63, size - 1, self._reserve(size)
+
+    def _place_calls(self, which: Iterable[int]) -> None:
+        self.call = fit(self.call, len(self.calls))
+        self.call_masks = fit(self.call_masks, len(self.calls))
+        for c in which:
+            call = self.calls[c]
+            base = self._reserve(self._room[call.step])
+            self.call[c] = self._step_root[call.step], base, 0, 0
+            self.call_masks[c] = self.layout.masks(call.effects)
+            for result, t in call.kids.items():
+                self.child[base + result] = t
+
+    def _place_leaves(self, first: int) -> None:
+        self.leaf_masks = fit(self.leaf_masks, len(self.leaves))
+        self.leaf_result = fit(self.leaf_result, len(self.leaves))
+        for i in range(first, len(self.leaves)):
+            leaf = self.leaves[i]
+            self.leaf_masks[i] = self.layout.masks(leaf.effects)
+            self.leaf_result[i] = leaf.call
+
+    def _place_all(self) -> None:
+        """Write all arrays anew, in the present layout."""
+        self.used = 0
+        self.child[:] = -1
+        self.leaf_masks = np.zeros((max(64, len(self.leaves)), 2 * self.layout.W), np.uint64)
+        self.call_masks = np.zeros((max(16, len(self.calls)), 2 * self.layout.W), np.uint64)
+        if self._regrouped != self.layout.regrouped:
+            return                                   # windows are void, and so is all of the trie
+        self._place_branches(0)
+        for b, branch in enumerate(self.branches):
+            for cube, t in branch.kids:
+                self._fill(b, cube, t)
+        self._place_calls(range(len(self.calls)))
+        self._place_leaves(0)
+
+
+def fit(a: Array, n: int) -> Array:
+    """a, or a copy with room for n rows."""
+    if n <= len(a):
+        return a
+    b = np.zeros((max(n, 2 * len(a)), *a.shape[1:]), a.dtype)
+    b[:len(a)] = a
+    return b
+
+
+def _bits(units: Iterable[int]) -> int:
+    out = 0
+    for u in units:
+        out |= 1 << u
+    return out
+
+
+def _who(cursors: Iterable[_Cursor]) -> list[tuple[int, int]]:
+    return [(cursor.root, cursor.call) for cursor in cursors]
+
+
+def _result(segment: Segment) -> int:
+    assert segment.inner is not None
+    return segment.inner.result
+
+
+def _segments(path: Path) -> Iterator[Segment]:
+    for segment in path.segments:
+        yield segment
+        if segment.inner is not None:
+            yield from _segments(segment.inner)
