@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from vgic.rules.judge import Check
 from vgic.silicon.interrupt import Interrupt
 from vgic.silicon.priority import IDLE
@@ -176,21 +178,34 @@ class AcknowledgesMatchDrops(Check):
 
 
 class NoActiveLpi(Check):
-    """Rule 15, at each list register that names an LPI, and after each EOIR of one."""
+    """Rule 15, at each list register written with an active LPI, and after each EOIR of one.
+
+    Between its IAR and its EOIR an LPI in a list register is Active, and a hypervisor may save and restore it so; what
+    must not be is one that is active without an acknowledge that still waits for its EOIR.
+    """
 
     rule_id = 15
 
+    def prepare(self) -> None:
+        self.acknowledged: Counter[int] = Counter()
+
+    def guest_acknowledged(self, pe: int, vintid: int, lr: ListRegister | None) -> None:
+        """Active from now on."""
+        if vintid >= LPI_START:
+            self.acknowledged[vintid] += 1
+
     def list_register_written(self, pe: int, lr: ListRegister) -> None:
-        """Software never writes an LPI as active."""
-        if lr.vintid >= LPI_START and lr.state != INVALID:
+        """Software may only restore it."""
+        if lr.vintid >= LPI_START and lr.state & ACTIVE:
             self.judged += 1
-            if lr.state & ACTIVE:
-                self.broken(f"{lr} of pe{pe} is written active")
+            if not self.acknowledged[lr.vintid]:
+                self.broken(f"{lr} of pe{pe} is written active, and no guest has it acknowledged")
 
     def guest_ended(self, pe: int, register: str, vintid: int, lr: ListRegister | None) -> None:
         """After EOIR no list register holds it active."""
         if vintid >= LPI_START and "EOIR" in register:
             self.judged += 1
+            self.acknowledged[vintid] = max(0, self.acknowledged[vintid] - 1)
             held = self.chip.virtual[pe].find_active(vintid)
             if held is not None:
                 self.broken(f"{held} of pe{pe} is active after {register}")

@@ -6,8 +6,8 @@ Routing Mode bit does. RWP always reads as zero: writes take effect at once here
 
 With two Security states GICD_CTLR has three views: Secure, Non-secure, and the single one once DS is set.
 
-LPIs, the ITS and GICv4's virtual LPIs are not modelled yet: GICR's registers for them hold what is written, and turning
-LPIs on or making a vPE resident is reported.
+LPIs, the ITS and GICv4's virtual LPIs are not modelled yet: GICR_PROPBASER and GICR_PENDBASER hold what is written,
+turning LPIs on is reported, and so is every access to the registers of GICv4.
 """
 
 from __future__ import annotations
@@ -46,20 +46,25 @@ class DistributorState:
 class RedistributorState:
     """GICR_CTLR and GICR_WAKER of one PE, and the LPI registers as written."""
 
-    __slots__ = ("asleep", "ctlr", "pendbaser", "propbaser", "vpendbaser", "vpropbaser")
+    __slots__ = ("asleep", "ctlr", "pendbaser", "propbaser")
 
     def __init__(self, asleep: bool) -> None:
         self.asleep = asleep
         self.ctlr = 0
-        self.propbaser = self.pendbaser = self.vpropbaser = self.vpendbaser = 0
+        self.propbaser = self.pendbaser = 0
 
 
 class DistributorV3(Distributor):
-    """GICD, and the redistributors of all PEs."""
+    """GICD, and the redistributors of all PEs.
 
-    def __init__(self, options: GicV3Options, report: Report) -> None:
+    Args:
+        options: the implementation's choices. report: takes the notices.
+        last: the PEs whose redistributor is the last of a region (GICR_TYPER.Last).
+    """
+
+    def __init__(self, options: GicV3Options, report: Report, last: frozenset[int]) -> None:
         super().__init__(options, options.pes)
-        self.options, self.report = options, report
+        self.options, self.report, self.last = options, report, last
         self.state = DistributorState(not options.security)
         self.rds = tuple(RedistributorState(True) for _ in range(options.pes))
         self.priority_mask = 0xFF if options.priority_stores_low_bits else implemented(options.priority_bits)
@@ -167,7 +172,8 @@ class DistributorV3(Distributor):
 
         def message(on: bool, secure: bool, nsacr: int) -> Writer:
             def write(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-                irq = self.find(value & 0x3FF, pe) if value & 0x3FF >= 32 and not (secure and ns) else None
+                intid = value & 0x1FFF
+                irq = self.find(intid, pe) if intid >= 32 and not (secure and (ns or state.ds)) else None
                 if irq is not None and bits.visible(irq, ns, nsacr):
                     irq.set_message(on)
             return write
@@ -183,7 +189,7 @@ class DistributorV3(Distributor):
             "GICD_IGRPMODR<n>": lambda n, pe, ns: 0 if ns or not n or state.ds else bits.read_bits(
                 self.row(32 * n, 32, pe), _getter("grpmod"), False),
             "GICD_ISENABLER<n>": bit_reader("enabled"), "GICD_ICENABLER<n>": bit_reader("enabled"),
-            "GICD_ISPENDR<n>": bit_reader("pending", 1), "GICD_ICPENDR<n>": bit_reader("pending", 1),
+            "GICD_ISPENDR<n>": bit_reader("pending", 1), "GICD_ICPENDR<n>": bit_reader("pending", 2),
             "GICD_ISACTIVER<n>": bit_reader("active", 2), "GICD_ICACTIVER<n>": bit_reader("active", 2),
             "GICD_IPRIORITYR<n>": lambda n, pe, ns: bits.read_priorities(self.row(4 * n, 4, pe), ns) if n >= 8 else 0,
             "GICD_ICFGR<n>": lambda n, pe, ns: bits.read_config(self.row(16 * n, 16, pe), ns) if n >= 2 else 0,
@@ -218,12 +224,13 @@ class DistributorV3(Distributor):
         return frozenset(absent | ({n for n in ("GICD_SETSPI_NSR", "GICD_CLRSPI_NSR", *SECURE_ONLY)}))
 
     def _typer(self) -> int:
-        """GICD_TYPER: ITLinesNumber, SecurityExtn, LPIS, DVIS, MBIS, IDbits, A3V, No1N."""
+        """GICD_TYPER: ITLinesNumber, SecurityExtn, LPIS, DVIS, MBIS, IDbits, A3V, No1N, RSS."""
         o = self.options
         lines = self.lines - 1 - o.typer_lines_of_spis
         return (
             lines | (self.options.security and not self.state.ds) << 10 | o.message_spis << 16 | o.lpis << 17
             | o.vlpis << 18 | (o.id_bits - 1) << 19 | 1 << 24 | (o.one_of_n == "none") << 25
+            | o.range_selector() << 26
         )
 
     def _read_ctlr(self, n: int, pe: int, ns: bool) -> int:
@@ -248,10 +255,11 @@ class DistributorV3(Distributor):
                 s.ds = True
                 groups &= ~(1 << G1S)
                 for irq in (*self.spis, *(irq for bank in self.banked for irq in bank)):
+                    irq.grpmod = False
                     if irq.group == G1S:
                         irq.group = G0
         s.groups = groups
-        if value & 1 << 7 and self.options.one_of_n != "none":
+        if self.options.one_of_n != "none":
             s.e1nwf = bool(value & 1 << 7)
 
     # -- GICR: here pe is the redistributor's own PE
@@ -304,19 +312,19 @@ class DistributorV3(Distributor):
                 keep |= 7 << 24
             if value & 1 and o.lpis and not self.rds[pe].ctlr & 1:
                 self.report(Notice("not modelled", "GICR_CTLR.EnableLPIs", "LPIs are enabled: none will be delivered"))
-            self.rds[pe].ctlr = value & keep
+            if ns:      # DPG0 and DPG1S are Secure
+                keep &= ~(5 << 24)
+            self.rds[pe].ctlr = self.rds[pe].ctlr & (5 << 24 if ns else 0) | value & keep
 
         def base(slot: str) -> tuple[Reader, Writer]:
             def write(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
                 rd = self.rds[pe]
                 old = getattr(rd, slot)
                 setattr(rd, slot, old & ~lanes | value & lanes & BASER_BITS[slot])
-                if slot.startswith("v") and value >> 63 and not old >> 63:
-                    self.report(Notice("not modelled", f"GICR_{slot.upper()}.Valid", "virtual LPIs: none will come"))
             return (lambda n, pe, ns: _read_base(slot, getattr(self.rds[pe], slot))), write
 
         reads: dict[str, Reader] = {
-            "GICR_CTLR": lambda n, pe, ns: self.rds[pe].ctlr | CES,
+            "GICR_CTLR": lambda n, pe, ns: self.rds[pe].ctlr & ~(5 << 24 if ns else 0) | CES,
             "GICR_IIDR": lambda n, pe, ns: o.iidr,
             "GICR_TYPER": lambda n, pe, ns: self._gicr_typer(pe),
             "GICR_STATUSR": lambda n, pe, ns: 0,
@@ -341,11 +349,8 @@ class DistributorV3(Distributor):
             "GICR_ISACTIVER0": on_each("set_active"), "GICR_ICACTIVER0": on_each("deactivate"),
             "GICR_IPRIORITYR<n>": write_priorities, "GICR_ICFGR1": write_config, "GICR_NSACR": write_nsacr,
         }
-        for name, slot, there in (
-            ("GICR_PROPBASER", "propbaser", o.lpis), ("GICR_PENDBASER", "pendbaser", o.lpis),
-            ("GICR_VPROPBASER", "vpropbaser", o.vlpis), ("GICR_VPENDBASER", "vpendbaser", o.vlpis),
-        ):
-            if there:
+        if o.lpis:
+            for name, slot in (("GICR_PROPBASER", "propbaser"), ("GICR_PENDBASER", "pendbaser")):
                 reads[name], writes[name] = base(slot)
         return reads, writes
 
@@ -363,7 +368,7 @@ class DistributorV3(Distributor):
         """GICR_TYPER: PLPIS, VLPIS, Last, Processor_Number, CommonLPIAff, Affinity_Value."""
         o = self.options
         return (
-            int(o.lpis) | o.vlpis << 1 | (pe == o.pes - 1) << 4 | (o.one_of_n != "none") << 5 | (pe & 0xFFFF) << 8
+            int(o.lpis) | o.vlpis << 1 | (pe in self.last) << 4 | (o.one_of_n != "none") << 5 | (pe & 0xFFFF) << 8
             | o.common_lpi_affinity << 24 | o.affinity(pe) << 32
         )
 
@@ -372,10 +377,7 @@ class DistributorV3(Distributor):
         return (self.state, *self.rds, *(irq for bank in self.banked for irq in bank), *self.spis)
 
 
-BASER_BITS = {
-    "propbaser": 0x070F_FFFF_FFFF_FF9F, "pendbaser": 0x470F_FFFF_FFFF_0F80,
-    "vpropbaser": 0xF70F_FFFF_FFFF_FF9F, "vpendbaser": 0xFF0F_FFFF_FFFF_0F80,
-}
+BASER_BITS = {"propbaser": 0x070F_FFFF_FFFF_FF9F, "pendbaser": 0x470F_FFFF_FFFF_0F80}
 
 
 def _read_base(slot: str, value: int) -> int:

@@ -62,6 +62,10 @@ class Block:
                     elif old.register.access != r.access:      # a write-only and a read-only register share the place
                         self.slots[offset] = old._replace(read=old.read or read, write=old.write or write)
 
+    def unmodelled(self) -> set[str]:
+        """The names of the registers that have no handler and no right to be silent."""
+        return {s.register.name for s in self.slots.values() if s.read is None and s.write is None} - self.silent
+
     def _place(self, offset: int, size: int, verb: str, value: int | None) -> Slot | None:
         slot = self.slots.get(offset)
         what = "" if value is None else f" of {value:#x}"
@@ -71,7 +75,7 @@ class Block:
         if size not in slot.register.sizes or slot.byte % size:
             self.report(Notice("unpredictable", slot.register.instance(slot.n),
                                f"{size}-byte {verb} at byte {slot.byte}: option bad_size = {self.bad_size}"))
-            return None if self.bad_size == "zero" or slot.byte % size or size not in SIZES else slot
+            return None if self.bad_size == "zero" or size not in SIZES or slot.byte % size else slot
         return slot
 
     def read(self, offset: int, size: int, pe: int, ns: bool) -> int:
@@ -92,7 +96,7 @@ class Block:
         slot = self._place(offset, size, "write", value)
         if slot is None:
             return
-        lanes = (1 << 8 * size) - 1
+        lanes = (1 << min(8 * size, slot.register.width - 8 * slot.byte)) - 1
         value &= lanes
         if slot.write is None:
             if slot.register.name not in self.silent:

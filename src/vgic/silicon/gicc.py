@@ -59,13 +59,14 @@ class CpuInterfaceV2(CpuInterface):
         if irq is None or irq.priority >= self.state.pmr:
             return SPURIOUS, None
         intid = self._view(irq, alias, ns)
-        if intid >= GROUP1_PENDING:
-            return intid, None
-        if self.options.group_enable_selects:
+        hidden = intid >= GROUP1_PENDING
+        if self.options.group_enable_selects:      # 1022 too asks for an interrupt that is signalled (3.2.5)
             signalled = self.signals(irq)
         else:
-            signalled = irq.priority < self.running_priority()
-        return (intid | source_of(irq) << 10, irq) if signalled else (SPURIOUS, None)
+            signalled = hidden or irq.priority < self.running_priority()
+        if not signalled:
+            return SPURIOUS, None
+        return (intid, None) if hidden else (intid | source_of(irq) << 10, irq)
 
     def acknowledge(self, irq: Interrupt, source: int | None = None) -> None:
         """The interrupt becomes active; of an SGI one source's, the lowest unless another is given (4.4.4)."""
@@ -101,13 +102,13 @@ class CpuInterfaceV2(CpuInterface):
         """GICC_EOIR, GICC_AEOIR: drops the highest active priority of the interrupt's group; deactivates in EOImode 0.
         Only an INTID that an IAR returned is predictable (4.4.5)."""
         irq = self.distributor.find(value & 0x3FF, self.pe)
+        top = self.active_group()
         if irq is None:
+            if value & 0x3FF < 1020 and self.options.eoi_of_unimplemented == "drops" and top is not None and not (
+                    ns and top == G0):
+                self.drop(top)
             return
-        if self.running_priority() == IDLE:
-            if self.options.eoi_without_active == "deactivates" and not self.split(ns):
-                irq.deactivate()
-            return
-        if ns and irq.group == G0:
+        if (ns and irq.group == G0) or (top is None and self.options.eoi_without_active == "nothing"):
             return
         self.drop(irq.group)
         if not self.split(ns):
@@ -123,6 +124,7 @@ class CpuInterfaceV2(CpuInterface):
 
     def _handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
         s, groups, o = self.state, self.groups, self.options
+        half = 1 << self.preemption_bits - 1
 
         def read_pmr(n: int, pe: int, ns: bool) -> int:
             return nonsecure_view(s.pmr) if ns else s.pmr
@@ -154,13 +156,13 @@ class CpuInterfaceV2(CpuInterface):
 
         def read_apr(n: int, pe: int, ns: bool) -> int:
             if ns:      # the Non-secure view shows the upper half of Group 1's priorities, moved down (4.4.12)
-                return groups[G1NS].active >> 64 + 32 * n & 0xFFFFFFFF if n < 2 else 0
+                return groups[G1NS].active >> half >> 32 * n & 0xFFFFFFFF
             return groups[G0].active >> 32 * n & 0xFFFFFFFF
 
         def write_apr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if ns:
-                if n < 2:
-                    _put_word(groups[G1NS], n + 2, value, self.preemption_bits)
+                upper = groups[G1NS].active >> half & ~(0xFFFFFFFF << 32 * n) | value << 32 * n
+                groups[G1NS].active = groups[G1NS].active & (1 << half) - 1 | (upper & (1 << half) - 1) << half
             else:
                 _put_word(groups[G0], n, value, self.preemption_bits)
 

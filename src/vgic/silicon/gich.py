@@ -67,13 +67,14 @@ class VirtualInterfaceV2(VirtualInterface):
         if lr is None or lr.priority >= self.state.pmr:
             return SPURIOUS, None
         intid = self._view(lr, alias)
-        if intid >= GROUP1_PENDING:
-            return intid, None
+        hidden = intid >= GROUP1_PENDING
         if self.group_enable_selects:
             signalled = self.signalled() is lr
         else:
-            signalled = lr.priority < self.running_priority()
-        return (self._with_source(lr, intid), lr) if signalled else (SPURIOUS, None)
+            signalled = hidden or lr.priority < self.running_priority()
+        if not signalled:
+            return SPURIOUS, None
+        return (intid, None) if hidden else (self._with_source(lr, intid), lr)
 
     def read_iar(self, alias: bool) -> int:
         """GICV_IAR, GICV_AIAR: the signalled interrupt becomes active (5.5.4)."""
@@ -143,7 +144,7 @@ class VirtualInterfaceV2(VirtualInterface):
         lr.priority = (value >> 23 & 31) << 3
         lr.pintid = value >> 10 & 0x3FF if lr.hw else 0
         lr.eoi = not lr.hw and bool(value >> 19 & 1)
-        lr.cpuid = value >> 10 & 7
+        lr.cpuid = 0 if lr.hw else value >> 10 & 7
         lr.vintid = value & 0x3FF
         known = 0xFF8F_FFFF if lr.hw else 0xFF88_1FFF
         lr.rest = value & ~known & 0xFFFF_FFFF if self.options.lr_stores_res0 else 0

@@ -116,6 +116,11 @@ class GicV2:
         self.wires.on_change = callback
         self.wires.settle(self.outputs)
 
+    def unmodelled(self) -> frozenset[str]:
+        """The registers of the frames that this chip should have and the model hasn't."""
+        blocks = (self.distributor.gicd, self.cpus[0].gicc, self.virtual[0].gich, self.virtual[0].gicv)
+        return frozenset(name for block in blocks for name in block.unmodelled())
+
     def parts(self) -> tuple[object, ...]:
         """Every object that changes."""
         return (

@@ -22,7 +22,7 @@ from vgic.silicon import icc, ich
 from vgic.silicon.distributor_v3 import DistributorV3
 from vgic.silicon.icc import CpuInterfaceV3, PeState
 from vgic.silicon.ich import VirtualInterfaceV3
-from vgic.silicon.options import GicV3Options
+from vgic.silicon.options import GicV3Options, OptionError
 from vgic.silicon.outputs import OnChange, Outputs, Wires
 from vgic.silicon.report import Notice, Notices, Report, Trap, Undefined
 
@@ -33,6 +33,16 @@ class MapV3(NamedTuple):
     gicd: int = 0x0800_0000
     gits: int = 0x0808_0000
     gicr: tuple[tuple[int, int], ...] = ((0x080A_0000, 123), (0x40_0000_0000, 512))
+
+    def last(self, pes: int) -> frozenset[int]:
+        """The PEs whose redistributor is the last of its region. OptionError where the regions don't hold all."""
+        ends, first = set(), 0
+        for _, count in self.gicr:
+            first = min(first + count, pes)
+            ends.add(first - 1)
+        if first < pes:
+            raise OptionError(f"gicr has room for {first} redistributors: expected {pes}, one for each PE")
+        return frozenset(ends)
 
 
 class _SysReg(NamedTuple):
@@ -82,7 +92,7 @@ class GicV3:
         self.map = memory_map if memory_map is not None else MapV3()
         self.notices = Notices()
         self.report = report if report is not None else self.notices
-        self.distributor = DistributorV3(o, self.report)
+        self.distributor = DistributorV3(o, self.report, self.map.last(o.pes))
         self.pe_states = tuple(PeState() for _ in range(o.pes))
         self.cpus = tuple(CpuInterfaceV3(o, self.distributor, pe, self.pe_states[pe]) for pe in range(o.pes))
         self.virtual = tuple(VirtualInterfaceV3(o, _twin(self.distributor, pe)) for pe in range(o.pes))
@@ -247,6 +257,11 @@ class GicV3:
         self.wires.levels[:] = [Outputs()] * self.options.pes
         self.wires.on_change = callback
         self.wires.settle(self.outputs)
+
+    def unmodelled(self) -> frozenset[str]:
+        """The registers of the frames that this chip should have and the model hasn't."""
+        blocks = (self.distributor.gicd, self.distributor.gicr)
+        return frozenset(name for block in blocks for name in block.unmodelled())
 
     def parts(self) -> tuple[object, ...]:
         """Every object that changes."""

@@ -17,6 +17,7 @@ from vgic.silicon.priority import IDLE, from_nonsecure, nonsecure_view
 from vgic.silicon.report import Trap, Undefined
 
 SPURIOUS, SECURE_PENDING, NONSECURE_PENDING = 1023, 1020, 1021
+LPI_START = 8192
 SRE = 7
 
 
@@ -111,6 +112,9 @@ class CpuInterfaceV3(CpuInterface):
         (IHI 0069, ICC_EOIR0_EL1). That the INTID is the one last acknowledged is not checked (UNPREDICTABLE if not)."""
         intid = value & 0xFFFFFF
         if SECURE_PENDING <= intid <= SPURIOUS:
+            return
+        if intid < LPI_START and self.options.eoi_of_unimplemented == "ignored" and (
+                self.distributor.find(intid, self.pe) is None):
             return
         top = self.active_group()
         as_secure = self.has_el3 and (secure or el == 3)
@@ -207,7 +211,7 @@ class CpuInterfaceV3(CpuInterface):
 
     def _common_ctlr(self) -> int:
         o = self.options
-        return (o.priority_bits - 1) << 8 | (o.cpu_id_bits == 24) << 11 | 1 << 15
+        return (o.priority_bits - 1) << 8 | (o.cpu_id_bits == 24) << 11 | 1 << 15 | o.range_selector() << 18
 
     def read_ctlr(self, secure: bool) -> int:
         """ICC_CTLR_EL1."""
@@ -252,10 +256,12 @@ class CpuInterfaceV3(CpuInterface):
         """ICC_AP0R<n>_EL1, ICC_AP1R<n>_EL1. A Non-secure write may not make a Secure priority active: with EL3 its
         lower half is ignored (IHI 0069, ICC_AP1R<n>_EL1)."""
         self._check_apr(which, n)
-        mine = self._active_group(which, secure)
-        keep = 0xFFFFFFFF << 32 * n
-        group = self.groups[mine]
-        group.active = group.active & ~keep | (value & 0xFFFFFFFF) << 32 * n
+        group = self.groups[self._active_group(which, secure)]
+        levels = 1 << self.preemption_bits
+        change = 0xFFFFFFFF << 32 * n & (1 << levels) - 1
+        if which and self.has_el3 and not self.distributor.state.ds and not secure and el < 3:
+            change &= ~0 << levels // 2
+        group.active = group.active & ~change | (value & 0xFFFFFFFF) << 32 * n & change
 
     def _check_apr(self, which: int, n: int) -> None:
         if n >= 1 << max(0, self.preemption_bits - 5):
@@ -264,7 +270,8 @@ class CpuInterfaceV3(CpuInterface):
     def sgi_targets(self, value: int) -> list[int]:
         """The PEs that an SGI register's value names: by affinity and list, or all but this one (IHI 0069,
         ICC_SGI1R_EL1)."""
-        o, low = self.options, (value >> 44 & 15) * 16
+        o = self.options
+        low = (value >> 44 & 15) * 16 if o.range_selector() else 0      # RS is RES0 without RSS
         if value >> 40 & 1:
             return [pe for pe in range(o.pes) if pe != self.pe]
         cluster = value >> 48 & 0xFF, value >> 32 & 0xFF, value >> 16 & 0xFF
@@ -284,8 +291,9 @@ Read = Callable[[CpuInterfaceV3, int, int, bool], int]
 Write = Callable[[CpuInterfaceV3, int, int, int, bool], None]
 
 
-def _sgi(which: str, i: CpuInterfaceV3, value: int, secure: bool) -> None:
-    as_secure = i.has_el3 and secure
+def _sgi(which: str, i: CpuInterfaceV3, value: int, el: int, secure: bool) -> None:
+    """Of which group; an access at EL3 counts as Secure whatever SCR_EL3.NS is (IHI 0069, ICC_SGI1R_EL1)."""
+    as_secure = i.has_el3 and (secure or el == 3)
     group = G0 if which == "0" else G1S if as_secure == (which == "1") else G1NS
     i.generate_sgi(group, value, as_secure)
 
@@ -326,8 +334,9 @@ WRITES: dict[str, Write] = {
     "ICC_IGRPEN0_EL1": lambda i, n, v, el, s: _set_enabled(i, G0, v),
     "ICC_IGRPEN1_EL1": lambda i, n, v, el, s: _set_enabled(i, i._group1(s), v),
     "ICC_IGRPEN1_EL3": lambda i, n, v, el, s: _write_igrpen1_el3(i, v),
-    "ICC_SGI1R_EL1": lambda i, n, v, el, s: _sgi("1", i, v, s), "ICC_ASGI1R_EL1": lambda i, n, v, el, s: _sgi("A", i, v, s),
-    "ICC_SGI0R_EL1": lambda i, n, v, el, s: _sgi("0", i, v, s),
+    "ICC_SGI1R_EL1": lambda i, n, v, el, s: _sgi("1", i, v, el, s),
+    "ICC_ASGI1R_EL1": lambda i, n, v, el, s: _sgi("A", i, v, el, s),
+    "ICC_SGI0R_EL1": lambda i, n, v, el, s: _sgi("0", i, v, el, s),
 }
 
 GROUP0 = {"ICC_IAR0_EL1", "ICC_EOIR0_EL1", "ICC_HPPIR0_EL1", "ICC_BPR0_EL1", "ICC_AP0R<n>_EL1", "ICC_IGRPEN0_EL1"}

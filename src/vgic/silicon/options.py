@@ -40,6 +40,8 @@ class Options:
             acts on the bytes named (UNPREDICTABLE).
         eoi_without_active: what an EOIR write does when no priority is active (UNPREDICTABLE): nothing at all, or the
             search for the interrupt to deactivate still runs.
+        eoi_of_unimplemented: what an EOIR write does that names an INTID which is not implemented (UNPREDICTABLE): the
+            CPU interface drops the priority without asking, or nothing.
         cfg_clears_latch: whether a change of trigger by ICFGR drops the latched pending state (UNKNOWN).
     """
 
@@ -54,6 +56,7 @@ class Options:
     tie: Literal["lowest", "highest"] = "lowest"
     bad_size: Literal["zero", "bytes"] = "zero"
     eoi_without_active: Literal["nothing", "deactivates"] = "nothing"
+    eoi_of_unimplemented: Literal["drops", "ignored"] = "drops"
     cfg_clears_latch: bool = False
 
     def _check_common(self, most_lrs: int) -> None:
@@ -91,7 +94,8 @@ class GicV2Options(Options):
         virtual_group_enable_selects: the same for GICV_CTLR's enables and the list registers.
         hppir_masked: whether GICC_HPPIR and GICV_HPPIR apply the priority mask (the architecture: no).
         alias_registers: whether the aliased registers AIAR, AEOIR, AHPPIR exist in GICC and GICV.
-        eoi_checks_cpuid: whether EOIR and DIR match the CPUID of an SGI (a wrong one is UNPREDICTABLE).
+        eoi_checks_cpuid: whether GICV_EOIR and GICV_DIR match the CPUID of an SGI, so that of two list registers with
+            one SGI the right one ends (5.5.5); QEMU looks at the INTID alone.
         eoicount_without_priority: whether GICV_EOIR counts in EOIcount although no APR bit was cleared
             (CONSTRAINED UNPREDICTABLE).
         virtual_eoi_without_priority_deactivates: whether GICV_EOIR still deactivates then.
@@ -118,7 +122,7 @@ class GicV2Options(Options):
     virtual_group_enable_selects: bool = True
     hppir_masked: bool = False
     alias_registers: bool = True
-    eoi_checks_cpuid: bool = False
+    eoi_checks_cpuid: bool = True
     eoicount_without_priority: bool = False
     virtual_eoi_without_priority_deactivates: bool = False
     virtual_dir_in_mode0: Literal["ignored", "counts"] = "ignored"
@@ -143,6 +147,7 @@ class GicV2Options(Options):
             "group_enable_selects": False, "virtual_group_enable_selects": False, "hppir_masked": True,
             "eoicount_without_priority": True, "alias_registers": False, "enable_latches_level": True,
             "hppir_shows_cpuid": False, "sgir_checks_group": False, "sgir_reserved_filter": "all",
+            "eoi_checks_cpuid": False, "eoi_of_unimplemented": "ignored",
             "virtual_eoi_without_priority_deactivates": True, "virtual_dir_in_mode0": "counts", "lr_stores_res0": True,
         }
         return cls(**(base | changes))  # type: ignore[arg-type]  # checked by __post_init__
@@ -226,6 +231,10 @@ class GicV3Options(Options):
         if self.cpu_id_bits not in (16, 24):
             raise OptionError(f"cpu_id_bits = {self.cpu_id_bits}: expected 16 or 24")
 
+    def range_selector(self) -> bool:
+        """Whether SGIs reach Aff0 above 15: GICD_TYPER.RSS and ICC_CTLR_EL1.RSS, told where a PE has such an Aff0."""
+        return any(self.affinity(pe) & 0xF0 for pe in range(self.pes))
+
     def affinity(self, pe: int) -> int:
         """MPIDR affinity of a PE."""
         if self.affinities is not None:
@@ -239,5 +248,6 @@ class GicV3Options(Options):
             "one_of_n": "none", "common_lpi_affinity": 1, "irm_stored": True, "disabled_group_hides": True, "sleep_blocks": False,
             "priority_stores_low_bits": True, "vpmr_stores_low_bits": True, "lr_stores_res0": True,
             "eoicount_in_split_mode": True, "vgrp0d_from_veng1": True, "lpis": True, "cpu_id_bits": 24,
+            "eoi_of_unimplemented": "ignored",
         }
         return cls(**(base | changes))  # type: ignore[arg-type]  # checked by __post_init__

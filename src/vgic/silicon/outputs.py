@@ -37,10 +37,8 @@ class Wires:
         on_change = self.on_change
         if on_change is None:
             return
-        for pe, old in enumerate(self.levels):
-            new = outputs(pe)
-            if new != old:
-                self.levels[pe] = new
-                for name, before, now in zip(Outputs._fields, old, new, strict=True):
-                    if before != now:
-                        on_change(pe, name, now)
+        for pe in range(len(self.levels)):
+            while (new := outputs(pe)) != (old := self.levels[pe]):
+                name = next(n for n in Outputs._fields if getattr(new, n) != getattr(old, n))
+                self.levels[pe] = old._replace(**{name: getattr(new, name)})
+                on_change(pe, name, getattr(new, name))      # may access the chip, and so settle by itself

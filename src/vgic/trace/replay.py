@@ -116,7 +116,7 @@ class Replay:
         self.line = 0
         self.property_bytes: dict[int, int] = {}
         self.sent: Counter[tuple[int, int]] = Counter()
-        self.maintenance: dict[int, bool] = {}
+        self.unmodelled = chip.unmodelled()
         self._feeders: dict[type, Callable[[Any], None]] = {
             Access: self._access, FrameAccess: self._frame_access, SysReg: self._sysreg, LineChange: self._line,
             Sgi: self._sgi, SgiPending: self._sgi_pending, PropertyByte: self._property, BadLine: self._bad,
@@ -195,7 +195,9 @@ class Replay:
                 self._acknowledge_v2(name, value, pe, secure)
             return
         full = name.replace("<n>", str(n))
-        if not write:
+        if not write and name in self.unmodelled:
+            self.not_modelled[name] += 1
+        elif not write:
             expected = self.chip.read(address, size, pe, secure=secure)
             self._compare(full, frame, pe, expected, value)
             if expected != value:
