@@ -154,21 +154,28 @@ class GicV3:
             raise UnknownRegister(str(register), nearest(str(register), list(REGISTERS)))
         return found
 
-    def _resolve(self, register: str | Encoding, pe: int, el: int, secure: bool) -> tuple[_SysReg, str]:
-        """The register that an access reaches, after traps and HCR_EL2.IMO/FMO."""
+    def _resolve(
+        self, register: str | Encoding, pe: int, el: int, secure: bool, *, reading: bool,
+    ) -> tuple[_SysReg, str]:
+        """The register that an access reaches, after HCR_EL2.IMO/FMO. What no encoding stands for is UNDEFINED, and
+        that comes before any trap (DDI 0487, "Prioritization of synchronous exceptions")."""
         r = self._sysreg(register)
-        if r.kind == "ICH":
-            if el < 2:
-                raise Undefined(r.name.replace("<n>", str(r.n)), f"an access at EL{el}")
-        elif r.kind == "ICC":
-            level = int(r.name[-1])
-            if el < level:
-                raise Undefined(r.name, f"an access at EL{el}")
-            state = self.pe_states[pe]
+        name = r.name.replace("<n>", str(r.n))
+        if reading and r.read is None and r.write is not None:
+            raise Undefined(name, "a read of a write-only register")
+        if not reading and r.write is None and r.read is not None:
+            raise Undefined(name, "a write of a read-only register")
+        if (r.kind == "ICH" and el < 2) or (r.kind == "ICC" and el < int(r.name[-1])):
+            raise Undefined(name, f"an access at EL{el}")
+        state, reached = self.pe_states[pe], r
+        if r.kind == "ICC" and r.twin is not None and icc.virtual(r.name, el, secure, state):
+            reached = REGISTERS[r.twin]
+            name = reached.name.replace("<n>", str(r.n))
+        if "_AP" in r.name:
+            (self.cpus if reached.kind == "ICC" else self.virtual)[pe].check_apr(name, r.n)
+        if r.kind == "ICC":
             icc.check_traps(r.name, el, secure, state, self.virtual[pe].state.hcr, self.options.security)
-            if r.twin is not None and icc.virtual(r.name, el, secure, state):
-                r = REGISTERS[r.twin]
-        return r, r.name.replace("<n>", str(r.n))
+        return reached, name
 
     def sysreg_read(self, register: str | Encoding, pe: int = 0, *, el: int = 2, secure: bool = False) -> int:
         """An MRS at an exception level and Security state.
@@ -176,10 +183,8 @@ class GicV3:
         ICC names at Non-secure EL1 reach the virtual interface where HCR_EL2.IMO or FMO says so; ICV names reach it
         always. Raises Trap, Undefined, and UnknownRegister for a name or encoding that the GIC hasn't.
         """
-        r, name = self._resolve(register, pe, el, secure)
+        r, name = self._resolve(register, pe, el, secure, reading=True)
         if r.read is None:
-            if r.write is not None:
-                raise Undefined(name, "a read of a write-only register")
             self.report(Notice("not modelled", name, "read: reads as zero"))
             return 0
         if r.kind == "ICC":
@@ -193,10 +198,8 @@ class GicV3:
         self, register: str | Encoding, value: int, pe: int = 0, *, el: int = 2, secure: bool = False,
     ) -> None:
         """An MSR; as `sysreg_read`."""
-        r, name = self._resolve(register, pe, el, secure)
+        r, name = self._resolve(register, pe, el, secure, reading=False)
         if r.write is None:
-            if r.read is not None:
-                raise Undefined(name, "a write of a read-only register")
             self.report(Notice("not modelled", name, f"write of {value:#x}: ignored"))
             return
         value &= 0xFFFF_FFFF_FFFF_FFFF

@@ -249,13 +249,11 @@ class CpuInterfaceV3(CpuInterface):
 
     def read_apr(self, which: int, n: int, secure: bool) -> int:
         """ICC_AP0R<n>_EL1, ICC_AP1R<n>_EL1."""
-        self._check_apr(which, n)
         return self.groups[self._active_group(which, secure)].active >> 32 * n & 0xFFFFFFFF
 
     def write_apr(self, which: int, n: int, value: int, el: int, secure: bool) -> None:
         """ICC_AP0R<n>_EL1, ICC_AP1R<n>_EL1. A Non-secure write may not make a Secure priority active: with EL3 its
         lower half is ignored (IHI 0069, ICC_AP1R<n>_EL1)."""
-        self._check_apr(which, n)
         group = self.groups[self._active_group(which, secure)]
         levels = 1 << self.preemption_bits
         change = 0xFFFFFFFF << 32 * n & (1 << levels) - 1
@@ -263,9 +261,10 @@ class CpuInterfaceV3(CpuInterface):
             change &= ~0 << levels // 2
         group.active = group.active & ~change | (value & 0xFFFFFFFF) << 32 * n & change
 
-    def _check_apr(self, which: int, n: int) -> None:
+    def check_apr(self, name: str, n: int) -> None:
+        """Undefined where the preemption bits have no such active priorities register."""
         if n >= 1 << max(0, self.preemption_bits - 5):
-            raise Undefined(f"ICC_AP{which}R{n}_EL1", f"{self.preemption_bits} preemption bits have no such register")
+            raise Undefined(name, f"{self.preemption_bits} preemption bits have no such register")
 
     def sgi_targets(self, value: int) -> list[int]:
         """The PEs that an SGI register's value names: by affinity and list, or all but this one (IHI 0069,

@@ -102,21 +102,19 @@ class VirtualInterfaceV3(VirtualInterface):
         """ICV_CTLR_EL1."""
         self.state.cbpr, self.state.eoimode = bool(value & 1), bool(value & 2)
 
-    def read_apr(self, group: int, n: int, prefix: str) -> int:
+    def read_apr(self, group: int, n: int) -> int:
         """ICH_AP<group>R<n>_EL2, ICV_AP<group>R<n>_EL1."""
-        self._check_apr(group, n, prefix)
         return self.groups[group].active >> 32 * n & 0xFFFFFFFF
 
-    def write_apr(self, group: int, n: int, value: int, prefix: str) -> None:
+    def write_apr(self, group: int, n: int, value: int) -> None:
         """ICH_AP<group>R<n>_EL2, ICV_AP<group>R<n>_EL1."""
-        self._check_apr(group, n, prefix)
         g = self.groups[group]
         g.active = g.active & ~(0xFFFFFFFF << 32 * n) | (value & 0xFFFFFFFF) << 32 * n
 
-    def _check_apr(self, group: int, n: int, prefix: str) -> None:
+    def check_apr(self, name: str, n: int) -> None:
+        """Undefined where the preemption bits have no such active priorities register."""
         if n >= 1 << self.preemption_bits - 5:
-            el = 2 if prefix == "ICH" else 1
-            raise Undefined(f"{prefix}_AP{group}R{n}_EL{el}", f"{self.preemption_bits} preemption bits have no such register")
+            raise Undefined(name, f"{self.preemption_bits} preemption bits have no such register")
 
     # -- ICH: what the hypervisor does
 
@@ -180,7 +178,7 @@ def _set_enabled(i: VirtualInterfaceV3, group: int, value: int) -> None:
 
 
 READS: dict[str, Read] = {
-    "ICH_AP0R<n>_EL2": lambda i, n: i.read_apr(0, n, "ICH"), "ICH_AP1R<n>_EL2": lambda i, n: i.read_apr(1, n, "ICH"),
+    "ICH_AP0R<n>_EL2": lambda i, n: i.read_apr(0, n), "ICH_AP1R<n>_EL2": lambda i, n: i.read_apr(1, n),
     "ICH_HCR_EL2": lambda i, n: i.read_hcr(), "ICH_VTR_EL2": lambda i, n: i.read_vtr(),
     "ICH_MISR_EL2": lambda i, n: i.misr(), "ICH_EISR_EL2": lambda i, n: i.eisr(), "ICH_ELRSR_EL2": lambda i, n: i.elrsr(),
     "ICH_VMCR_EL2": lambda i, n: i.vmcr(), "ICH_LR<n>_EL2": lambda i, n: i.read_lr(n),
@@ -188,21 +186,21 @@ READS: dict[str, Read] = {
     "ICV_IAR0_EL1": lambda i, n: i.read_iar(0), "ICV_IAR1_EL1": lambda i, n: i.read_iar(1),
     "ICV_HPPIR0_EL1": lambda i, n: i.read_hppir(0), "ICV_HPPIR1_EL1": lambda i, n: i.read_hppir(1),
     "ICV_BPR0_EL1": lambda i, n: i.read_bpr(0), "ICV_BPR1_EL1": lambda i, n: i.read_bpr(1),
-    "ICV_AP0R<n>_EL1": lambda i, n: i.read_apr(0, n, "ICV"), "ICV_AP1R<n>_EL1": lambda i, n: i.read_apr(1, n, "ICV"),
+    "ICV_AP0R<n>_EL1": lambda i, n: i.read_apr(0, n), "ICV_AP1R<n>_EL1": lambda i, n: i.read_apr(1, n),
     "ICV_RPR_EL1": lambda i, n: i.running_priority(), "ICV_CTLR_EL1": lambda i, n: i.read_ctlr(),
     "ICV_IGRPEN0_EL1": lambda i, n: int(i.groups[0].enabled), "ICV_IGRPEN1_EL1": lambda i, n: int(i.groups[1].enabled),
 }
 WRITES: dict[str, Write] = {
-    "ICH_AP0R<n>_EL2": lambda i, n, v: i.write_apr(0, n, v, "ICH"),
-    "ICH_AP1R<n>_EL2": lambda i, n, v: i.write_apr(1, n, v, "ICH"),
+    "ICH_AP0R<n>_EL2": lambda i, n, v: i.write_apr(0, n, v),
+    "ICH_AP1R<n>_EL2": lambda i, n, v: i.write_apr(1, n, v),
     "ICH_HCR_EL2": lambda i, n, v: i.write_hcr(v), "ICH_VMCR_EL2": lambda i, n, v: i.write_vmcr(v),
     "ICH_LR<n>_EL2": lambda i, n, v: i.write_lr(n, v),
     "ICV_PMR_EL1": lambda i, n, v: _set_pmr(i, v),
     "ICV_EOIR0_EL1": lambda i, n, v: i.write_eoir(0, v), "ICV_EOIR1_EL1": lambda i, n, v: i.write_eoir(1, v),
     "ICV_DIR_EL1": lambda i, n, v: i.write_dir(v),
     "ICV_BPR0_EL1": lambda i, n, v: i.write_bpr(0, v), "ICV_BPR1_EL1": lambda i, n, v: i.write_bpr(1, v),
-    "ICV_AP0R<n>_EL1": lambda i, n, v: i.write_apr(0, n, v, "ICV"),
-    "ICV_AP1R<n>_EL1": lambda i, n, v: i.write_apr(1, n, v, "ICV"),
+    "ICV_AP0R<n>_EL1": lambda i, n, v: i.write_apr(0, n, v),
+    "ICV_AP1R<n>_EL1": lambda i, n, v: i.write_apr(1, n, v),
     "ICV_CTLR_EL1": lambda i, n, v: i.write_ctlr(v),
     "ICV_IGRPEN0_EL1": lambda i, n, v: _set_enabled(i, 0, v), "ICV_IGRPEN1_EL1": lambda i, n, v: _set_enabled(i, 1, v),
 }
