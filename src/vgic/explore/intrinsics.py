@@ -28,6 +28,12 @@ def compiled(function: F) -> F:
     return cast(F, made)
 
 
+def inlined(function: F) -> F:
+    """A piece of compiled code that becomes part of its callers: a call would pass each array as seven words."""
+    made: Any = njit(nogil=True, forceinline=True)(function)
+    return cast(F, made)
+
+
 def _builtin(function: Callable[..., Any]) -> Any:
     made: Any = intrinsic(function)
     return made

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from vgic.explore.intrinsics import compiled, peek, prefetch, swap_in, take_next
+from vgic.explore.intrinsics import compiled, inlined, peek, prefetch, swap_in, take_next
 
 Arr = Any                           # an array, or a tuple of them: Numba infers the types
 
@@ -36,7 +36,7 @@ AHEAD = 24                          # so many keys ahead of their use, table slo
 
 
 # ---------------------------------------------------------------------------- table
-@compiled
+@inlined
 def mix(ws: Any, keys: Arr, i: Any) -> Any:
     """The hash of a state."""
     h = np.uint64(0)
@@ -46,13 +46,13 @@ def mix(ws: Any, keys: Arr, i: Any) -> Any:
     return h * np.uint64(0xD6E8FEB86659FD93)
 
 
-@compiled
+@inlined
 def home(h: Any, size: Any) -> Any:
     """The slot where the search for a hash begins."""
     return np.int64(((h >> H32) * np.uint64(size)) >> H32)
 
 
-@compiled
+@inlined
 def entry(ws: Any, keys: Arr, i: Any, h: Any, place: Any) -> Any:
     """The table's entry for key i, stored at `place`."""
     if len(ws) == 1:
@@ -60,7 +60,7 @@ def entry(ws: Any, keys: Arr, i: Any, h: Any, place: Any) -> Any:
     return (np.uint64(place + 1) << H32) | (h & LOW)
 
 
-@compiled
+@inlined
 def is_key(ws: Any, found: Any, keys: Arr, i: Any, h: Any, states: Arr) -> Any:
     """Whether an entry is that of key i."""
     if len(ws) == 1:
@@ -74,7 +74,7 @@ def is_key(ws: Any, found: Any, keys: Arr, i: Any, h: Any, states: Arr) -> Any:
     return True
 
 
-@compiled
+@inlined
 def seek(ws: Any, keys: Arr, i: Any, h: Any, table: Arr, states: Arr) -> Any:
     """The slot that holds key i, or -1."""
     p = home(h, len(table))
@@ -184,13 +184,13 @@ def repack(old: Arr, new: Arr, lo: Any, hi: Any, pos0: Arr, mask0: Arr, pos1: Ar
 
 
 # ---------------------------------------------------------------------------- walk
-@compiled
+@inlined
 def apply(ws: Any, work: Arr, r: Any, out: Arr, n: Any, masks: Arr, m: Any) -> Any:
     for k in range(len(ws)):
         out[n, k] = (work[r, k] & masks[m, 2 * k]) | masks[m, 2 * k + 1]
 
 
-@compiled
+@inlined
 def window(br: Arr, b: Any, words: Arr, r: Any) -> Any:
     """The place of the child of branch b for words[r]."""
     v = (words[r, br[b, 0]] >> np.uint64(br[b, 1])) & np.uint64(br[b, 2])
@@ -226,7 +226,7 @@ def run_step(ws: Any, trie: Arr, work: Arr, r: Any, c: Any, frames: Arr) -> Any:
             return -1 - at
 
 
-@compiled
+@inlined
 def successors(ws: Any, root: Any, trie: Arr, scratch: Arr, outs: Arr, born: Arr, n: Any, miss: Arr, nm: Any,
                s: Any) -> Any:
     """Append the successors of scratch.work[0] to outs from n on, and the leaf of each to born.
@@ -283,14 +283,14 @@ def successors(ws: Any, root: Any, trie: Arr, scratch: Arr, outs: Arr, born: Arr
     return (n if ok else np.int64(-1)), loops, nm
 
 
-@compiled
+@inlined
 def copy_in(ws: Any, work: Arr, states: Arr, s: Any) -> Any:
     for k in range(len(ws)):
         work[0, k] = states[s, k]
 
 
 # ---------------------------------------------------------------------------- symmetry
-@compiled
+@inlined
 def image(ws: Any, sym: Arr, g: Any, keys: Arr, i: Any, out: Arr) -> Any:
     """out[0] = key i with permutation g applied: for each chunk of bits, what it becomes, from a table."""
     chunks, tables = sym
@@ -303,7 +303,7 @@ def image(ws: Any, sym: Arr, g: Any, keys: Arr, i: Any, out: Arr) -> Any:
             out[0, k] |= tables[g, at, k]
 
 
-@compiled
+@inlined
 def order(ws: Any, a: Arr, i: Any, b: Arr, j: Any) -> Any:
     """-1, 0 or 1 as a[i] is less than, equal to or greater than b[j]."""
     for k in range(len(ws)):
@@ -340,45 +340,84 @@ def orbit(ws: Any, sym: Arr, keys: Arr, i: Any) -> Any:
 
 # ---------------------------------------------------------------------------- search
 @compiled
-def judge(ws: Any, roots: Arr, mask: Any, trie: Arr, scratch: Arr, states: Arr, s: Any, outs: Arr, born: Arr,
-          miss: Arr, nm: Any) -> Any:
-    """Walk the roots in `mask` on state s. Returns (1 some rule is broken, 0 none, -1 not learned; misses)."""
-    copy_in(ws, scratch[0], states, s)
-    verdict = 0
-    for j in range(len(roots)):
-        if (mask >> np.uint64(j)) & np.uint64(1):
-            got, hits, nm = successors(ws, roots[j], trie, scratch, outs, born, 0, miss, nm, s)
-            if hits:
-                return 1, nm
-            if got < 0:
-                verdict = -1
-    return verdict, nm
+def judge(ws: Any, rules: Arr, trie: Arr, scratch: Arr, states: Arr, table: Arr, todo: Arr, lo: Any, hi: Any, born: Arr,
+          flags: Arr, miss: Arr, again: Arr, out: Arr) -> Any:
+    """Judge the states todo[lo:hi], or lo..hi themselves where `todo` is empty; by the rules that `born` asks for (the
+    leaf that each came from), or by all. A state judged true has its flag set, by slot of the table;
+    without flags it ends the search, as out[3]. out[1] counts the misses; a state that meets one is noted in
+    again[:, 1], counted by out[2], to be judged again."""
+    roots, leaf_rules, fan = rules[:3]
+    node, br, call, child, _, call_masks, _ = trie
+    work, stack, frames = scratch
+    for i in range(lo, hi):
+        s = todo[i] if len(todo) else i
+        mask = leaf_rules[born[i - lo]] if len(born) else ~np.uint64(0)
+        if mask == 0:
+            continue
+        known = out[1] + fan < len(miss)
+        hit = False
+        copy_in(ws, work, states, s)
+        for j in range(len(roots)):
+            if not known or hit or not (mask >> np.uint64(j)) & np.uint64(1):
+                continue
+            stack[0, 0] = roots[j]
+            stack[0, 1] = 0
+            stack[0, 2] = 1
+            sp = 1
+            while sp and not hit:
+                sp -= 1
+                t, r, free = stack[sp, 0], stack[sp, 1], stack[sp, 2]
+                b1 = node[t, 1]
+                c0 = node[t, 2]
+                for e in range(node[t, 0], b1 + node[t, 3] - c0):
+                    row = r
+                    if e < b1:
+                        place = np.int64(e)
+                        at = window(br, place, work, r)
+                    else:
+                        c = np.int64(c0 + e - b1)
+                        place = -1 - c
+                        row = free
+                        apply(ws, work, r, work, row, call_masks, c)
+                        result = run_step(ws, trie, work, row, c, frames)
+                        at = np.int64(call[c, 1]) + result if result >= 0 else -1 - result
+                        free += 1
+                    x = np.int64(child[at])
+                    if x < 0:
+                        known = False
+                        if x == -1:
+                            miss[out[1], 0] = s
+                            miss[out[1], 1] = place
+                            miss[out[1], 2] = at
+                            out[1] += 1
+                            child[at] = -2
+                    elif x > 0:
+                        hit |= node[x, 6] > 0
+                        if node[x, 1] > node[x, 0] or node[x, 3] > node[x, 2]:
+                            stack[sp, 0] = x
+                            stack[sp, 1] = row
+                            stack[sp, 2] = free
+                            sp += 1
+        if hit:
+            if len(flags) == 0:
+                out[3] = s
+                return
+            flags[seek(ws, states, s, mix(ws, states, s), table, states)] = 1
+        elif not known:
+            again[out[2], 1] = s
+            out[2] += 1
 
 
 @compiled
 def settle(ws: Any, trie: Arr, scratch: Arr, rules: Arr, sym: Arr, states: Arr, table: Arr, outs: Arr, born: Arr,
            m: Any, new_born: Arr, miss: Arr, again: Arr, out: Arr) -> Any:
     """Insert outs[:m] and judge what is new. out: n, misses, states to judge again, broken state."""
-    roots, leaf_rules, fan = rules
     canonize(ws, sym, outs, m)
     n0 = out[0]
-    n = insert(ws, outs, born, m, table, states, n0, new_born, 0)
-    out[0] = n
-    if len(roots) == 0:
-        return
-    for i in range(n0, n):
-        mask = leaf_rules[new_born[i - n0]]
-        if mask == 0:
-            continue
-        verdict = -1
-        if out[1] + fan < len(miss):
-            verdict, out[1] = judge(ws, roots, mask, trie, scratch, states, i, outs, born, miss, out[1])
-        if verdict < 0:
-            again[out[2], 1] = i
-            out[2] += 1
-        elif verdict > 0:
-            out[3] = i
-            return
+    out[0] = insert(ws, outs, born, m, table, states, n0, new_born, 0)
+    if len(rules[0]):
+        judge(ws, rules, trie, scratch, states, table, rules[3], n0, out[0], new_born, rules[4], miss, again,
+              out)
 
 
 @compiled
@@ -450,26 +489,6 @@ def find(ws: Any, root: Any, trie: Arr, scratch: Arr, sym: Arr, states: Arr, lo:
 
 # ---------------------------------------------------------------------------- backward
 @compiled
-def classify(ws: Any, roots: Arr, trie: Arr, scratch: Arr, fan: Any, todo: Arr, lo: Any, hi: Any, states: Arr,
-             table: Arr, flags: Arr, outs: Arr, born: Arr, miss: Arr) -> Any:
-    """Judge the states todo[lo:hi]. A true one has its flag set, by slot of the table; without flags, it ends
-    the search. Returns (position, misses, the true one or -1): ends early where what is not learned was met."""
-    nm = 0
-    for q in range(lo, hi):
-        if nm + fan > len(miss):
-            return q, nm, -1
-        s = todo[q]
-        verdict, nm = judge(ws, roots, ~np.uint64(0), trie, scratch, states, s, outs, born, miss, nm)
-        if verdict < 0:
-            return q, nm, -1
-        if verdict:
-            if len(flags) == 0:
-                return q, nm, s
-            flags[seek(ws, states, s, mix(ws, states, s), table, states)] = 1
-    return hi, nm, -1
-
-
-@compiled
 def sweep(ws: Any, root: Any, trie: Arr, scratch: Arr, fan: Any, sym: Arr, todo: Arr, lo: Any, hi: Any, states: Arr,
           table: Arr, can: Arr, fair: Arr, outs: Arr, born: Arr, miss: Arr) -> Any:
     """One backward pass over the undecided states todo[lo:hi], last first: a state can if a fair step leads
@@ -519,7 +538,7 @@ def sweep(ws: Any, root: Any, trie: Arr, scratch: Arr, fan: Any, sym: Arr, todo:
     return keep, nm
 
 
-@compiled
+@inlined
 def canonize_from(ws: Any, sym: Arr, keys: Arr, lo: Any, hi: Any) -> Any:
     if len(sym[1]) and hi > lo:
         canonize(ws, sym, keys[lo:hi], hi - lo)

@@ -27,7 +27,9 @@ Array = npt.NDArray[Any]
 
 _BLOCK: Final = 512
 _ROUND: Final = 1 << 17
-_ALL: Final = (1 << 64) - 1
+_NONE: Final[Array] = np.zeros(0, np.uint8)
+_NO_STATES: Final[Array] = np.zeros(0, np.int64)
+_NO_BORN: Final[Array] = np.zeros(0, np.int32)
 
 
 @dataclass(slots=True)
@@ -122,9 +124,12 @@ class Search:
         self._leaf_rules = np.concatenate((self._leaf_rules, np.array(masks, np.uint64)))
 
     @property
-    def _judging(self) -> tuple[Array, Array, int]:
-        roots = np.array([self.trie.roots[r].node for r in self.judges], np.int64)
-        return roots, self._leaf_rules, self.fan
+    def _judging(self) -> tuple[Any, ...]:
+        return self._judged_by(self.judges)
+
+    def _judged_by(self, judges: Sequence[int]) -> tuple[Any, ...]:
+        roots = np.array([self.trie.roots[r].node for r in judges], np.int64)
+        return roots, self._leaf_rules, self.fan, _NO_STATES, _NONE
 
     def _resized(self, moves: tuple[Array, ...]) -> None:
         store, ws = self.store, self.layout.ws
@@ -187,17 +192,18 @@ class Search:
         self._open_level(0)
         self.judge(np.zeros(1, np.int64), self.judges)
 
-    def judge(self, todo: Array, judges: Sequence[int]) -> None:
-        """Judge these states by all rules, learning what is not known."""
-        at = 0
-        none: Array = np.zeros(0, np.uint8)
-        while at < len(todo) and judges and not self.found:
+    def judge(self, todo: Array, judges: Sequence[int], flags: Array = _NONE) -> None:
+        """Judge these states by all calls of these roots, learning what is not known. Without flags, the first one
+        that is judged true is `found`; else they are flagged, by slot of the table."""
+        while len(todo) and judges and not self.found:
             self.prepare()
             h = self.hands[0]
-            roots = np.array([self.trie.roots[r].node for r in judges], np.int64)
-            at, missed, bad = kernels.classify(self.layout.ws, roots, self.trie.arrays, h.scratch, self.fan, todo, at,
-                                               len(todo), self.store.states, self.store.table, none, h.outs, h.born,
-                                               h.miss)
+            h.out[:4] = 0, 0, 0, -1
+            kernels.judge(self.layout.ws, self._judged_by(judges), self.trie.arrays, h.scratch,
+                          self.store.states, self.store.table, todo, 0, min(len(todo), len(h.again)), _NO_BORN, flags,
+                          h.miss, h.again, h.out)
+            _, missed, back, bad = h.out[:4].tolist()
+            todo = np.concatenate((h.again[:back, 1], todo[len(h.again):]))
             if bad >= 0:
                 self.found = Found(self.store.states[bad].copy(), self._depth_of(bad))
             elif missed and self.learn_missed(h.miss, missed):
