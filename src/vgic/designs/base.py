@@ -1,0 +1,252 @@
+"""What a design is: how a hypervisor hands interrupts to its guests.
+
+A design stands between the kernel that owns the chip (`vgic.host.Kernel`) and guests that run. Whoever runs the machine
+(a scenario, the explorer, a test) calls its methods in this order, for each vCPU:
+
+    vcpu_load(vcpu, pe)                  its thread is scheduled on a PE
+      flush(vcpu); in_guest = True         entry: what is pending goes into list registers
+        ... the guest runs: it acknowledges and ends interrupts at its virtual CPU interface, by registers;
+            its accesses that trap come as mmio_read, mmio_write, sysreg_read, sysreg_write (after sync)
+      in_guest = False; sync(vcpu)         exit: what the guest did is read back
+      kernel.handle_irq(pe)                if a physical interrupt is pending, it is taken after the sync
+    vcpu_put(vcpu)                       its thread leaves the PE
+
+    vcpu_blocking(vcpu); vcpu_put(vcpu); blocked = True         WFI, if not pending(vcpu); a kick ends `blocked`
+    vcpu_load(vcpu, pe); vcpu_unblocking(vcpu)
+
+flush, the entry and nothing else happen with interrupts masked: no handler runs between them. An entry may be given up
+after flush (a kick arrived): then sync follows without the guest having run. Everything else interleaves freely.
+
+A vCPU in the guest that must be out of it (`halt_guest`) is taken out by the design itself: it clears `in_guest` and
+calls sync, so `vcpu.in_guest` may change in any call that names another vCPU of its VM.
+
+**Interrupts come in** by `inject` (an emulated device, a host handler), `assign_irq` (a physical interrupt is the
+guest's from now on), `map_phys_irq` (its virtual interrupt has a physical twin). **Completions go out** to the
+notifiers of `on_ack`.
+
+**State.** All that changes lies in parts, which `parts()` lists; the design object itself never changes after its
+constructor. **Costs and stories** are told, not stored: `event(name, ...)` calls the observer, if there is one.
+
+A design of your own is a subclass in a file of yours, named on the command line as `--design mine.py:MyVgic`. Subclass
+`vgic.designs.kvm.Kvm` to change one rule of it, or `Design` to write one from nothing: then `flush`, `sync`, `inject`,
+`pending`, and whichever others your guests need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from vgic.designs.vm import Vcpu, Vm
+from vgic.host import IrqDesc, Kernel, SoftTimer
+
+InputLevel = Callable[[Vcpu], bool]
+"""Tells the level of a mapped interrupt's line as the vCPU's device drives it now."""
+
+AckNotifier = Callable[[Vm, int], None]
+"""Called with the VM and the vINTID when the guest completed a level-sensitive SPI that was injected by software."""
+
+Observer = Callable[[str, Vcpu | None, int], None]
+"""Told an event: its name (see EVENTS), the vCPU concerned or None, an INTID or -1."""
+
+EVENTS = {
+    "inject": "an injection was accepted", "refused": "an injection was refused, or changed nothing",
+    "kick": "a vCPU was told to look again", "wake": "a blocked vCPU was woken",
+    "populate": "a list register was written", "fold": "a list register was read back",
+    "overflow": "more interrupts than list registers at an entry",
+    "replay": "an EOI outside list registers was replayed",
+    "resample": "the line of a mapped level interrupt was read again",
+    "set_active": "the physical active state was set", "clear_active": "the physical active state was cleared",
+    "mask": "a physical interrupt was masked", "unmask": "a physical interrupt was unmasked",
+    "ack": "a completion was told to its notifiers", "halt": "a vCPU was taken out of its guest by another",
+    "mmio": "a trapped access to a frame", "sysreg": "a trapped system register access",
+}
+"""The events that designs tell, each with what it means."""
+
+
+class TimerRegisters(Protocol):
+    """The generic timers of all PEs, by register; `vgic.silicon.GenericTimers` is one."""
+
+    def sysreg_read(self, register: str, pe: int = 0) -> int:
+        """An MRS."""
+
+    def sysreg_write(self, register: str, value: int, pe: int = 0) -> None:
+        """An MSR."""
+
+
+class Unsupported(Exception):
+    """The design can't do what was asked of it; the message says what and why."""
+
+
+class Design:
+    """A way to hand interrupts to guests.
+
+    Args:
+        kernel: the host kernel, booted; `kernel.gic` is the chip.
+        vms: the machines whose guests it serves, with their vCPUs.
+        timers: the PEs' generic timers, None where no guest uses one.
+        observer: told events; None for none.
+
+    Attributes:
+        name: a word for tables. Class attribute.
+    """
+
+    name = "design"
+
+    def __init__(
+        self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.kernel = kernel
+        self.gic = kernel.gic
+        self.vms = tuple(vms)
+        self.timers = timers
+        self.observer = observer
+        self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
+
+    # -- the life of a vCPU
+
+    def vcpu_load(self, vcpu: Vcpu, pe: int) -> None:
+        """The vCPU's thread is scheduled on a PE. Overriders call this first; it sets `vcpu.pe`."""
+        vcpu.pe = pe
+
+    def vcpu_put(self, vcpu: Vcpu) -> None:
+        """The vCPU's thread leaves its PE. Overriders call this last; it clears `vcpu.pe`."""
+        vcpu.pe = None
+
+    def flush(self, vcpu: Vcpu) -> None:
+        """The vCPU is about to enter its guest: make what is pending visible at the PE's virtual CPU interface, enable
+        it, and arm an exit for whatever can't be shown. The vCPU is loaded; physical interrupts are masked."""
+        raise NotImplementedError
+
+    def sync(self, vcpu: Vcpu) -> None:
+        """The vCPU has left its guest (or gave up its entry after `flush`): read back what the guest did, leave the
+        virtual CPU interface disabled. The vCPU is loaded; physical interrupts are masked."""
+        raise NotImplementedError
+
+    def pending(self, vcpu: Vcpu) -> bool:
+        """Whether the vCPU has an interrupt to take: it must not block in WFI then, and is woken for it.
+
+        Asked of a vCPU that is not in the guest. Changes nothing."""
+        raise NotImplementedError
+
+    def vcpu_blocking(self, vcpu: Vcpu) -> None:
+        """The guest executed WFI and the vCPU will be put: prepare to be woken (arm a soft timer, a doorbell)."""
+
+    def vcpu_unblocking(self, vcpu: Vcpu) -> None:
+        """The wait has ended, and the vCPU is loaded again."""
+
+    def kick(self, vcpu: Vcpu) -> None:
+        """Makes the vCPU look at its interrupts again: it exits, or wakes, or notices before it enters."""
+        if vcpu.blocked:
+            self.event("wake", vcpu)
+            vcpu.blocked = False
+        if not vcpu.kicked:
+            self.event("kick", vcpu)
+            vcpu.kicked = True
+
+    def halt_guest(self, vm: Vm, but: Vcpu | None = None) -> None:
+        """Takes every vCPU of a VM but one out of its guest, as a kick and a wait would, and syncs it. They may enter
+        again at once after the call that needed this."""
+        for other in vm.vcpus:
+            if other is not but:
+                self.halt_vcpu(other)
+
+    def halt_vcpu(self, vcpu: Vcpu) -> None:
+        """Takes one vCPU out of its guest, if it is there."""
+        if vcpu.in_guest:
+            self.event("halt", vcpu)
+            vcpu.in_guest = False
+            self.sync(vcpu)
+
+    # -- interrupts in
+
+    def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
+        """A device drives the line of a virtual interrupt.
+
+        Args:
+            vm, vcpu: whose; the vCPU says which for private interrupts, and is ignored for SPIs and LPIs.
+            vintid: 16 or more. level: the line; an edge-triggered interrupt takes only True, and latches it.
+            owner: who injects, compared with who registered as the interrupt's owner.
+
+        Returns whether the injection was accepted. It is not where nothing changes (a level that is as it was), where
+        an edge falls, or where another owns the interrupt: the caller must not count on an effect then.
+        Raises Unsupported where the guest has no such interrupt.
+        """
+        raise NotImplementedError
+
+    def map_phys_irq(
+        self, vcpu: Vcpu, desc: IrqDesc, vintid: int, get_input_level: InputLevel | None = None,
+    ) -> None:
+        """From now on the virtual interrupt's deactivation by the guest also deactivates the physical one (HW bit).
+
+        The physical interrupt must be forwarded and active whenever the guest can deactivate the virtual one.
+        `get_input_level` tells the line where the physical pending state doesn't (a device shared by vCPUs).
+        The vCPU is ignored for SPIs.
+        """
+        raise Unsupported(f"{self.name}: map_phys_irq: this design has no mapped interrupts")
+
+    def unmap_phys_irq(self, vcpu: Vcpu, vintid: int) -> None:
+        """Ends `map_phys_irq`. No physical state is touched."""
+        raise Unsupported(f"{self.name}: unmap_phys_irq: this design has no mapped interrupts")
+
+    def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
+        """A host interrupt belongs to the guest from now on: the design requests it, and injects what arrives in its
+        own manner (mapped, masked until the guest's EOI ...). Called while nothing runs."""
+        raise Unsupported(f"{self.name}: assign_irq: this design can't assign interrupts")
+
+    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
+        """The VM's vCPUs use a generic timer ("CNTV" or "CNTP") of the PE, with this PPI in the guest: its registers
+        are switched with the vCPUs, its interrupt is the guest's. Called once for each, while nothing runs."""
+        raise Unsupported(f"{self.name}: assign_timer: this design has no timers")
+
+    def set_owner(self, vcpu: Vcpu, vintid: int, owner: object) -> None:
+        """Only this owner may inject the interrupt from now on."""
+        raise Unsupported(f"{self.name}: set_owner: this design knows no owners")
+
+    def on_ack(self, vm: Vm, vintid: int, notifier: AckNotifier) -> None:
+        """Calls the notifier whenever the guest completes this SPI (irqfd's resampling). Called while nothing runs."""
+        raise Unsupported(f"{self.name}: on_ack: this design tells no completions")
+
+    # -- the guest's trapped accesses; the vCPU is loaded and not in the guest
+
+    def mmio_read(self, vcpu: Vcpu, address: int, size: int) -> int:
+        """A load from a frame of the guest's GIC (see `vcpu.vm.map`). Unknown addresses read as zero."""
+        raise Unsupported(f"{self.name}: mmio_read: this design emulates no distributor")
+
+    def mmio_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
+        """A store to a frame of the guest's GIC. Unknown addresses are ignored."""
+        raise Unsupported(f"{self.name}: mmio_write: this design emulates no distributor")
+
+    def sysreg_read(self, vcpu: Vcpu, register: str) -> int:
+        """A trapped MRS: ICC_* or CNTP_*."""
+        raise Unsupported(f"{self.name}: sysreg_read: {register} is not emulated")
+
+    def sysreg_write(self, vcpu: Vcpu, register: str, value: int) -> None:
+        """A trapped MSR: ICC_SGI1R_EL1, ICC_DIR_EL1, CNTP_CTL_EL0 ..."""
+        raise Unsupported(f"{self.name}: sysreg_write: {register} is not emulated")
+
+    # -- userspace: state saved and restored; virtual state only
+
+    def uaccess_read(self, vcpu: Vcpu, address: int, size: int) -> int:
+        """What a VMM reads of the guest's GIC for a save, by the guest's addresses, as that vCPU sees them."""
+        raise Unsupported(f"{self.name}: uaccess_read: this design can't be saved")
+
+    def uaccess_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
+        """What a VMM writes for a restore."""
+        raise Unsupported(f"{self.name}: uaccess_write: this design can't be restored")
+
+    # -- for whoever runs it
+
+    def soft_timers(self) -> Sequence[SoftTimer]:
+        """The kernel timers that the design may arm; fired by whoever lets time pass."""
+        return ()
+
+    def event(self, name: str, vcpu: Vcpu | None = None, intid: int = -1) -> None:
+        """Tells the observer."""
+        if self.observer is not None:
+            self.observer(name, vcpu, intid)
+
+    def parts(self) -> tuple[object, ...]:
+        """Every object of the design that changes, the vCPUs included, and the kernel's not."""
+        return self.vcpus

@@ -1,0 +1,90 @@
+"""Virtual machines and their vCPUs, as designs and whoever runs them see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vgic.parts import Part
+
+
+class GuestMap(NamedTuple):
+    """Where a guest sees the frames of its GIC. The defaults are those of QEMU's virt machine.
+
+    Attributes:
+        gicd: the distributor, 64 KB (GICv2: 4 KB). gicc: GICv2: the CPU interface; GICV of the PE is mapped there.
+        gicr: GICv3: the first redistributor; one every 128 KB.
+    """
+
+    gicd: int = 0x0800_0000
+    gicc: int = 0x0801_0000
+    gicr: int = 0x080A_0000
+
+
+class Vcpu(Part):
+    """One vCPU. `pe` and `in_guest` are the only truth about where it is: everybody reads them here.
+
+    Attributes:
+        index: within its VM, from 0; also the number of its GICv2 CPU interface.
+        vm: its machine.
+        pe: the PE that its thread is loaded on, None between vcpu_put and vcpu_load.
+        in_guest: it executes the guest; only then may the guest access its virtual CPU interface.
+        blocked: it waits in WFI, put, until it is kicked.
+        kicked: something was queued for it: in the guest it has to exit (a physical IPI is under way), else it must
+            look again before it enters. The design sets it, whoever runs the vCPU clears it just before `flush`.
+    """
+
+    __slots__ = ("blocked", "in_guest", "index", "kicked", "pe", "vm")
+
+    def __init__(self, index: int, vm: Vm) -> None:
+        self.index = index
+        self.vm = vm
+        self.pe: int | None = None
+        self.in_guest = self.blocked = self.kicked = False
+
+    def __repr__(self) -> str:
+        return f"<vcpu{self.index} of {self.vm.name}>"
+
+
+class Vm:
+    """One virtual machine; it never changes, its vCPUs do.
+
+    Args:
+        name: for people. vcpus: how many. gic: what its guest sees, a GICv2 or a GICv3 (2 or 3).
+        spis: the SPIs that the guest's distributor implements: INTIDs 32 to 31 + spis, a multiple of 32.
+        lpis: the LPIs that exist for it. implemented: None for all private interrupts and SPIs; else only these INTIDs
+            exist (a small state is quick to search).
+        map: where the guest sees the frames.
+    """
+
+    def __init__(
+        self, name: str, vcpus: int, *, gic: int = 3, spis: int = 32, lpis: Sequence[int] = (),
+        implemented: Sequence[int] | None = None, map: GuestMap | None = None,
+    ) -> None:
+        if gic not in (2, 3):
+            raise ValueError(f"vm {name}: gic = {gic}: expected 2 or 3")
+        most = 8 if gic == 2 else 512
+        if not 1 <= vcpus <= most:
+            raise ValueError(f"vm {name}: vcpus = {vcpus}: a GICv{gic} serves 1 to {most}")
+        if spis % 32 or not 0 <= spis <= 960:
+            raise ValueError(f"vm {name}: spis = {spis}: expected a multiple of 32, at most 960")
+        self.name = name
+        self.gic = gic
+        self.spis = spis
+        self.lpis = tuple(lpis)
+        self.implemented = None if implemented is None else frozenset(implemented)
+        self.map = map if map is not None else GuestMap()
+        self.vcpus = tuple(Vcpu(i, self) for i in range(vcpus))
+
+    def exists(self, intid: int) -> bool:
+        """Whether the guest's GIC has this interrupt."""
+        if intid >= 8192:
+            return intid in self.lpis
+        return 0 <= intid < 32 + self.spis and (self.implemented is None or intid in self.implemented)
+
+    def affinity(self, vcpu: Vcpu) -> int:
+        """The vCPU's MPIDR affinity, aff3<<24 | aff2<<16 | aff1<<8 | aff0: sixteen to a cluster."""
+        return vcpu.index >> 4 << 8 | vcpu.index & 15
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
