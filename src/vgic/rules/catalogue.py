@@ -86,7 +86,7 @@ RULES: dict[int, Rule] = {r.id: r for r in (
          "KVM arm-vgic-its device", "ITS"),
     Rule(33, "One VM leaves no mask, active bit or pending change on another VM's or the host's interrupt.",
          "IHI 0069 4.1.2", "design"),
-    Rule(34, "A disabled interrupt, or one of a disabled group, keeps its pending state and is weighed again on enable.",
+    Rule(34, "A disabled interrupt, or one of a disabled group, stays pending and is weighed again on enable.",
          "IHI 0069 4.7.1; IHI 0048B 4.3.6", "design"),
     Rule(35, "Retargeting moves a pending inactive interrupt, and leaves an active one with who acknowledged it.",
          "IHI 0069 GICD_IROUTER<n>; IHI 0048B 4.3.12", "design"),

@@ -44,7 +44,7 @@ def write_groups(irqs: Irqs, value: int) -> None:
 
 
 def write_modifiers(irqs: Irqs, value: int) -> None:
-    """IGRPMODR (IHI 0069, GICD_IGRPMODR<n>). Group 1 with the modifier set is reserved and acts as Non-secure Group 1."""
+    """IGRPMODR (IHI 0069, GICD_IGRPMODR<n>). Group 1 with the modifier set is reserved: Non-secure Group 1."""
     for k, irq in enumerate(irqs):
         if irq is not None:
             irq.grpmod = bool(value >> k & 1)

@@ -1,4 +1,4 @@
-"""The physical CPU interface's common part: what may be signalled, acknowledge, priority drop (IHI 0069 4.8, 0048B 3.3).
+"""The physical CPU interface's common part: signalling, acknowledge, priority drop (IHI 0069 4.8, IHI 0048B 3.3).
 
 An interrupt that the distributor forwards is signalled if its group is enabled here, its priority is higher than the
 priority mask (strictly) and its group priority is higher than the running priority. The acknowledge makes the group

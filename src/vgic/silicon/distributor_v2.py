@@ -66,7 +66,7 @@ class DistributorV2(Distributor):
             irq.deactivate()
 
     def send_sgi(self, intid: int, source: int, targets: int, ns: bool, want_group1: bool) -> None:
-        """GICD_SGIR's effect: pending from `source` at each target, if its group there is the one asked for (4.3.15)."""
+        """GICD_SGIR's effect: pending from `source` at each target, if its group there is as asked (4.3.15)."""
         for pe in range(self.options.pes):
             irq = self.find(intid, pe)
             assert irq is not None

@@ -221,7 +221,7 @@ class DistributorV3(Distributor):
     def _silent_gicd(self) -> frozenset[str]:
         """Reserved by the options chosen: no extended SPIs, no NMIs, no message-based SPIs."""
         absent = {r.name for r in GICD_V3 if r.name.endswith("E")} | {"GICD_INMIR<n>"}
-        return frozenset(absent | ({n for n in ("GICD_SETSPI_NSR", "GICD_CLRSPI_NSR", *SECURE_ONLY)}))
+        return frozenset(absent | {"GICD_SETSPI_NSR", "GICD_CLRSPI_NSR", *SECURE_ONLY})
 
     def _typer(self) -> int:
         """GICD_TYPER: ITLinesNumber, SecurityExtn, LPIS, DVIS, MBIS, IDbits, A3V, No1N, RSS."""
@@ -345,7 +345,8 @@ class DistributorV3(Distributor):
             "GICR_CTLR": write_ctlr, "GICR_STATUSR": ignored, "GICR_WAKER": write_waker,
             "GICR_IGROUPR0": write_groups, "GICR_IGRPMODR0": write_modifiers,
             "GICR_ISENABLER0": set_enable(True), "GICR_ICENABLER0": set_enable(False),
-            "GICR_ISPENDR0": on_each("set_pending", o.setpend_when_line_high), "GICR_ICPENDR0": on_each("clear_pending"),
+            "GICR_ISPENDR0": on_each("set_pending", o.setpend_when_line_high),
+            "GICR_ICPENDR0": on_each("clear_pending"),
             "GICR_ISACTIVER0": on_each("set_active"), "GICR_ICACTIVER0": on_each("deactivate"),
             "GICR_IPRIORITYR<n>": write_priorities, "GICR_ICFGR1": write_config, "GICR_NSACR": write_nsacr,
         }

@@ -100,9 +100,10 @@ class Block:
         value &= lanes
         if slot.write is None:
             if slot.register.name not in self.silent:
-                kind = "unpredictable" if slot.register.access == "RO" or slot.read is not None else "not modelled"
-                why = f"write of {value:#x} to a read-only register" if kind == "unpredictable" else f"write of {value:#x}"
-                self.report(Notice(kind, slot.register.instance(slot.n), f"{why}: ignored"))
+                read_only = slot.register.access == "RO" or slot.read is not None
+                why = f"write of {value:#x}{' to a read-only register' * read_only}: ignored"
+                kind = "unpredictable" if read_only else "not modelled"
+                self.report(Notice(kind, slot.register.instance(slot.n), why))
             return
         unknown = slot.register.res0(value << 8 * slot.byte)
         if unknown:

@@ -214,7 +214,8 @@ class CpuInterfaceV2(CpuInterface):
             self.groups[G1NS].enabled, s.eoimode_ns = bool(value & 1), bool(value >> 9 & 1)
             return
         self.groups[G0].enabled, self.groups[G1NS].enabled = bool(value & 1), bool(value & 2)
-        s.ackctl, s.fiqen, s.cbpr_ns, s.eoimode_s = bool(value & 4), bool(value & 8), bool(value & 16), bool(value & 512)
+        s.ackctl, s.fiqen = bool(value & 4), bool(value & 8)
+        s.cbpr_ns, s.eoimode_s = bool(value & 16), bool(value & 512)
         if self.options.security:
             s.eoimode_ns = bool(value & 1024)
 

@@ -54,7 +54,8 @@ class GicV2:
 
     def _block(self, address: int, pe: int) -> tuple[Block | None, int]:
         m = self.map
-        for base, block in ((m.gicc, self.cpus[pe].gicc), (m.gich, self.virtual[pe].gich), (m.gicv, self.virtual[pe].gicv),
+        cpu, virtual = self.cpus[pe], self.virtual[pe]
+        for base, block in ((m.gicc, cpu.gicc), (m.gich, virtual.gich), (m.gicv, virtual.gicv),
                             (m.gicd, self.distributor.gicd)):
             if base <= address < base + block.size:
                 return block, address - base

@@ -28,7 +28,7 @@ from vgic.silicon.report import Notice, Notices, Report, Trap, Undefined
 
 
 class MapV3(NamedTuple):
-    """Where the frames lie. `gicr` holds (base, redistributors) of each region; the defaults are QEMU's virt machine."""
+    """Where the frames lie; `gicr` holds (base, redistributors) of each region. By default as on QEMU's virt machine."""
 
     gicd: int = 0x0800_0000
     gits: int = 0x0808_0000
@@ -60,7 +60,8 @@ def _table() -> tuple[dict[str, _SysReg], dict[Encoding, str]]:
     registers: dict[str, _SysReg] = {}
     encodings: dict[Encoding, str] = {}
     for frame, kind, reads, writes in (
-            (ICC, "ICC", icc.READS, icc.WRITES), (ICH, "ICH", ich.READS, ich.WRITES), (ICV, "ICV", ich.READS, ich.WRITES)):
+            (ICC, "ICC", icc.READS, icc.WRITES), (ICH, "ICH", ich.READS, ich.WRITES),
+            (ICV, "ICV", ich.READS, ich.WRITES)):
         for name in frame.names():
             place = frame.named(name)
             assert place is not None
@@ -253,7 +254,8 @@ class GicV3:
         """All five."""
         irq, fiq = self.cpus[pe].outputs()
         lr = self.virtual[pe].signalled()
-        return Outputs(irq, fiq, lr is not None and lr.group == 1, lr is not None and lr.group == 0, self.maintenance(pe))
+        group = lr.group if lr is not None else None
+        return Outputs(irq, fiq, group == 1, group == 0, self.maintenance(pe))
 
     def on_output(self, callback: OnChange | None) -> None:
         """From now on `callback(pe, name, level)` is told each change of an output, beginning with those now high."""

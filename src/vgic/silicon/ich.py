@@ -180,7 +180,8 @@ def _set_enabled(i: VirtualInterfaceV3, group: int, value: int) -> None:
 READS: dict[str, Read] = {
     "ICH_AP0R<n>_EL2": lambda i, n: i.read_apr(0, n), "ICH_AP1R<n>_EL2": lambda i, n: i.read_apr(1, n),
     "ICH_HCR_EL2": lambda i, n: i.read_hcr(), "ICH_VTR_EL2": lambda i, n: i.read_vtr(),
-    "ICH_MISR_EL2": lambda i, n: i.misr(), "ICH_EISR_EL2": lambda i, n: i.eisr(), "ICH_ELRSR_EL2": lambda i, n: i.elrsr(),
+    "ICH_MISR_EL2": lambda i, n: i.misr(), "ICH_EISR_EL2": lambda i, n: i.eisr(),
+    "ICH_ELRSR_EL2": lambda i, n: i.elrsr(),
     "ICH_VMCR_EL2": lambda i, n: i.vmcr(), "ICH_LR<n>_EL2": lambda i, n: i.read_lr(n),
     "ICV_PMR_EL1": lambda i, n: i.state.pmr & i.priority_mask,
     "ICV_IAR0_EL1": lambda i, n: i.read_iar(0), "ICV_IAR1_EL1": lambda i, n: i.read_iar(1),

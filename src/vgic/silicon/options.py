@@ -62,7 +62,7 @@ class Options:
     def _check_common(self, most_lrs: int) -> None:
         _within("intids", self.intids, 32, 1024)
         if self.intids % 32:
-            raise OptionError(f"intids = {self.intids}: expected a multiple of 32 (GICD_TYPER.ITLinesNumber counts 32s)")
+            raise OptionError(f"intids = {self.intids}: expected a multiple of 32 (ITLinesNumber counts 32s)")
         _within("list_registers", self.list_registers, 1, most_lrs)
         for i in self.spis or ():
             _within("spis", i, 32, min(self.intids, 1020) - 1)
@@ -245,7 +245,8 @@ class GicV3Options(Options):
     def qemu(cls, **changes: object) -> GicV3Options:
         """The choices of QEMU's arm-gicv3 (7.2 to 10.0)."""
         base: dict[str, object] = {
-            "one_of_n": "none", "common_lpi_affinity": 1, "irm_stored": True, "disabled_group_hides": True, "sleep_blocks": False,
+            "one_of_n": "none", "common_lpi_affinity": 1, "irm_stored": True, "disabled_group_hides": True,
+            "sleep_blocks": False,
             "priority_stores_low_bits": True, "vpmr_stores_low_bits": True, "lr_stores_res0": True,
             "eoicount_in_split_mode": True, "vgrp0d_from_veng1": True, "lpis": True, "cpu_id_bits": 24,
             "eoi_of_unimplemented": "ignored",

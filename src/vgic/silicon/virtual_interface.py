@@ -67,7 +67,8 @@ class ListRegister:
 
     def __repr__(self) -> str:
         twin = f" -> {self.pintid} HW" if self.hw else " EOI" if self.eoi else ""
-        return f"<LR{self.index} {STATE_NAMES[self.state]} {self.vintid}{twin} group {self.group} prio {self.priority:#x}>"
+        shown = f"{STATE_NAMES[self.state]} {self.vintid}{twin} group {self.group} prio {self.priority:#x}"
+        return f"<LR{self.index} {shown}>"
 
 
 class VirtualState:

@@ -221,7 +221,7 @@ class Replay:
                 if slot is not None and base <= address < base + block.size:
                     return slot.register.name, slot.n
             return f"{address:#x}", 0
-        frame, rd, offset = self.chip._locate(address)
+        frame, _, offset = self.chip._locate(address)
         block = self.chip.distributor.gicd if frame == "GICD" else self.chip.distributor.gicr
         slot = block.slots.get(offset) if frame else None
         return (slot.register.name, slot.n) if slot is not None else (f"{frame}+{offset:#x}", 0)
@@ -313,7 +313,7 @@ class Replay:
             self._acknowledge_virtual(name, "ICV", got, pe, *chip.virtual[pe].would_acknowledge(group))
             return
         cpu = chip.cpus[pe]
-        if LPI_START <= got:
+        if got >= LPI_START:
             self.not_modelled["ICC: LPI acknowledged"] += 1
             cpu.acknowledge_foreign(G1NS if group else G0, self._lpi_priority(got, pe))
             return

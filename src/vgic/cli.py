@@ -1,0 +1,212 @@
+"""The command line: `vgic COMMAND`.
+
+Exit status: 0 all holds, 1 a rule is broken or something differs, 2 the input can't be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import NoReturn
+
+from vgic import __version__
+
+Progress = Callable[[int, "int | None"], None]
+
+
+class _Refused(Exception):
+    """Input that can't be used: the message is for people."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every command does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"vgic: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return 2
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except _Refused as e:
+        print(f"vgic: {e}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except KeyboardInterrupt:
+        print("vgic: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="vgic", description="A laboratory for Arm interrupt virtualization.")
+    parser.add_argument("--version", action="version", version=f"vgic {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+
+    trace = commands.add_parser(
+        "trace", help="replay recordings of a real system into the chip, predict every read, judge the rules",
+        description="Replays recordings (QEMU trace text; plain, .xz, .gz, .zst, - for standard input) into the chip.")
+    trace.add_argument("files", metavar="FILE", nargs="+")
+    trace.add_argument("--machine", help="qemu-virt-v2, qemu-virt-v3 or qemu-virt-v4; otherwise seen from the events")
+    trace.add_argument("--option", metavar="NAME=VALUE", action="append", default=[],
+                       help="set an option of the chip, such as list_registers=4; may be repeated")
+    trace.add_argument("--lanes", metavar="INTID", help="draw the lanes of this interrupt")
+    trace.add_argument("--window", metavar="FROM:TO", help="only these lines of the recording, for --lanes")
+    trace.add_argument("--most", metavar="N", default="20", help="differences and breaches shown (20)")
+    trace.add_argument("--json", action="store_true", help="a JSON object, or a list of them for several files")
+    trace.set_defaults(run=_trace)
+
+    explain = commands.add_parser(
+        "explain", help="what a register, its value or an address means",
+        description="Prints registers and values in words: ICH_LR0_EL2=0x70c0001b0000001b, GICD_CTLR, a dump (-).")
+    explain.add_argument("what", metavar="NAME[=VALUE]", nargs="*")
+    explain.add_argument("--map", metavar="ADDRESS", help="name the register at this address")
+    explain.add_argument("--machine", help="whose memory map (qemu-virt-v2, qemu-virt-v3, qemu-virt-v4)")
+    explain.add_argument("--json", action="store_true")
+    explain.set_defaults(run=_explain)
+
+    rules = commands.add_parser("rules", help="what must hold, with its section of the specification")
+    rules.add_argument("ids", metavar="ID", nargs="*")
+    rules.add_argument("--json", action="store_true")
+    rules.set_defaults(run=_rules)
+    return parser
+
+
+def _number(text: str, what: str, low: int, high: int) -> int:
+    from vgic.arch.register import number
+    try:
+        value = number(text)
+    except ValueError as e:
+        raise _Refused(f"{what}: {e}") from None
+    if not low <= value <= high:
+        raise _Refused(f"{what} = {text}: expected {low} to {high}")
+    return value
+
+
+def _print_json(value: object) -> None:
+    json.dump(value, sys.stdout, indent=2)
+    print()
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from vgic.trace.analysis import Analysis
+    from vgic.trace.configure import MACHINES
+    from vgic.trace.source import TraceError
+    from vgic.view.recording import text as tell
+
+    if options.machine is not None and options.machine not in MACHINES:
+        raise _Refused(f"--machine {options.machine}: expected one of {', '.join(MACHINES)}")
+    overrides = {}
+    for text in options.option:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise _Refused(f"--option {text}: expected NAME=VALUE")
+        overrides[name] = value
+    lanes = _number(options.lanes, "--lanes", 0, 1 << 24) if options.lanes is not None else None
+    window = None
+    if options.window is not None:
+        first, colon, last = options.window.partition(":")
+        if not colon:
+            raise _Refused(f"--window {options.window}: expected FROM:TO, two line numbers")
+        window = (_number(first or "1", "--window", 1, 1 << 62), _number(last or str(1 << 62), "--window", 1, 1 << 62))
+    if window is not None and lanes is None:
+        raise _Refused("--window goes with --lanes INTID")
+    most = _number(options.most, "--most", 1, 1_000_000)
+    status, told = 0, []
+    for n, file in enumerate(options.files):
+        try:
+            with _progress(file) as progress:
+                analysis = Analysis(file, machine=options.machine, overrides=overrides, lanes=lanes, window=window,
+                                    most=most, progress=progress)
+        except TraceError as e:
+            print(f"vgic: {e}", file=sys.stderr)
+            status = 2
+            continue
+        status = max(status, analysis.exit_status)
+        if options.json:
+            told.append(analysis.json())
+        else:
+            print(("\n" if n else "") + tell(analysis))
+        sys.stdout.flush()
+        for error in analysis.errors():
+            print(f"vgic: {error}", file=sys.stderr)
+    if options.json and told:
+        _print_json(told[0] if len(options.files) == 1 else told)
+    return status
+
+
+class _Bar:
+    """A progress bar on a terminal, by bytes of the file."""
+
+    def __init__(self, name: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+        self.bar = Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+                            console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task(os.path.basename(name))
+
+    def __enter__(self) -> Progress:
+        self.bar.start()
+        return lambda done, total: self.bar.update(self.task, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+
+def _progress(file: str) -> AbstractContextManager[Progress | None]:
+    return _Bar(file) if sys.stderr.isatty() else nullcontext()
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from vgic.arch.machine import UnknownMachine, find_machine
+    from vgic.view.explain import ExplainError, explain
+
+    try:
+        machine = find_machine(options.machine) if options.machine is not None else None
+        address = _number(options.map, "--map", 0, (1 << 64) - 1) if options.map is not None else None
+        if not options.what and address is None:
+            raise _Refused("explain: say a register (ICH_LR0_EL2), a value (ICH_LR0_EL2=0x70c0001b0000001b), "
+                           "or --map ADDRESS --machine NAME")
+        texts = [sys.stdin.read() if text == "-" else text for text in options.what]
+        explained = explain(texts, machine, address)
+    except (ExplainError, UnknownMachine) as e:
+        raise _Refused(str(e)) from None
+    if options.json:
+        _print_json(explained.json())
+    else:
+        print(explained.text())
+    return 0
+
+
+def _rules(options: argparse.Namespace) -> int:
+    from vgic.rules import HARDWARE_CHECKS, RULES
+
+    ids = [_number(text, "rule", 1, len(RULES)) for text in options.ids] or list(RULES)
+    judged = {check.rule_id for check in HARDWARE_CHECKS}
+    if options.json:
+        _print_json([RULES[i]._asdict() | {"judged_on_recordings": i in judged} for i in ids])
+        return 0
+    how = {"design": "awaits scenarios", "ITS": "awaits the ITS", "VFIO": "awaits VFIO",
+           "x86": "awaits posted interrupts"}
+    for i in ids:
+        rule = RULES[i]
+        print(f"{i:3}  {rule.sentence}")
+        print(f"     {rule.section}; {'judged on recordings' if i in judged else how[rule.evidence]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""One recording, replayed and judged: what `vgic trace` does. `vgic.view.recording` tells it to people."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from vgic.rules import HARDWARE_CHECKS, Judge
+from vgic.trace.configure import Configuration, configure
+from vgic.trace.events import Event, Probe
+from vgic.trace.lanes import Lanes
+from vgic.trace.lives import Lives
+from vgic.trace.qemu import Reader
+from vgic.trace.replay import Replay, Step, notices
+from vgic.trace.source import Source, TraceError
+
+HEAD = 20_000
+"""Events looked at to find the configuration."""
+FRAMES = ("GICD", "GICR", "GICC", "GICH", "GICV", "ICC", "ICH", "ICV", "line", "SGI", "maintenance")
+
+
+class Analysis:
+    """One recording, replayed and judged.
+
+    Args:
+        path: the file, "-" for standard input, or an opened Source. machine, overrides: see `configure`.
+        lanes: an INTID whose lanes are wanted, None for none. window: the lines that they cover.
+        most: differences and breaches kept. progress: called with bytes done and in all, now and then.
+
+    Raises TraceError where the recording can't be used at all. Where it breaks off, what came before is judged and
+    `trouble` tells.
+    """
+
+    def __init__(
+        self, path: str | Source, *, machine: str | None = None, overrides: dict[str, str] | None = None,
+        lanes: int | None = None, window: tuple[int, int] | None = None, most: int = 20,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> None:
+        self.file = path if isinstance(path, str) else path.name
+        began = time.perf_counter()
+        self.reader = Reader(path)
+        self._broke_off: list[TraceError] = []
+        events = self._guarded(iter(self.reader))
+        head = list(itertools.islice(events, HEAD))
+        if self._broke_off and not head:
+            raise self._broke_off[0]
+        self.configuration: Configuration = configure(self.file, head, machine, overrides)
+        self.chip = self.configuration.chip()
+        self.judge = Judge(self.chip, HARDWARE_CHECKS, most)
+        self.lives = Lives(self.chip)
+        self.lanes = Lanes(self.chip, lanes, window) if lanes is not None else None
+        self.replay = Replay(self.chip, self.judge, self._listen if self.lanes else self.lives, most)
+        self._run(itertools.chain(head, events), progress)
+        self.seconds = time.perf_counter() - began
+        self.trouble = self._broke_off[0] if self._broke_off else None
+        if not self._broke_off and self.reader.unterminated:
+            self.trouble = TraceError(self.file, self.reader.lines, "the last line has no end: it may be cut")
+
+    def _guarded(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The events until the recording breaks off."""
+        try:
+            yield from events
+        except TraceError as e:
+            self._broke_off.append(e)
+
+    def _listen(self, step: Step) -> None:
+        self.lives(step)
+        assert self.lanes is not None
+        self.lanes.step(step)
+
+    def _run(self, events: Iterable[Event], progress: Callable[[int, int | None], None] | None) -> None:
+        replay, lanes, vcpus = self.replay, self.lanes, self.lives.vcpus
+        feed = replay.feed
+        for n, event in enumerate(events):
+            feed(event)
+            if lanes is not None:
+                lanes.event(event)
+            if type(event) is Probe:
+                vcpus.probe(event)
+            if progress is not None and not n & 0x3FFF:
+                progress(self.reader.position, self.reader.total)
+        replay.finish()
+
+    # -- what came out
+
+    def by_frame(self) -> dict[str, tuple[int, int]]:
+        """Predicted and compared, by frame."""
+        compared: Counter[str] = Counter()
+        predicted: Counter[str] = Counter()
+        for name, count in self.replay.compared.items():
+            frame = name.partition("_")[0]
+            compared[frame] += count
+            predicted[frame] += self.replay.predicted[name]
+        order = [f for f in FRAMES if f in compared] + sorted(set(compared) - set(FRAMES))
+        return {f: (predicted[f], compared[f]) for f in order}
+
+    @property
+    def exit_status(self) -> int:
+        """0 all predicted and all rules hold, 1 something differs or is broken, 2 it can't be read through."""
+        if self.trouble is not None or self.replay.bad:
+            return 2
+        return 1 if self.replay.different or any(c.breaches for c in self.judge.checks) else 0
+
+    def errors(self) -> list[str]:
+        """What is wrong with the recording itself."""
+        lines = [f"{self.file}:{b.line}: {b.why}: {b.text}" for b in self.replay.bad[:5]]
+        if len(self.replay.bad) > 5:
+            lines.append(f"{self.file}: {len(self.replay.bad) - 5:,} more lines can't be read")
+        if self.trouble is not None:
+            lines.append(str(self.trouble))
+        return lines
+
+    def json(self) -> dict[str, Any]:
+        """Everything, for programs."""
+        r = self.replay
+        return {
+            "file": self.file, "gic": self.configuration.version, "pes": self.configuration.options.pes,
+            "configured_from": list(self.configuration.facts), "lines": self.reader.lines, "events": r.events,
+            "reads": {f: {"predicted": p, "compared": c} for f, (p, c) in self.by_frame().items()},
+            "registers": {n: {"predicted": r.predicted[n], "compared": c} for n, c in sorted(r.compared.items())},
+            "writes": r.writes, "not_modelled": dict(r.not_modelled), "not_compared": dict(r.not_compared),
+            "other_lines": dict(self.reader.other), "repeats": self.reader.repeats,
+            "differences": {"count": r.different, "first": [d._asdict() for d in r.differences]},
+            "notices": [{"kind": n.kind, "register": n.register, "detail": n.detail, "count": c}
+                        for n, c in notices(self.chip)],
+            "lives": [row._asdict() for row in self.lives.rows()],
+            "physical": [row._asdict() for row in self.lives.rows(False)],
+            "rules": [{"id": c.rule.id, "sentence": c.rule.sentence, "section": c.rule.section, "judged": c.judged,
+                       "broken": c.breaches} for c in self.judge.checks],
+            "breaches": [{"rule": b.rule.id, "line": b.place, "what": b.what} for b in self.judge.breaches],
+            "lanes": [row._asdict() for row in self.lanes.rows] if self.lanes is not None else None,
+            "errors": self.errors(), "exit_status": self.exit_status,
+        }

@@ -1,0 +1,99 @@
+"""A replayed recording for people: `vgic trace`."""
+
+from __future__ import annotations
+
+from vgic.trace.analysis import Analysis
+from vgic.trace.lanes import Lanes
+from vgic.trace.lives import Row
+from vgic.trace.replay import notices
+from vgic.view.table import WIDTH, table, wrap
+
+
+def text(a: Analysis) -> str:
+    """All that the analysis found, in lines of at most 100 columns."""
+    version, pes, r = a.configuration.version, a.configuration.options.pes, a.replay
+    out = wrap(f"{a.file}   ", f"QEMU trace, GICv{version}, {pes} PE{'s' * (pes > 1)}, {a.reader.lines:,} lines, "
+               f"{r.events:,} events, {a.seconds:.1f} s")
+    if a.configuration.facts:
+        out += wrap("configured from  ", ", ".join(f.replace(" ", "") for f in a.configuration.facts))
+    frames = "   ".join(f"{f}\N{NO-BREAK SPACE}{p:,}/{c:,}" for f, (p, c) in a.by_frame().items())
+    out += ["", *wrap("predicted        ", frames or "none: no read of a GIC")]
+    for label, counts in (("not modelled     ", r.not_modelled), ("not compared     ", r.not_compared),
+                          ("other lines      ", a.reader.other)):
+        if counts:
+            out += wrap(label, ", ".join(f"{n} ({c:,})" for n, c in counts.most_common(12)))
+    told = [(n, c) for n, c in notices(a.chip) if n.register not in r.not_modelled]
+    for notice, count in told[:8]:
+        out += wrap("notice           ", f"{notice} ({count:,} times)")
+    if len(told) > 8:
+        out.append(f"                 ... {len(told) - 8} more notices: --json has them")
+    out += _differences(a)
+    out += ["", *_lives(a.lives.rows(), a.lives.rows(False)), *_rules(a)]
+    if a.lanes is not None:
+        out += ["", *lanes(a.lanes)]
+    return "\n".join(out).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _differences(a: Analysis) -> list[str]:
+    r = a.replay
+    out = [""] if r.different else []
+    for d in r.differences:
+        where = "" if d.pe is None else f" on pe{d.pe}"
+        out += wrap(f"DIFFERS at line {d.line:,}: ",
+                    f"{d.what}{where}: the recording has {d.got}, the chip says {d.expected}")
+        out += [f"    {line}"[:WIDTH] for line in d.state]
+    if r.different > len(r.differences):
+        out.append(f"... {r.different - len(r.differences):,} more differences")
+    return out
+
+
+def _rules(a: Analysis) -> list[str]:
+    checks = a.judge.checks
+    broken = [c for c in checks if c.breaches]
+    judged = "   ".join(f"{c.rule.id}:\N{NO-BREAK SPACE}{c.judged:,}" for c in checks if c.judged)
+    nowhere = ", ".join(str(c.rule.id) for c in checks if not c.judged)
+    out = ["", *wrap("rules judged     ", (judged or "none") + ("" if broken or not judged else "   all hold"))]
+    if nowhere:
+        out.append(f"judged nowhere   {nowhere} (the recording has no occasion for them)")
+    for c in broken:
+        out += ["", f"BROKEN  rule {c.rule.id}  {c.rule.sentence}", f"        {c.rule.section}",
+                f"        {c.breaches:,} of {c.judged:,} places; the first:"]
+        out += [f"        line {b.place:,}: {b.what}"[:WIDTH] for b in a.judge.breaches if b.rule.id == c.rule.id][:5]
+    return out
+
+
+def _lives(virtual: list[Row], physical: list[Row]) -> list[str]:
+    """The life table; of the host's interrupts where there is no guest."""
+    rows = virtual or physical
+    if not rows:
+        return ["no interrupt was delivered in this recording"]
+    ids = ("vINTID", "pINTID") if virtual else ("INTID", "-")
+    head = ("where", *ids, "delivered", "ended by guest" if virtual else "by guest", "software", "raise to ack",
+            "ack to end", "states")
+    body = [
+        (r.where, str(r.vintid), ",".join(map(str, r.pintids)) or "-", f"{r.delivered:,}", f"{r.ended_by_guest:,}",
+         f"{r.ended_by_software:,}", _length(r.ack_median, r.ack_longest), _length(r.end_median, r.end_longest),
+         r.states or "-")
+        for r in rows
+    ]
+    return [*table(head, body, set(range(1, 8))),
+            "raise to ack, ack to end: median and longest, in lines of the recording"]
+
+
+def _length(middle: int | None, longest: int) -> str:
+    return "-" if middle is None else f"{middle:,} max {longest:,}"
+
+
+def lanes(found: Lanes) -> list[str]:
+    """One interrupt's lanes."""
+    head = ("line", "pe", "what happens", f"line {found.intid}", "phys", "list register", "guest")
+    body = [
+        (f"{r.line}", "-" if r.pe is None else str(r.pe), r.what[:44], r.level, r.physical, r.list_register[:24], r.guest)
+        for r in found.rows
+    ]
+    out = table(head, body, {0})
+    if not found.rows:
+        out.append(f"nothing happens to INTID {found.intid} in these lines")
+    if found.left_out:
+        out.append(f"... {found.left_out:,} more rows; choose lines with --window FROM:TO")
+    return out
