@@ -69,6 +69,7 @@ SHIFT_REFERENCE0, SHIFT_REFERENCE1, SHIFT_SCR = 10, 11, 16
 result, second operand is one, SCR_EL3 (bits 31:16)."""
 
 PREEMPTED = 1 << 60
+AT_EL2 = 1 << 61
 
 PSTATE = {1: 0x3C5, 2: 0x3C9}
 """SPSR value that enters EL1 or EL2 with its own stack pointer and DAIF masked."""

@@ -1,0 +1,189 @@
+"""Episodes on GICv3's list registers and virtual CPU interface, with the physical twins of HW list registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from vgic.oracle.episode import Operation, Reference
+from vgic.oracle.generate.base import LINES, PPI_LINES
+from vgic.oracle.generate.v3 import PhysicalV3
+from vgic.oracle.machine import MachineOptions
+from vgic.oracle.mailbox import Place
+from vgic.oracle.qemu import How, Outcome
+
+EL1, EL2 = Place(1), Place(2)
+VINTIDS = (0, 5, 15, 16, 27, 30, 31, 33, 34, 39, 40, 99, 500, 1019)
+TWINS = (*LINES, *PPI_LINES, 40, 77, 25)
+LPIS = (8192, 8193, 13000)
+TALL0, TALL1, TC, TDIR = 1 << 11, 1 << 12, 1 << 10, 1 << 14
+
+
+class VirtualV3(PhysicalV3):
+    """Virtual interrupts of a GICv3; the physical side runs along with a small share."""
+
+    def table(self) -> Sequence[tuple[float, Callable[[], Operation]]]:
+        return (
+            (20, self.list_register),
+            (17, self.guest_acknowledge),
+            (15, self.guest_end),
+            (7, self.guest_deactivate),
+            (4, self.guest_mask),
+            (4, self.guest_binary_point),
+            (3, self.guest_control),
+            (3, self.guest_group_enable),
+            (5, self.hypervisor_control),
+            (3, self.virtual_machine_control),
+            (1.5, self.virtual_active_priorities),
+            (1, self.guest_active_priorities),
+            (2, self.guest_look),
+            (1, self.guest_sgi),
+            (3, self.virtual_illegal),
+            (1, self.disturb),
+            (4, self.line),
+            (3, self.acknowledge),
+            (2, self.end),
+            (1, self.deactivate),
+            (2, self.activate),
+            (1, self.pend),
+            (0.5, self.enable),
+        )
+
+    def __init__(self, seed: int, options: MachineOptions) -> None:
+        super().__init__(seed, options)
+        pes = self.options.pes
+        self.guest_held: list[list[tuple[int, int]]] = [[] for _ in range(pes)]
+        self.guest_dropped: list[list[tuple[int, int]]] = [[] for _ in range(pes)]
+        self.trapping = [0] * pes
+
+    def preamble(self) -> list[Operation]:
+        ops = super().preamble()
+        for pe in range(self.options.pes):
+            ops.append(self.write("ICH_HCR_EL2", 1, pe=pe, place=EL2))
+            ops.append(self.write("ICH_VMCR_EL2", 0xF800_0000 | self.pick((3, 3, 0x203, 0x213, 2)), pe=pe, place=EL2))
+        return ops
+
+    def observe(self, operation: Operation, outcome: Outcome) -> None:
+        super().observe(operation, outcome)
+        if outcome.how is not How.DONE or not 0 <= operation.pe < self.options.pes:
+            return
+        if operation.kind == "read" and operation.register in ("ICV_IAR0_EL1", "ICV_IAR1_EL1"):
+            if not 1020 <= outcome.value <= 1023:
+                held = self.guest_held[operation.pe]
+                held.append((self.count - 1, outcome.value))
+                del held[:-16]
+
+    def _virtual(self, name: str, value: int | Reference | None = None, pe: int | None = None) -> Operation:
+        if value is None:
+            return self.read(f"ICV_{name}_EL1", pe=pe, place=EL1)
+        return self.write(f"ICV_{name}_EL1", value, pe=pe, place=EL1)
+
+    # The hypervisor
+
+    def list_register(self) -> Operation:
+        n = self.pick((0, 1, 2, 3))
+        return self.write(f"ICH_LR{n}_EL2", self.list_register_value(n), place=EL2)
+
+    def list_register_value(self, n: int) -> int:
+        x = self.random.random()
+        if x < 0.12:
+            return 0
+        state = self.pick((1, 1, 1, 1, 2, 3, 0))
+        hw = self.chance(0.35)
+        if hw and state == 3 and self.chance(0.9):
+            state = 1
+        # Two list registers of one vINTID are UNPREDICTABLE: each register has its own, mostly.
+        vintid = VINTIDS[n::4][int(self.random.random() * len(VINTIDS[n::4]))]
+        if self.chance(0.04):
+            vintid = self.pick((*LPIS, 1020, 1021, 1022, 1023, self.bits(10)))
+        value = state << 62 | hw << 61 | self.chance(0.65) << 60 | self.virtual_priority() << 48 | vintid
+        value |= self.pick(TWINS) << 32 if hw else self.chance(0.5) << 41
+        return value
+
+    def virtual_priority(self) -> int:
+        return self.pick((0x00, 0x08, 0x20, 0x40, 0x48, 0x80, 0x88, 0xA0, 0xC0, 0xE0, 0xF0, 0xF8))
+
+    def hypervisor_control(self) -> Operation:
+        value = int(self.chance(0.93))
+        if self.chance(0.7):
+            value |= self.bits(7) << 1
+        if self.chance(0.15):
+            value |= self.pick((TALL0, TALL1, TC, TDIR))
+        if self.chance(0.3):
+            value |= self.bits(5) << 27
+        return self.write("ICH_HCR_EL2", value, place=EL2)
+
+    def virtual_machine_control(self) -> Operation:
+        value = self.bits(3) << 21 | self.bits(3) << 18 | self.pick((0, 0x200, 0x10, 0x210)) | self.pick((3, 3, 2, 1, 0))
+        value |= self.pick((0xF8, 0xF8, 0xF0, 0x80, self.virtual_priority())) << 24
+        # QEMU keeps VPMR's low bits, and then corrupts ICH_AP<m>R0_EL2 (deviation v3-vpmr-low-bits, v3-ap-bit-31).
+        value = value if self.chance(0.95) else self.bits(32) & ~(7 << 24)
+        return self.write("ICH_VMCR_EL2", value, place=EL2)
+
+    def virtual_active_priorities(self) -> Operation:
+        value = self.pick((0, 0, 0, 1 << self.bits(5), self.bits(32)))
+        return self.write(self.pick(("ICH_AP0R0_EL2", "ICH_AP1R0_EL2")), value, place=EL2)
+
+    # The guest
+
+    def guest_acknowledge(self) -> Operation:
+        return self._virtual(self.pick(("IAR0", "IAR1", "IAR1")))
+
+    def guest_end(self) -> Operation:
+        pe = self.pe()
+        held = self.guest_held[pe]
+        if not held:
+            return self._virtual("IAR1", pe=pe)
+        index, _ = item = held.pop(-1 if self.chance(0.9) else int(self.random.random() * len(held)))
+        self.guest_dropped[pe].append(item)
+        del self.guest_dropped[pe][:-8]
+        return self._virtual(self.pick(("EOIR0", "EOIR1", "EOIR1")), Reference(index), pe)
+
+    def guest_deactivate(self) -> Operation:
+        pe = self.pe()
+        pool = self.guest_dropped[pe] if self.chance(0.85) else self.guest_held[pe]
+        if not pool:
+            return self._virtual("DIR", self.pick(VINTIDS), pe)
+        return self._virtual("DIR", Reference(pool.pop(int(self.random.random() * len(pool)))[0]), pe)
+
+    def guest_mask(self) -> Operation:
+        return self._virtual("PMR", self.pick((0xFF, 0xF8, 0xF0, 0x80, self.virtual_priority(), self.bits(8))))
+
+    def guest_binary_point(self) -> Operation:
+        return self._virtual(self.pick(("BPR0", "BPR1")), self.bits(3))
+
+    def guest_control(self) -> Operation:
+        return self._virtual("CTLR", self.pick((0, 2, 0, 2, 1, 3, self.bits(20))))
+
+    def guest_group_enable(self) -> Operation:
+        return self._virtual(self.pick(("IGRPEN0", "IGRPEN1")), int(self.chance(0.8)))
+
+    def guest_active_priorities(self) -> Operation:
+        value = self.pick((0, 0, 1 << self.bits(5), self.bits(32)))
+        return self._virtual(self.pick(("AP0R0", "AP1R0")), value)
+
+    def guest_look(self) -> Operation:
+        return self._virtual(self.pick(("RPR", "HPPIR0", "HPPIR1", "PMR", "BPR0", "BPR1", "CTLR", "IGRPEN0", "IGRPEN1")))
+
+    def guest_sgi(self) -> Operation:
+        """Traps to EL2 under IMO or FMO."""
+        register = self.pick(("ICC_SGI1R_EL1", "ICC_SGI0R_EL1", "ICC_ASGI1R_EL1"))
+        return self.write(register, self.bits(4) << 24 | 1, place=EL1)
+
+    def disturb(self) -> Operation:
+        """A configuration of the physical side changes below a list register."""
+        return self.pick((self.prioritise, self.configure, self.regroup, self.route, self.control, self.sgi))()
+
+    def virtual_illegal(self) -> Operation:
+        x = self.bits(3)
+        if x < 3:
+            value = self.pick((self.bits(10), 1020, 1023, *LPIS, *VINTIDS))
+            return self._virtual(self.pick(("EOIR0", "EOIR1", "DIR")), value)
+        if x == 3:
+            return self.read(self.pick(("ICH_LR4_EL2", "ICH_LR15_EL2", "ICH_AP0R1_EL2", "ICH_AP1R3_EL2")), place=EL2)
+        if x == 4:
+            return self.write(self.pick(("ICH_MISR_EL2", "ICH_EISR_EL2", "ICH_ELRSR_EL2", "ICH_VTR_EL2")), 1, place=EL2)
+        if x == 5:
+            return self.read(self.pick(("ICH_HCR_EL2", "ICH_LR0_EL2", "ICH_VMCR_EL2", "ICC_SRE_EL2")), place=EL1)
+        if x == 6:
+            return self._virtual(self.pick(("AP0R1", "AP1R2", "EOIR1", "DIR")))
+        return self.write("ICH_LR2_EL2", self.bits(64) & ~0xFFFF_FFFF | self.bits(10), place=EL2)

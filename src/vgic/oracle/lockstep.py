@@ -1,0 +1,238 @@
+"""One episode in QEMU and in the model, compared after each operation.
+
+The model runs as the operations are posted: it does the operation, tells what each probe must read, and so is always
+a batch ahead. QEMU works on a batch while the model is at the next one. The first disagreement ends the episode; the
+two differ for good from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vgic.oracle.a64 import Assembler
+from vgic.oracle.deviations import DEVIATIONS, Deviation, Sight
+from vgic.oracle.episode import Episode, Operation, Reference
+from vgic.oracle.machine import GICD, MachineOptions
+from vgic.oracle.model import Model, gic
+from vgic.oracle.probes import SWEEP_EVERY, BoundProbe, Plan, Probe
+from vgic.oracle.qemu import How, Outcome, Qemu, how_of
+from vgic.oracle.registers import target
+
+BATCH = 256
+"""Operations to a batch."""
+STALE_AFTER = {
+    2: frozenset({"GICV_EOIR", "GICV_AEOIR", "GICV_DIR"}),
+    3: frozenset({"GICD_ICFGR<n>", "GICR_ICFGR0", "GICR_ICFGR1"}),
+}
+"""By GIC: registers whose writes QEMU's outputs don't follow at once (deviations v2-stale-twin and v3-stale-config)."""
+
+
+class Difference(NamedTuple):
+    """QEMU and the model disagree.
+
+    Attributes:
+        index: of the operation in its episode. what: the operation's own result, or a register read after it.
+        where: PE and place of that register. qemu, model: what each says, in words.
+    """
+
+    index: int
+    what: str
+    where: str
+    qemu: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"after operation {self.index + 1}: {self.what} {self.where}: QEMU {self.qemu}, model {self.model}"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a lockstep has done.
+
+    Attributes:
+        operations, compared: operations done, register values compared. episodes: run.
+        tolerated: by deviation's id, how often it explained a difference.
+        model_seconds, wait_seconds: time in the model and generator, time waiting for QEMU.
+    """
+
+    operations: int = 0
+    compared: int = 0
+    episodes: int = 0
+    tolerated: dict[str, int] = field(default_factory=dict)
+    model_seconds: float = 0.0
+    wait_seconds: float = 0.0
+
+
+class _Step(NamedTuple):
+    """One operation in flight."""
+
+    index: int
+    operation: Operation
+    result: int
+    outcome: Outcome
+    probes: list[tuple[BoundProbe, int, list[int] | How]]
+
+
+Watcher = Callable[[Operation, Outcome, Mapping[str, list[int]]], None]
+"""Called after each operation with its outcome in the model and the model's probe values by "name@pe"."""
+
+
+class Lockstep:
+    """A QEMU, and models run beside it.
+
+    Args:
+        qemu: a started machine. changes: options of the model that shall differ from QEMU's choices.
+        deviations: what to tolerate.
+    """
+
+    def __init__(
+        self, qemu: Qemu, *, changes: Mapping[str, object] | None = None, deviations: tuple[Deviation, ...] = DEVIATIONS,
+    ) -> None:
+        self.qemu = qemu
+        self.options: MachineOptions = qemu.options
+        self.changes = changes
+        self.deviations = tuple(d for d in deviations if d.concerns(self.options.gic, qemu.machine.version))
+        self.plan = Plan(self.options)
+        self.tally = Tally()
+        self.watcher: Watcher | None = None
+        self.model: Model
+        self._stale_after = STALE_AFTER[self.options.gic]
+
+    def restart(self) -> None:
+        """After QEMU's death: another one."""
+        self.qemu.restart()
+
+    def start(self, *, fiq_to_el3: bool = True) -> None:
+        """A new episode: both as after reset."""
+        self.qemu.reset(fiq_to_el3=fiq_to_el3)
+        self.model = Model(gic(self.options, self.changes), self.options, fiq_to_el3=fiq_to_el3)
+        self._bound: dict[Probe, BoundProbe] = {}
+        self._results: list[int] = []
+        self._values: list[int] = []
+        self._steps: list[_Step] = []
+        self._flying: list[_Step] = []
+        self.tally.episodes += 1
+
+    def run(self, episode: Episode) -> Difference | None:
+        """Do an episode from its reset; the first difference, None if there is none."""
+        if episode.options != self.options:
+            raise ValueError(f"the episode is for {episode.options}, this QEMU is {self.options}")
+        self.start(fiq_to_el3=episode.fiq_to_el3)
+        return self.feed(episode.operations) or self.finish()
+
+    def feed(self, operations: Iterable[Operation]) -> Difference | None:
+        """Do more operations; a difference may come a batch later, or from `finish`."""
+        for operation in operations:
+            _, difference = self.step(operation)
+            if difference is not None:
+                return difference
+        return None
+
+    def step(self, operation: Operation) -> tuple[Outcome, Difference | None]:
+        """Do one operation: its outcome in the model, and a difference that has come to light meanwhile."""
+        outside = operation.kind == "line" and not self.qemu.lines.can_drive(operation.intid)
+        difference = self.flush(wait=True) if outside and self._steps else None
+        if difference is not None:
+            return Outcome(How.DONE), difference
+        index = len(self._results)
+        value = operation.value
+        number = self._values[value.index] if isinstance(value, Reference) else value
+        result = self.qemu.post(operation, self._results)
+        outcome = self.model.perform(operation, number)
+        if operation.kind == "write" and target(self.options.gic, operation.register).register in self._stale_after:
+            mailbox = self.qemu.mailbox
+            mailbox.post(mailbox.routine("nudge GICD_CTLR", _nudge), operation.pe, mailbox.flags(self.model.home))
+        self._results.append(result)
+        self._values.append(outcome.value)
+        wanted = self.plan.sweep if index % SWEEP_EVERY == SWEEP_EVERY - 1 else self.plan.after(operation)
+        probes = [self._probe(p) for p in wanted]
+        self._steps.append(_Step(index, operation, result, outcome, probes))
+        self.tally.operations += 1
+        if self.watcher is not None:
+            seen = {f"{b.probe.name}@{b.probe.pe}": values for b, _, values in probes if not isinstance(values, How)}
+            self.watcher(operation, outcome, seen)
+        if len(self._steps) >= BATCH:
+            difference = self.flush()
+        return outcome, difference
+
+    def _probe(self, probe: Probe) -> tuple[BoundProbe, int, list[int] | How]:
+        bound = self._bound.get(probe)
+        if bound is None:
+            bound = self._bound[probe] = BoundProbe(probe, self.qemu.mailbox, self.model, self.options.gic)
+        handle = self.qemu.mailbox.post(bound.routine, probe.pe, bound.flags, values=bound.count)
+        return bound, handle, bound.expected()
+
+    def finish(self) -> Difference | None:
+        """Everything done and compared, with a last sweep."""
+        if self._steps:
+            last = self._steps[-1]
+            last.probes.extend(self._probe(p) for p in self.plan.sweep)
+        return self.flush(wait=True)
+
+    def flush(self, *, wait: bool = False) -> Difference | None:
+        """Give QEMU what was posted, and compare the batch before (with `wait`: this one too)."""
+        before = time.perf_counter()
+        self.qemu.mailbox.go()
+        self.tally.wait_seconds += time.perf_counter() - before
+        done, self._flying, self._steps = self._flying, self._steps, []
+        difference = self._compare(done)
+        if difference is None and wait:
+            before = time.perf_counter()
+            self.qemu.mailbox.wait()
+            self.tally.wait_seconds += time.perf_counter() - before
+            done, self._flying = self._flying, []
+            difference = self._compare(done)
+        return difference
+
+    def _compare(self, steps: list[_Step]) -> Difference | None:
+        mailbox = self.qemu.mailbox
+        for step in steps:
+            outcome = self.qemu.outcome(step.operation, step.result)
+            if outcome != step.outcome and not self._tolerated(
+                Sight(step.operation, step.operation.register, outcome.value, step.outcome.value, self.model)
+            ):
+                op = step.operation
+                return Difference(step.index, op.text(self.options.gic), "", str(outcome), str(step.outcome))
+            for bound, handle, expected in step.probes:
+                difference = self._compare_probe(step, bound, mailbox.status(handle), handle, expected)
+                if difference is not None:
+                    return difference
+        return None
+
+    def _compare_probe(
+        self, step: _Step, bound: BoundProbe, status: int, handle: int, expected: list[int] | How
+    ) -> Difference | None:
+        probe = bound.probe
+        where = f"(PE {probe.pe}, {probe.place})"
+        how = how_of(status, self.options.resident)
+        if isinstance(expected, How) or how is not How.DONE:
+            if how is expected:
+                return None
+            told = expected.value if isinstance(expected, How) else How.DONE.value
+            return Difference(step.index, probe.registers[0], where, how.value, told)
+        self.tally.compared += bound.count
+        values = self.qemu.mailbox.values(handle, bound.count)
+        if values == expected:
+            return None
+        for register, got, wanted in zip(probe.registers, values, expected, strict=True):
+            if got != wanted and not self._tolerated(Sight(step.operation, register, got, wanted, self.model)):
+                return Difference(step.index, register, where, f"{got:#x}", f"{wanted:#x}")
+        return None
+
+    def _tolerated(self, sight: Sight) -> bool:
+        for deviation in self.deviations:
+            if deviation.explains is not None and deviation.explains(sight):
+                tolerated = self.tally.tolerated
+                tolerated[deviation.id] = tolerated.get(deviation.id, 0) + 1
+                return True
+        return False
+
+
+def _nudge(a: Assembler) -> None:
+    """Rewrite GICD_CTLR with its own value: QEMU's arm_gic looks at the physical side again."""
+    a.mov(1, GICD)
+    a.load(0, 1, 4)
+    a.store(0, 1, 4)
