@@ -36,17 +36,17 @@ def chosen(irqs: Irqs, value: int, ns: bool, nsacr: int = 4) -> Iterator[Interru
             yield irq
 
 
-def write_groups(irqs: Irqs, value: int) -> None:
+def write_groups(irqs: Irqs, value: int, lanes: int) -> None:
     """IGROUPR: 1 is Non-secure Group 1; 0 is Group 0, or Secure Group 1 where IGRPMODR says so."""
     for k, irq in enumerate(irqs):
-        if irq is not None:
+        if irq is not None and lanes >> k & 1:
             irq.group = G1NS if value >> k & 1 else G1S if irq.grpmod else G0
 
 
-def write_modifiers(irqs: Irqs, value: int) -> None:
+def write_modifiers(irqs: Irqs, value: int, lanes: int) -> None:
     """IGRPMODR (IHI 0069, GICD_IGRPMODR<n>). Group 1 with the modifier set is reserved: Non-secure Group 1."""
     for k, irq in enumerate(irqs):
-        if irq is not None:
+        if irq is not None and lanes >> k & 1:
             irq.grpmod = bool(value >> k & 1)
             if irq.group != G1NS:
                 irq.group = G1S if irq.grpmod else G0
@@ -78,10 +78,10 @@ def read_config(irqs: Irqs, ns: bool) -> int:
     return value
 
 
-def write_config(irqs: Irqs, value: int, ns: bool, clear_latch: bool) -> None:
+def write_config(irqs: Irqs, value: int, lanes: int, ns: bool, clear_latch: bool) -> None:
     """The trigger. What becomes of a pending state is UNKNOWN: option cfg_clears_latch."""
     for k, irq in enumerate(irqs):
-        if irq is not None and visible(irq, ns):
+        if irq is not None and lanes >> 2 * k & 2 and visible(irq, ns):
             edge = bool(value >> 2 * k & 2)
             if edge != irq.edge:
                 irq.edge = edge
@@ -94,8 +94,8 @@ def read_nsacr(irqs: Irqs) -> int:
     return sum(irq.nsacr << 2 * k for k, irq in enumerate(irqs) if irq is not None)
 
 
-def write_nsacr(irqs: Irqs, value: int) -> None:
+def write_nsacr(irqs: Irqs, value: int, lanes: int) -> None:
     """Sixteen times two bits."""
     for k, irq in enumerate(irqs):
-        if irq is not None:
+        if irq is not None and lanes >> 2 * k & 3:
             irq.nsacr = value >> 2 * k & 3

@@ -35,11 +35,12 @@ class CpuInterface:
     """The rules of one PE's physical CPU interface. Its own attributes never change.
 
     Args:
+        mask_candidate: the option preemption_masks_candidate.
         priority_bits, preemption_bits: of GICC_PMR or ICC_PMR_EL1, and of the active priorities.
     """
 
-    def __init__(self, priority_bits: int, preemption_bits: int) -> None:
-        self.preemption_bits = preemption_bits
+    def __init__(self, priority_bits: int, preemption_bits: int, mask_candidate: bool = True) -> None:
+        self.preemption_bits, self.mask_candidate = preemption_bits, mask_candidate
         self.min_bpr = 7 - preemption_bits
         self.priority_mask = implemented(priority_bits)
         self.state = CpuState()
@@ -78,7 +79,7 @@ class CpuInterface:
         running = self.running_priority()
         if running == IDLE:
             return True
-        mask = self.mask(irq.group)
+        mask = self.mask(irq.group) if self.mask_candidate else IDLE
         return irq.priority & mask < running & mask
 
     def activate_priority(self, irq: Interrupt) -> None:

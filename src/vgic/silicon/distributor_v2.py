@@ -89,8 +89,6 @@ class DistributorV2(Distributor):
         def set_enable(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             for irq in chosen(n, value, pe, ns):
                 irq.enabled = True
-                if o.enable_latches_level and irq.line and not irq.edge:
-                    irq.latch = True
 
         def clear_enable(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             for irq in chosen(n, value, pe, ns):
@@ -116,11 +114,11 @@ class DistributorV2(Distributor):
 
         def write_groups(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if not ns:
-                bits.write_groups(self.row(32 * n, 32, pe), value)
+                bits.write_groups(self.row(32 * n, 32, pe), value, lanes)
 
         def write_config(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if n >= 2 or (n == 1 and o.ppi_config_writable):
-                bits.write_config(self.row(16 * n, 16, pe), value, ns, o.cfg_clears_latch)
+                bits.write_config(self.row(16 * n, 16, pe), value, lanes, ns, o.cfg_clears_latch)
 
         def bytes_of(n: int, pe: int) -> Iterator[tuple[int, Interrupt]]:
             for k, irq in enumerate(self.row(4 * n, 4, pe)):

@@ -142,11 +142,11 @@ class DistributorV3(Distributor):
 
         def write_groups(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if n and not ns:
-                bits.write_groups(self.row(32 * n, 32, pe), value)
+                bits.write_groups(self.row(32 * n, 32, pe), value, lanes)
 
         def write_modifiers(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if n and not ns and not state.ds:
-                bits.write_modifiers(self.row(32 * n, 32, pe), value)
+                bits.write_modifiers(self.row(32 * n, 32, pe), value, lanes)
 
         def write_priorities(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if n >= 8:
@@ -154,11 +154,11 @@ class DistributorV3(Distributor):
 
         def write_config(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if n >= 2:
-                bits.write_config(self.row(16 * n, 16, pe), value, ns, o.cfg_clears_latch)
+                bits.write_config(self.row(16 * n, 16, pe), value, lanes, ns, o.cfg_clears_latch)
 
         def write_nsacr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if n >= 2 and not ns and not state.ds:
-                bits.write_nsacr(self.row(16 * n, 16, pe), value)
+                bits.write_nsacr(self.row(16 * n, 16, pe), value, lanes)
 
         def read_route(n: int, pe: int, ns: bool) -> int:
             irq = self.find(n, pe)
@@ -285,22 +285,22 @@ class DistributorV3(Distributor):
 
         def write_groups(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if not ns:
-                bits.write_groups(self.row(0, 32, pe), value)
+                bits.write_groups(self.row(0, 32, pe), value, lanes)
 
         def write_modifiers(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if not ns and not state.ds:
-                bits.write_modifiers(self.row(0, 32, pe), value)
+                bits.write_modifiers(self.row(0, 32, pe), value, lanes)
 
         def write_priorities(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             bits.write_priorities(self.row(4 * n, 4, pe), value, lanes, self.priority_mask, ns)
 
         def write_config(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if o.ppi_config_writable:
-                bits.write_config(self.row(16, 16, pe), value, ns, o.cfg_clears_latch)
+                bits.write_config(self.row(16, 16, pe), value, lanes, ns, o.cfg_clears_latch)
 
         def write_nsacr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if not ns and not state.ds:
-                bits.write_nsacr(self.row(0, 16, pe), value)
+                bits.write_nsacr(self.row(0, 16, pe), value, lanes)
 
         def write_waker(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if not ns:

@@ -22,7 +22,7 @@ class CpuInterfaceV2(CpuInterface):
     """GICC of one PE."""
 
     def __init__(self, options: GicV2Options, distributor: DistributorV2, pe: int, report: Report) -> None:
-        super().__init__(options.priority_bits, min(7, options.priority_bits))
+        super().__init__(options.priority_bits, min(7, options.priority_bits), options.preemption_masks_candidate)
         self.options, self.distributor, self.pe = options, distributor, pe
         silent = frozenset() if options.alias_registers else frozenset({"GICC_AIAR", "GICC_AEOIR", "GICC_AHPPIR"})
         self.gicc = Block(GICC, *self._handlers(), report, options.bad_size, silent | {"GICC_STATUSR"})

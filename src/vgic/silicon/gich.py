@@ -29,6 +29,7 @@ class VirtualInterfaceV2(VirtualInterface):
             one_apr=True, tie_highest=options.tie == "highest",
             group_enable_selects=options.virtual_group_enable_selects,
             eoicount_without_priority=options.eoicount_without_priority,
+            mask_candidate=options.preemption_masks_candidate,
         )
         self.options = options
         self.gich = Block(GICH, *self._gich_handlers(), report, options.bad_size)
@@ -133,7 +134,7 @@ class VirtualInterfaceV2(VirtualInterface):
             return 0
         lr = self.lrs[n]
         low = lr.pintid << 10 if lr.hw else lr.eoi << 19 | lr.cpuid << 10
-        return lr.hw << 31 | lr.group << 30 | lr.state << 28 | lr.priority >> 3 << 23 | low | lr.vintid | lr.rest
+        return lr.hw << 31 | lr.group << 30 | lr.state << 28 | lr.priority >> 3 << 23 | low | lr.vintid
 
     def write_lr(self, n: int, value: int) -> None:
         """GICH_LR<n>."""
@@ -146,8 +147,6 @@ class VirtualInterfaceV2(VirtualInterface):
         lr.eoi = not lr.hw and bool(value >> 19 & 1)
         lr.cpuid = 0 if lr.hw else value >> 10 & 7
         lr.vintid = value & 0x3FF
-        known = 0xFF8F_FFFF if lr.hw else 0xFF88_1FFF
-        lr.rest = value & ~known & 0xFFFF_FFFF if self.options.lr_stores_res0 else 0
 
     def _gich_handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
         s, o = self.state, self.options

@@ -28,7 +28,7 @@ from vgic.silicon.report import Notice, Notices, Report, Trap, Undefined
 
 
 class MapV3(NamedTuple):
-    """Where the frames lie; `gicr` holds (base, redistributors) of each region. By default as on QEMU's virt machine."""
+    """Where the frames lie; `gicr` holds (base, redistributors) of each region. Defaults: QEMU's virt machine."""
 
     gicd: int = 0x0800_0000
     gits: int = 0x0808_0000

@@ -101,13 +101,12 @@ class GicV2Options(Options):
         virtual_eoi_without_priority_deactivates: whether GICV_EOIR still deactivates then.
         virtual_dir_in_mode0: what GICV_DIR does in EOImode 0 (UNPREDICTABLE): nothing, or counts in EOIcount where no
             list register holds the interrupt.
-        enable_latches_level: whether ISENABLER on a level-sensitive interrupt whose line is high also sets the latch
-            (a mistake of QEMU: the interrupt stays pending when the line drops).
         hppir_shows_cpuid: whether HPPIR names the source of an SGI (4.4.7: it does).
         sgir_checks_group: whether GICD_SGIR heeds NSATT and the SGI's group with the Security Extensions (4.3.15).
         sgir_reserved_filter: what the reserved TargetListFilter 3 does: nothing, or all PEs.
-        lr_stores_res0: whether a list register keeps the bits that the architecture reserves.
         pidr2: the ArchRev field's register.
+        preemption_masks_candidate: whether a pending interrupt's priority is cut to its group priority before it is
+            compared with the running priority (3.3.3: it is; it matters only where the binary point changed meanwhile).
         uniprocessor_targets: whether GICD_ITARGETSR<n> are RAZ/WI with one CPU interface (4.3.12).
     """
 
@@ -127,11 +126,10 @@ class GicV2Options(Options):
     virtual_eoi_without_priority_deactivates: bool = False
     virtual_dir_in_mode0: Literal["ignored", "counts"] = "ignored"
     uniprocessor_targets: bool = True
-    enable_latches_level: bool = False
+    preemption_masks_candidate: bool = True
     hppir_shows_cpuid: bool = True
     sgir_checks_group: bool = True
     sgir_reserved_filter: Literal["ignored", "all"] = "ignored"
-    lr_stores_res0: bool = False
     pidr2: int = 0x2B
 
     def __post_init__(self) -> None:
@@ -145,10 +143,10 @@ class GicV2Options(Options):
         """The choices of QEMU's arm_gic."""
         base: dict[str, object] = {
             "group_enable_selects": False, "virtual_group_enable_selects": False, "hppir_masked": True,
-            "eoicount_without_priority": True, "alias_registers": False, "enable_latches_level": True,
+            "alias_registers": False, "bad_size": "bytes", "iidr": 0x43B, "preemption_masks_candidate": False,
             "hppir_shows_cpuid": False, "sgir_checks_group": False, "sgir_reserved_filter": "all",
             "eoi_checks_cpuid": False, "eoi_of_unimplemented": "ignored",
-            "virtual_eoi_without_priority_deactivates": True, "virtual_dir_in_mode0": "counts", "lr_stores_res0": True,
+            "virtual_eoi_without_priority_deactivates": True,
         }
         return cls(**(base | changes))  # type: ignore[arg-type]  # checked by __post_init__
 

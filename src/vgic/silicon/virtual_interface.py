@@ -94,7 +94,7 @@ class VirtualInterface:
         deactivate: called with a pINTID when a guest deactivates an interrupt whose list register has the HW bit.
         one_apr: GICv2: one active priorities register serves both groups.
         tie_highest, group_enable_selects, eoicount_in_split_mode, eoicount_without_priority, wrong_group_eoi_drops,
-        vgrp0d_from_veng1, search_without_priority: the options of those names.
+        vgrp0d_from_veng1, search_without_priority, mask_candidate: the options of those names.
     """
 
     def __init__(
@@ -102,6 +102,7 @@ class VirtualInterface:
         one_apr: bool = False, tie_highest: bool = False, group_enable_selects: bool = True,
         eoicount_in_split_mode: bool = False, eoicount_without_priority: bool = False,
         wrong_group_eoi_drops: bool = True, vgrp0d_from_veng1: bool = False, search_without_priority: bool = False,
+        mask_candidate: bool = True,
     ) -> None:
         self.preemption_bits = preemption_bits
         self.min_bpr0 = 7 - preemption_bits
@@ -118,6 +119,7 @@ class VirtualInterface:
         self.eoicount_without_priority = eoicount_without_priority
         self.wrong_group_eoi_drops = wrong_group_eoi_drops
         self.vgrp0d_from_veng1 = vgrp0d_from_veng1
+        self.mask_candidate = mask_candidate
         self.search_without_priority = search_without_priority
 
     # -- priorities
@@ -151,7 +153,7 @@ class VirtualInterface:
         running = self.running_priority()
         if running == IDLE:
             return lr
-        mask = self.mask(lr.group)
+        mask = self.mask(lr.group) if self.mask_candidate else IDLE
         return lr if lr.priority & mask < running & mask else None
 
     # -- what the guest does

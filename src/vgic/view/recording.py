@@ -88,7 +88,8 @@ def lanes(found: Lanes) -> list[str]:
     """One interrupt's lanes."""
     head = ("line", "pe", "what happens", f"line {found.intid}", "phys", "list register", "guest")
     body = [
-        (f"{r.line}", "-" if r.pe is None else str(r.pe), r.what[:44], r.level, r.physical, r.list_register[:24], r.guest)
+        (f"{r.line}", "-" if r.pe is None else str(r.pe), r.what[:44], r.level, r.physical,
+         r.list_register[:24], r.guest)
         for r in found.rows
     ]
     out = table(head, body, {0})
