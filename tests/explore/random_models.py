@@ -18,6 +18,7 @@ class Colour(enum.Enum):
 
 class Cell(Part):
     __slots__ = ("a", "b", "c", "colour", "d", "late", "others", "pair")
+    late: Any
 
     def __init__(self) -> None:
         self.a = 0

@@ -71,7 +71,6 @@ class Units:
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
         self.known = {id(x) for x in (*reach.parts, *reach.objects)}
-        self.seal = Seal(reach)
         self.slot: list[tuple[Any, str]] = list(reach.slots())
         self.descr: list[Any] = [getattr(type(part), name) for part, name in self.slot]
         self.home = {(id(part), name): u for u, (part, name) in enumerate(self.slot)}
@@ -92,6 +91,7 @@ class Units:
             u: v for u, v in enumerate(self.initial) if type(v) is Frozen}
         self._fixed_lists = {u: self._held(u) for u in self._fixed}
         self._swapped: list[tuple[Any, type]] = []
+        self._patched: list[tuple[type, str, Any]] = []
 
     def _held(self, u: int) -> Any:
         try:
@@ -118,6 +118,8 @@ class Units:
         """Swap the classes of all objects of the machine, and empty the varying slots."""
         if self._swapped:
             return
+        self._patch_steps()
+        self.seal = Seal(self.reach)
         made: dict[tuple[type, bool], type] = {}
         for objects, is_part in ((self.reach.parts, True), (self.reach.objects, False)):
             for obj in objects:
@@ -140,6 +142,9 @@ class Units:
         for obj, cls in self._swapped:
             object.__setattr__(obj, "__class__", cls)
         self._swapped.clear()
+        for cls, name, function in self._patched:
+            setattr(cls, name, function)
+        self._patched.clear()
         for u in self.vary.values():
             if self.initial[u] is not UNSET:
                 self.descr[u].__set__(self.slot[u][0], thaw(self.initial[u]))
@@ -153,20 +158,22 @@ class Units:
             elif self._held(u) is not UNSET:
                 self.descr[u].__delete__(self.slot[u][0])
 
+    def _patch_steps(self) -> None:
+        """Put our wrapper in the place of each step, wherever it is defined."""
+        classes = {base: None for obj in (*self.reach.parts, *self.reach.objects) for base in type(obj).__mro__}
+        for cls in classes:
+            for name, function in list(vars(cls).items()):
+                if is_step(function):
+                    setattr(cls, name, self._stepped(function))
+                    self._patched.append((cls, name, function))
+
     def _subclass(self, cls: type, is_part: bool) -> type:
-        names = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": None}
-        body: dict[str, Any] = dict(names)
+        body: dict[str, Any] = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
         if is_part:
             body |= {"__getattr__": self._getattr_of(cls), "__setattr__": self._setattr_of(cls),
                      "__delattr__": self._refuse_delete}
         else:
             body |= {"__setattr__": self._refuse_write, "__delattr__": self._refuse_delete}
-        for base in reversed(cls.__mro__):
-            for name, function in vars(base).items():
-                if is_step(function):
-                    body[name] = self._stepped(function)
-                elif name in body and name not in names and not name.startswith("__"):
-                    del body[name]                   # overridden by a method that is no step
         return type(cls)(cls.__name__, (cls,), body)
 
     def vary_slot(self, u: int) -> None:
@@ -344,7 +351,7 @@ class Units:
     # -- steps
     def _stepped(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def method(obj: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self.running:
+            if not self.running or id(obj) not in self.known:
                 return function(obj, *args, **kwargs)
             return self._run_step(function, obj, args, kwargs)
         return method

@@ -14,7 +14,7 @@ stays: what a call reads beyond it, a later branch tests.
 
 Every step (method and arguments) has a trie of its own, of one call; its leaves carry the result. After a
 step's call a caller keeps what it knew of units that the step has never written. When a
-step is found to write another one, everything is learned anew.
+step is found to write another one, what its callers do after it is learned anew.
 
 Sets of units are Python integers used as bit sets.
 """
@@ -138,7 +138,6 @@ class Trie:
         self.leaf_masks = np.zeros((64, 2 * self.layout.W), np.uint64)
         self.call_masks = np.zeros((16, 2 * self.layout.W), np.uint64)
         self.nodes, self.used = 1, 0
-        self._stale = False
         self.branches: list[_Branch] = []
         self.calls: list[_Call] = []
         self.leaves: list[_Leaf] = []
@@ -205,8 +204,6 @@ class Trie:
                 self.version += 1
                 root.reads |= reads
                 root.steps |= steps
-        if self._stale:
-            raise Relearn
         if not self.layout.fits():
             self.resize()
         if self._regrouped != self.layout.regrouped:
@@ -270,10 +267,20 @@ class Trie:
                 self._step_reads[h] |= r
                 self._step_steps[h] |= s
                 if w & ~self._step_writes[h]:
+                    self._forget_after(h, w & ~self._step_writes[h])
                     self._step_writes[h] |= w
-                    self._stale |= h in self._step_root
                 writes |= self._step_writes[h]
         return reads, writes, steps
+
+    def _forget_after(self, h: int, units: int) -> None:
+        """A step was seen to write more units: what its callers did after it, knowing them, is void."""
+        for c, call in enumerate(self.calls):
+            if call.step == h:
+                call.known &= ~units
+                call.writes |= units
+                for result in call.kids:
+                    self.child[self.call[c, 1] + result] = -1
+                call.kids.clear()
 
     def reads_of(self, r: int) -> int:
         """All units that the calls of a root may read, so far as is known (a bit set)."""
