@@ -18,7 +18,7 @@ from vgic.silicon.frame import Block, Reader, Writer, identification, ignored, z
 from vgic.silicon.interrupt import G0, G1NS, Interrupt
 from vgic.silicon.options import GicV2Options
 from vgic.silicon.priority import implemented
-from vgic.silicon.report import Report
+from vgic.silicon.report import Report, deviation
 
 
 class DistributorState:
@@ -35,7 +35,7 @@ class DistributorV2(Distributor):
 
     def __init__(self, options: GicV2Options, report: Report) -> None:
         super().__init__(options, options.pes)
-        self.options = options
+        self.options, self.report = options, report
         self.state = DistributorState()
         self.priority_mask = implemented(options.priority_bits)
         self.all_targets = (1 << options.pes) - 1
@@ -74,6 +74,8 @@ class DistributorV2(Distributor):
                 wrong = (irq.group == G1NS) != (ns or want_group1)
                 if not (self.options.security and self.options.sgir_checks_group and wrong):
                     irq.sources |= 1 << source
+                    if self.options.security and wrong:
+                        self.report(deviation("sgir_checks_group", f"SGI {intid} is sent to pe{pe} in the wrong group"))
 
     # -- registers
 

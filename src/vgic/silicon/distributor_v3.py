@@ -23,7 +23,7 @@ from vgic.silicon.frame import Block, Reader, Writer, identification, ignored, z
 from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
 from vgic.silicon.options import GicV3Options
 from vgic.silicon.priority import implemented
-from vgic.silicon.report import Notice, Report
+from vgic.silicon.report import Notice, Report, deviation
 
 IRM = 1 << 31
 ROUTE = 0xFF_00FF_FFFF
@@ -95,7 +95,10 @@ class DistributorV3(Distributor):
         """The highest priority pending interrupt of the groups that GICD_CTLR and `groups` enable."""
         if self.rds[pe].asleep and self.options.sleep_blocks:
             return None
-        return self.highest_pending(pe, groups & self.state.groups)
+        irq = self.highest_pending(pe, groups & self.state.groups)
+        if irq is not None and self.rds[pe].asleep:
+            self.report(deviation("sleep_blocks", f"the redistributor of pe{pe} sleeps and forwards INTID {irq.intid}"))
+        return irq
 
     def send_sgi(self, intid: int, pe: int, group: int, ns: bool) -> None:
         """One SGI arrives at a redistributor: pending, if its group there is the one asked for (IHI 0069 4.7.3)."""
@@ -150,6 +153,7 @@ class DistributorV3(Distributor):
 
         def write_priorities(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
             if n >= 8:
+                self._low_bits(f"GICD_IPRIORITYR{n}", value, ns)
                 bits.write_priorities(self.row(4 * n, 4, pe), value, lanes, self.priority_mask, ns)
 
         def write_config(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
@@ -169,6 +173,8 @@ class DistributorV3(Distributor):
             if irq is not None and bits.visible(irq, ns, 3):
                 keep = ROUTE | (IRM if o.one_of_n != "none" or o.irm_stored else 0)
                 irq.route = (irq.route & ~lanes | value & lanes) & keep
+                if value & lanes & IRM and o.one_of_n == "none" and o.irm_stored:
+                    self.report(deviation("irm_stored", f"GICD_IROUTER{n} keeps bit 31"))
 
         def message(on: bool, secure: bool, nsacr: int) -> Writer:
             def write(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
@@ -223,10 +229,18 @@ class DistributorV3(Distributor):
         absent = {r.name for r in GICD_V3 if r.name.endswith("E")} | {"GICD_INMIR<n>"}
         return frozenset(absent | {"GICD_SETSPI_NSR", "GICD_CLRSPI_NSR", *SECURE_ONLY})
 
+    def _low_bits(self, register: str, value: int, ns: bool) -> None:
+        """Tells of unimplemented priority bits that an option keeps."""
+        low = (0xFF ^ implemented(self.options.priority_bits)) << ns & 0xFF
+        if self.options.priority_stores_low_bits and value & low * 0x01010101:
+            self.report(deviation("priority_stores_low_bits", f"{register} keeps low bits of {value:#x}"))
+
     def _typer(self) -> int:
         """GICD_TYPER: ITLinesNumber, SecurityExtn, LPIS, DVIS, MBIS, IDbits, A3V, No1N, RSS."""
         o = self.options
         lines = self.lines - 1 - o.typer_lines_of_spis
+        if o.typer_lines_of_spis:
+            self.report(deviation("typer_lines_of_spis", f"GICD_TYPER.ITLinesNumber reads {lines}"))
         return (
             lines | (self.options.security and not self.state.ds) << 10 | o.message_spis << 16 | o.lpis << 17
             | o.vlpis << 18 | (o.id_bits - 1) << 19 | 1 << 24 | (o.one_of_n == "none") << 25
@@ -292,6 +306,7 @@ class DistributorV3(Distributor):
                 bits.write_modifiers(self.row(0, 32, pe), value, lanes)
 
         def write_priorities(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+            self._low_bits(f"GICR_IPRIORITYR{n}", value, ns)
             bits.write_priorities(self.row(4 * n, 4, pe), value, lanes, self.priority_mask, ns)
 
         def write_config(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from vgic.arch.gicc import GICC
 from vgic.silicon.cpu_interface import CpuInterface
 from vgic.silicon.distributor_v2 import DistributorV2
-from vgic.silicon.frame import Block, Reader, Writer, ignored, zero
+from vgic.silicon.frame import Block, Reader, Writer, ignored
 from vgic.silicon.interrupt import G0, G1NS, Interrupt
 from vgic.silicon.options import GicV2Options
 from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view
-from vgic.silicon.report import Report
+from vgic.silicon.report import Report, deviation
 
 SPURIOUS, GROUP1_PENDING = 1023, 1022
 
@@ -23,7 +23,7 @@ class CpuInterfaceV2(CpuInterface):
 
     def __init__(self, options: GicV2Options, distributor: DistributorV2, pe: int, report: Report) -> None:
         super().__init__(options.priority_bits, min(7, options.priority_bits), options.preemption_masks_candidate)
-        self.options, self.distributor, self.pe = options, distributor, pe
+        self.options, self.distributor, self.pe, self.report = options, distributor, pe, report
         silent = frozenset() if options.alias_registers else frozenset({"GICC_AIAR", "GICC_AEOIR", "GICC_AHPPIR"})
         self.gicc = Block(GICC, *self._handlers(), report, options.bad_size, silent | {"GICC_STATUSR"})
 
@@ -64,6 +64,10 @@ class CpuInterfaceV2(CpuInterface):
             signalled = self.signals(irq)
         else:
             signalled = hidden or irq.priority < self.running_priority()
+        if not self.options.group_enable_selects and not self._group_on(irq):
+            self.report(deviation("group_enable_selects", f"INTID {irq.intid} of a disabled group was chosen"))
+        if not self.mask_candidate and not hidden and signalled != self.would_preempt(irq):
+            self.report(deviation("preemption_masks_candidate", f"INTID {irq.intid}: preempts = {signalled}"))
         if not signalled:
             return SPURIOUS, None
         return (intid, None) if hidden else (intid | source_of(irq) << 10, irq)
@@ -74,6 +78,22 @@ class CpuInterfaceV2(CpuInterface):
         if irq.sources and source is None:
             source = source_of(irq)
         irq.acknowledge(self.options.level_ack_clears_latch, source if irq.intid < 16 else None)
+
+    def _absent(self, name: str) -> Reader:
+        """An alias register that the option leaves out: RAZ, and told."""
+        def read(n: int, pe: int, ns: bool) -> int:
+            self.report(deviation("alias_registers", f"{name} reads as zero"))
+            return 0
+        return read
+
+    def _group_on(self, irq: Interrupt) -> bool:
+        return self.groups[irq.group].enabled and bool(self.distributor.state.groups >> irq.group & 1)
+
+    def would_preempt(self, irq: Interrupt) -> bool:
+        """Whether its group priority is higher than the running priority, by the architecture (3.3.3)."""
+        running = self.running_priority()
+        mask = self.mask(irq.group)
+        return running == IDLE or irq.priority & mask < running & mask
 
     def read_iar(self, alias: bool, ns: bool) -> int:
         """GICC_IAR, GICC_AIAR: acknowledges the signalled interrupt; an SGI names its source in CPUID."""
@@ -86,9 +106,13 @@ class CpuInterfaceV2(CpuInterface):
         """GICC_HPPIR, GICC_AHPPIR: the highest priority pending interrupt, whatever is active; option hppir_masked."""
         irq = self.best()
         if irq is not None and self.options.hppir_masked and irq.priority >= self.state.pmr:
+            self.report(deviation("hppir_masked", f"INTID {irq.intid} is not shown"))
             irq = None
         intid = self._view(irq, alias, ns)
-        if irq is None or intid >= GROUP1_PENDING or not irq.sources or not self.options.hppir_shows_cpuid:
+        if irq is None or intid >= GROUP1_PENDING or not source_of(irq):
+            return intid
+        if not self.options.hppir_shows_cpuid:
+            self.report(deviation("hppir_shows_cpuid", f"SGI {intid} is shown without its source"))
             return intid
         return intid | source_of(irq) << 10
 
@@ -194,7 +218,7 @@ class CpuInterfaceV2(CpuInterface):
             }
             writes["GICC_AEOIR"] = lambda n, value, lanes, pe, ns: None if ns else self.write_eoir(value, ns)
         else:
-            reads |= {"GICC_AIAR": zero, "GICC_AHPPIR": zero}
+            reads |= {name: self._absent(name) for name in ("GICC_AIAR", "GICC_AHPPIR")}
             writes["GICC_AEOIR"] = ignored
         return reads, writes
 

@@ -12,7 +12,7 @@ from vgic.arch.gicv import GICV
 from vgic.silicon.frame import Block, Reader, Writer, constant, ignored, zero
 from vgic.silicon.options import GicV2Options
 from vgic.silicon.priority import IDLE
-from vgic.silicon.report import Report
+from vgic.silicon.report import Report, deviation
 from vgic.silicon.virtual_interface import EN, SPURIOUS, ListRegister, VirtualInterface
 
 GROUP1_PENDING = 1022
@@ -29,7 +29,7 @@ class VirtualInterfaceV2(VirtualInterface):
             one_apr=True, tie_highest=options.tie == "highest",
             group_enable_selects=options.virtual_group_enable_selects,
             eoicount_without_priority=options.eoicount_without_priority,
-            mask_candidate=options.preemption_masks_candidate,
+            mask_candidate=options.preemption_masks_candidate, report=report,
         )
         self.options = options
         self.gich = Block(GICH, *self._gich_handlers(), report, options.bad_size)
@@ -73,6 +73,8 @@ class VirtualInterfaceV2(VirtualInterface):
             signalled = self.signalled() is lr
         else:
             signalled = hidden or lr.priority < self.running_priority()
+        if not self.group_enable_selects and not self.groups[lr.group].enabled:
+            self.report(deviation("virtual_group_enable_selects", f"{lr} of a disabled group was chosen"))
         if not signalled:
             return SPURIOUS, None
         return (intid, None) if hidden else (self._with_source(lr, intid), lr)
@@ -88,9 +90,13 @@ class VirtualInterfaceV2(VirtualInterface):
         """GICV_HPPIR, GICV_AHPPIR: the candidate, whatever is active; option hppir_masked (5.5.7)."""
         lr = self._eligible()
         if lr is not None and self.options.hppir_masked and lr.priority >= self.state.pmr:
+            self.report(deviation("hppir_masked", f"vINTID {lr.vintid} is not shown"))
             lr = None
         intid = self._view(lr, alias)
-        if lr is None or intid >= GROUP1_PENDING or not self.options.hppir_shows_cpuid:
+        if lr is None or intid >= GROUP1_PENDING or intid >= 16 or not lr.cpuid:
+            return intid
+        if not self.options.hppir_shows_cpuid:
+            self.report(deviation("hppir_shows_cpuid", f"SGI {intid} of CPUID {lr.cpuid} is shown without its source"))
             return intid
         return self._with_source(lr, intid)
 

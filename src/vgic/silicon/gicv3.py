@@ -96,7 +96,7 @@ class GicV3:
         self.distributor = DistributorV3(o, self.report, self.map.last(o.pes))
         self.pe_states = tuple(PeState() for _ in range(o.pes))
         self.cpus = tuple(CpuInterfaceV3(o, self.distributor, pe, self.pe_states[pe]) for pe in range(o.pes))
-        self.virtual = tuple(VirtualInterfaceV3(o, _twin(self.distributor, pe)) for pe in range(o.pes))
+        self.virtual = tuple(VirtualInterfaceV3(o, _twin(self.distributor, pe), self.report) for pe in range(o.pes))
         self.wires = Wires(o.pes)
         self.gicr_stride = 0x4_0000 if o.vlpis else 0x2_0000
 

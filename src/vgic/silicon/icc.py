@@ -14,7 +14,7 @@ from vgic.silicon.distributor_v3 import DistributorV3
 from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
 from vgic.silicon.options import GicV3Options
 from vgic.silicon.priority import IDLE, from_nonsecure, nonsecure_view
-from vgic.silicon.report import Trap, Undefined
+from vgic.silicon.report import Trap, Undefined, deviation
 
 SPURIOUS, SECURE_PENDING, NONSECURE_PENDING = 1023, 1020, 1021
 LPI_START = 8192
@@ -38,7 +38,7 @@ class CpuInterfaceV3(CpuInterface):
     def __init__(self, options: GicV3Options, distributor: DistributorV3, pe: int, pes: PeState) -> None:
         super().__init__(options.priority_bits, options.preemption_bits)
         self.options, self.distributor, self.pe, self.pe_state = options, distributor, pe, pes
-        self.has_el3 = options.security
+        self.has_el3, self.report = options.security, distributor.report
 
     # -- what is pending
 
@@ -85,6 +85,8 @@ class CpuInterfaceV3(CpuInterface):
         """What IAR<group> would return now, and the interrupt that it would acknowledge. Changes nothing."""
         irq = self.best()
         if irq is None or not self.signals(irq):
+            if irq is not None and not self.groups[irq.group].enabled:
+                self.report(deviation("disabled_group_hides", f"INTID {irq.intid} hides those below it"))
             return SPURIOUS, None
         intid = self._view(group, el, secure)
         return intid, irq if intid < SECURE_PENDING else None

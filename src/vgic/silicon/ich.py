@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vgic.silicon.options import GicV3Options
-from vgic.silicon.report import Undefined
+from vgic.silicon.report import Report, Undefined, deviation
 from vgic.silicon.virtual_interface import LPI_START, SPURIOUS, ListRegister, VirtualInterface, special
 
 HCR_BITS = 0x7CFF
@@ -15,13 +15,13 @@ HCR_BITS = 0x7CFF
 class VirtualInterfaceV3(VirtualInterface):
     """ICH and ICV of one PE."""
 
-    def __init__(self, options: GicV3Options, deactivate: Callable[[int], None]) -> None:
+    def __init__(self, options: GicV3Options, deactivate: Callable[[int], None], report: Report) -> None:
         super().__init__(
             options.list_registers, options.virtual_priority_bits, options.virtual_preemption_bits, deactivate,
             tie_highest=options.tie == "highest", eoicount_in_split_mode=options.eoicount_in_split_mode,
             eoicount_without_priority=options.eoicount_without_priority,
             wrong_group_eoi_drops=options.wrong_group_eoi_drops, vgrp0d_from_veng1=options.vgrp0d_from_veng1,
-            search_without_priority=options.eoi_without_active == "deactivates",
+            search_without_priority=options.eoi_without_active == "deactivates", report=report,
         )
         self.options = options
         self.state.fiqen = True
@@ -70,6 +70,8 @@ class VirtualInterfaceV3(VirtualInterface):
     def _count(self, vintid: int) -> None:
         if vintid < LPI_START and (not self.state.eoimode or self.eoicount_in_split_mode):
             self.count_eoi()
+            if self.state.eoimode:
+                self.report(deviation("eoicount_in_split_mode", f"ICV_EOIR of {vintid} counts in EOIcount"))
 
     def write_dir(self, value: int) -> None:
         """ICV_DIR_EL1: EOImode 1 only; no check of priority or group; LPIs and special INTIDs are ignored."""
@@ -137,7 +139,10 @@ class VirtualInterfaceV3(VirtualInterface):
 
     def write_vmcr(self, value: int) -> None:
         """ICH_VMCR_EL2; with system registers VFIQEn is RES1 and VAckCtl RES0."""
-        self.set_vmcr(value & ~4 | 8, 0xFF if self.options.vpmr_stores_low_bits else self.priority_mask)
+        keep = 0xFF if self.options.vpmr_stores_low_bits else self.priority_mask
+        if value >> 24 & keep & ~self.priority_mask:
+            self.report(deviation("vpmr_stores_low_bits", f"VPMR = {value >> 24 & 0xFF:#x}"))
+        self.set_vmcr(value & ~4 | 8, keep)
 
     def lr(self, n: int) -> ListRegister:
         """List register n. Undefined where it is not implemented."""
@@ -163,6 +168,8 @@ class VirtualInterfaceV3(VirtualInterface):
         lr.vintid = value & 0xFFFFFFFF
         known = 0xF0FF_1FFF_FFFF_FFFF if lr.hw else 0xF0FF_0200_FFFF_FFFF
         lr.rest = value & ~known & 0xFFFF_FFFF_FFFF_FFFF if self.options.lr_stores_res0 else 0
+        if lr.rest:
+            self.report(deviation("lr_stores_res0", f"ICH_LR{n}_EL2 keeps RES0 bits {lr.rest:#x}"))
 
 
 Read = Callable[[VirtualInterfaceV3, int], int]
@@ -205,4 +212,3 @@ WRITES: dict[str, Write] = {
     "ICV_CTLR_EL1": lambda i, n, v: i.write_ctlr(v),
     "ICV_IGRPEN0_EL1": lambda i, n, v: _set_enabled(i, 0, v), "ICV_IGRPEN1_EL1": lambda i, n, v: _set_enabled(i, 1, v),
 }
-

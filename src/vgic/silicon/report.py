@@ -11,7 +11,8 @@ class Notice(NamedTuple):
 
     Attributes:
         kind: "not modelled" (the architecture defines it, the model hasn't it), "reserved" (no register there, or RES0
-            bits set), "unpredictable" (the architecture leaves it open; the named option decided).
+            bits set), "unpredictable" (the architecture leaves it open; the named option decided), "deviation" (an
+            option that departs from the architecture decided; see `vgic.silicon.profile`).
         register: architectural name, or the frame and offset.
         detail: what was asked, in words.
     """
@@ -45,6 +46,11 @@ class Notices:
 
 
 Report = Callable[[Notice], None]
+
+
+def deviation(option: str, detail: str) -> Notice:
+    """An option that departs from the architecture decided an outcome."""
+    return Notice("deviation", option, detail)
 
 
 class Trap(Exception):

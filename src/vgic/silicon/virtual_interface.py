@@ -23,6 +23,7 @@ from collections.abc import Callable
 
 from vgic.silicon.interrupt import STATE_NAMES
 from vgic.silicon.priority import IDLE, Group, bit, group_mask, implemented, lowest
+from vgic.silicon.report import Notice, Report, deviation
 
 INVALID, PENDING, ACTIVE, PENDING_ACTIVE = 0, 1, 2, 3
 SPURIOUS = 1023
@@ -36,6 +37,10 @@ MISR_NAMES = ("EOI", "U", "LRENP", "NP", "VGrp0E", "VGrp0D", "VGrp1E", "VGrp1D")
 def special(intid: int) -> bool:
     """Whether an INTID names no interrupt (1020 to 1023)."""
     return 1020 <= intid <= 1023
+
+
+def _silent(notice: Notice) -> None:
+    """No report."""
 
 
 class ListRegister:
@@ -93,6 +98,7 @@ class VirtualInterface:
         list_registers: how many. priority_bits, preemption_bits: of the virtual priorities.
         deactivate: called with a pINTID when a guest deactivates an interrupt whose list register has the HW bit.
         one_apr: GICv2: one active priorities register serves both groups.
+        report: takes the notices of deviations.
         tie_highest, group_enable_selects, eoicount_in_split_mode, eoicount_without_priority, wrong_group_eoi_drops,
         vgrp0d_from_veng1, search_without_priority, mask_candidate: the options of those names.
     """
@@ -102,7 +108,7 @@ class VirtualInterface:
         one_apr: bool = False, tie_highest: bool = False, group_enable_selects: bool = True,
         eoicount_in_split_mode: bool = False, eoicount_without_priority: bool = False,
         wrong_group_eoi_drops: bool = True, vgrp0d_from_veng1: bool = False, search_without_priority: bool = False,
-        mask_candidate: bool = True,
+        mask_candidate: bool = True, report: Report = _silent,
     ) -> None:
         self.preemption_bits = preemption_bits
         self.min_bpr0 = 7 - preemption_bits
@@ -119,7 +125,7 @@ class VirtualInterface:
         self.eoicount_without_priority = eoicount_without_priority
         self.wrong_group_eoi_drops = wrong_group_eoi_drops
         self.vgrp0d_from_veng1 = vgrp0d_from_veng1
-        self.mask_candidate = mask_candidate
+        self.mask_candidate, self.report = mask_candidate, report
         self.search_without_priority = search_without_priority
 
     # -- priorities
@@ -220,8 +226,11 @@ class VirtualInterface:
             value |= 8
         if hcr & VGRP0EIE and veng0:
             value |= 16
-        if hcr & VGRP0DIE and not (veng1 if self.vgrp0d_from_veng1 else veng0):
-            value |= 32
+        if hcr & VGRP0DIE:
+            if not (veng1 if self.vgrp0d_from_veng1 else veng0):
+                value |= 32
+            if self.vgrp0d_from_veng1 and veng0 != veng1:
+                self.report(deviation("vgrp0d_from_veng1", f"VGrp0D reads {value >> 5 & 1}"))
         if hcr & VGRP1EIE and veng1:
             value |= 64
         if hcr & VGRP1DIE and not veng1:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from vgic.rules import HARDWARE_CHECKS, Judge
+from vgic.silicon.profile import PROFILE, SENTENCES, Deviation
 from vgic.trace.configure import Configuration, configure
 from vgic.trace.events import Event, Probe
 from vgic.trace.lanes import Lanes
@@ -97,6 +98,19 @@ class Analysis:
         order = [f for f in FRAMES if f in compared] + sorted(set(compared) - set(FRAMES))
         return {f: (predicted[f], compared[f]) for f in order}
 
+    def profile(self) -> list[Deviation]:
+        """QEMU's departures from the architecture that the chip follows."""
+        o = self.configuration.options
+        return [d for d in PROFILE if d.gic == self.configuration.version
+                and getattr(o, d.option) != getattr(type(o)(), d.option)]
+
+    def deviations(self) -> list[tuple[Deviation, int]]:
+        """Those that decided an outcome in this recording, and how often."""
+        counts: Counter[str] = Counter()
+        for notice, count in self.chip.notices.of("deviation"):
+            counts[notice.register] += count
+        return [(SENTENCES[option], count) for option, count in counts.most_common()]
+
     @property
     def exit_status(self) -> int:
         """0 all predicted and all rules hold, 1 something differs or is broken, 2 it can't be read through."""
@@ -123,6 +137,7 @@ class Analysis:
             "registers": {n: {"predicted": r.predicted[n], "compared": c} for n, c in sorted(r.compared.items())},
             "writes": r.writes, "not_modelled": dict(r.not_modelled), "not_compared": dict(r.not_compared),
             "other_lines": dict(self.reader.other), "repeats": self.reader.repeats,
+            "qemu_profile": [{**d._asdict(), "count": dict(self.deviations()).get(d, 0)} for d in self.profile()],
             "differences": {"count": r.different, "first": [d._asdict() for d in r.differences]},
             "notices": [{"kind": n.kind, "register": n.register, "detail": n.detail, "count": c}
                         for n, c in notices(self.chip)],

@@ -22,7 +22,8 @@ def text(a: Analysis) -> str:
                           ("other lines      ", a.reader.other)):
         if counts:
             out += wrap(label, ", ".join(f"{n} ({c:,})" for n, c in counts.most_common(12)))
-    told = [(n, c) for n, c in notices(a.chip) if n.register not in r.not_modelled]
+    out += _deviations(a)
+    told = [(n, c) for n, c in notices(a.chip) if n.register not in r.not_modelled and n.kind != "deviation"]
     for notice, count in told[:8]:
         out += wrap("notice           ", f"{notice} ({count:,} times)")
     if len(told) > 8:
@@ -32,6 +33,15 @@ def text(a: Analysis) -> str:
     if a.lanes is not None:
         out += ["", *lanes(a.lanes)]
     return "\n".join(out).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _deviations(a: Analysis) -> list[str]:
+    """Which departures of QEMU from the architecture were needed, and how often; never silently."""
+    used = a.deviations()
+    if not used:
+        return wrap("QEMU deviations  ", f"none needed (profile qemu has {len(a.profile())} for this GIC)")
+    return [line for d, count in used
+            for line in wrap("QEMU deviation   ", f"{d.option} ({count:,} times): {d.sentence} {d.section}")]
 
 
 def _differences(a: Analysis) -> list[str]:
