@@ -19,13 +19,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vgic.explore.plain import PlainResult, PlainSearch
 from vgic.explore.reach import Named, Reach
 from vgic.explore.result import Broken, Progress, Result
 from vgic.explore.symmetry import Exchange, Group
 from vgic.explore.values import ModelError
+
+if TYPE_CHECKING:
+    from vgic.explore.checkpoint import Checkpoint
 
 __all__ = ["Broken", "Exchange", "Explorer", "ModelError", "Progress", "Result"]
 
@@ -60,18 +63,31 @@ class Explorer:
 
     def search(self, *, depth: int | None = None, states: int | None = None, memory: int | None = None,
                seconds: float | None = None, threads: int = 1, engine: str = "auto",
-               progress: Callable[[Progress], None] | None = None) -> Result:
+               progress: Callable[[Progress], None] | None = None,
+               checkpoint: str | os.PathLike[str] | None = None, every: float = 60.0) -> Result:
         """Explore, to the end or to a limit, or up to the first broken rule.
 
         Limits: `depth` in actions, `states` in number (passed by up to a round), `memory` in bytes (default: three
         quarters of what is available), `seconds` (of this call). `engine`: "plain", "compiled" or "auto".
         `progress` is called a few times a second. An interrupt (Ctrl-C) ends the search at the next
         point of rest, with what was found until then; a second one at once.
+
+        `checkpoint` names a directory. A search saves itself there every so many seconds (fewer where saving takes
+        long) and when it is cut, and goes on from what it finds there, in whatever process, with the same
+        counts in the end. It is removed when there is a verdict.
         """
         began = time.perf_counter()
         plain = PlainSearch(self.reach, self.actions, self.rules)
         result = PlainResult()
-        if engine != "compiled":
+        saved = None
+        if checkpoint is not None:
+            from vgic.explore.checkpoint import Checkpoint, fingerprint
+            saved = Checkpoint(checkpoint, fingerprint(self.reach, self.actions, self.rules))
+        if saved is not None and saved.meta is not None:
+            warm = int(saved.meta["warm"])
+            if warm:
+                result = plain.run(lambda r, s: r.expanded >= warm)
+        elif engine != "compiled":
             limit = states if states is not None else 1 << 62
             may = float("inf") if engine == "plain" else _PLAIN_SECONDS
             most = 1 << 62 if engine == "plain" else _PLAIN_STATES
@@ -82,8 +98,10 @@ class Explorer:
             result = plain.run(stop, depth)
             settled = result.complete or result.broken or result.depth == depth or result.states >= limit
             if (settled and not self.symmetry) or engine == "plain":
+                if saved is not None:
+                    saved.remove()
                 return self._plain_result(result, depth, states)
-        return self._compiled(result, began, depth, states, memory, seconds, threads, progress)
+        return self._compiled(result, began, depth, states, memory, seconds, threads, progress, saved, every)
 
     def _plain_result(self, r: PlainResult, depth: int | None, states: int | None) -> Result:
         broken = None
@@ -96,7 +114,8 @@ class Explorer:
                       stands_for=(r.states, r.transitions))
 
     def _compiled(self, warm: PlainResult, began: float, depth: int | None, states: int | None, memory: int | None,
-                  seconds: float | None, threads: int, progress: Callable[[Progress], None] | None) -> Result:
+                  seconds: float | None, threads: int, progress: Callable[[Progress], None] | None,
+                  saved: Checkpoint | None, every: float) -> Result:
         from vgic.explore.learning import Units
         from vgic.explore.search import Search
         from vgic.explore.way import way_to
@@ -113,15 +132,18 @@ class Explorer:
             search = Search(units, self.actions, self.rules, group, threads, memory or _available())
             try:
                 with _interrupts() as interrupted:
-                    last = 0.0
+                    last, next_save = 0.0, time.perf_counter() + every
 
                     def at_rest() -> str | None:
-                        nonlocal last
+                        nonlocal last, next_save
                         now = time.perf_counter()
                         if progress is not None and now - last > _REPORT:
                             last = now
                             progress(Progress(search.depth, search.store.n, search.transitions, now - began,
                                               search.store.bytes))
+                        if saved is not None and now > next_save:
+                            saved.save(search, warm.expanded)
+                            next_save = time.perf_counter() + max(every, 10 * (time.perf_counter() - now))
                         if interrupted():
                             return "interrupted"
                         if depth is not None and search.depth >= depth:
@@ -131,8 +153,16 @@ class Explorer:
                         if seconds is not None and now - began > seconds:
                             return "seconds"
                         return None
-                    search.begin()
+                    if saved is not None and saved.meta is not None:
+                        saved.load(search)
+                    else:
+                        search.begin()
                     why = search.run(at_rest)
+                    if saved is not None:
+                        if why is None:
+                            saved.remove()
+                        else:
+                            saved.save(search, warm.expanded)
                     broken = None
                     if search.found:
                         why = "broken"

@@ -70,6 +70,8 @@ class Reach:
         self._drain(True)
         self._todo.extend((call, f"action {name!r}") for name, call in calls)
         self._drain(True)
+        self.model = dict(self._seen)
+        """id -> object: all that the machine and its actions are made of, in the order met."""
         packages = {_package(module) for module in self.modules}
         for module in self.modules:                  # grows while we go
             self._globals(module, packages)
@@ -136,9 +138,7 @@ class Reach:
             self.parts.append(obj)
         elif not is_frozen_dataclass(type(obj)):
             self.objects.append(obj)
-        held = dict(getattr(obj, "__dict__", {}))
-        held |= {name: getattr(obj, name) for name in slots_of(type(obj)) if hasattr(obj, name)}
-        self._todo.extend((value, f"{path}.{name}") for name, value in held.items())
+        self._todo.extend((value, f"{path}.{name}") for name, value in attributes_of(obj).items())
 
     def _class(self, cls: type) -> None:
         for base in cls.__mro__:
@@ -168,6 +168,29 @@ class Reach:
                                       list(vars(value).items()) if isinstance(held, (list, dict, set, deque)))
             elif not isinstance(value, types.ModuleType):
                 self._todo.append((value, f"{name}.{key}"))
+
+
+def contents(obj: Any) -> list[Any]:
+    """What an object refers to."""
+    if isinstance(obj, dict):
+        return [x for item in obj.items() for x in item]
+    if isinstance(obj, _CONTAINERS):
+        return list(obj)
+    if isinstance(obj, functools.partial):
+        return [obj.func, *obj.args, *(x for item in obj.keywords.items() for x in item)]
+    if isinstance(obj, types.MethodType):
+        return [obj.__self__, obj.__func__]
+    if isinstance(obj, types.FunctionType):
+        return [_content(cell) for cell in obj.__closure__ or ()] + list(obj.__defaults__ or ())
+    if isinstance(obj, type):
+        return []
+    return [x for item in attributes_of(obj).items() for x in item]
+
+
+def attributes_of(obj: object) -> dict[str, Any]:
+    """The attributes of an object itself, in `__dict__` and in slots."""
+    held = dict(getattr(obj, "__dict__", {}))
+    return held | {name: getattr(obj, name) for name in slots_of(type(obj)) if hasattr(obj, name)}
 
 
 def _content(cell: types.CellType) -> Any:

@@ -148,10 +148,13 @@ class Search:
             self.trie.learn(jobs)
         except Relearn:
             void = True
+        grown = self.units.grown
         try:
             self.group.close()
         except Varies:
             void = True
+        if self.units.grown != grown:
+            self.trie.history.append(([], -1, -1))
         if not self.layout.fits():
             grouped = self.layout.regrouped
             self.trie.resize()
@@ -191,6 +194,15 @@ class Search:
         self.store.index(self.crew.each)
         self._open_level(0)
         self.judge(np.zeros(1, np.int64), self.judges)
+
+    def resume(self) -> None:
+        """Go on with states that were stored before."""
+        self.prepare()
+        if self.group:
+            for lo, hi in self.store.all():
+                kernels.canonize(self.layout.ws, self.sym, self.store.states[lo:hi], hi - lo)
+        self.store.index(self.crew.each)
+        self._unseen = True
 
     def judge(self, todo: Array, judges: Sequence[int], flags: Array = _NONE) -> None:
         """Judge these states by all calls of these roots, learning what is not known. Without flags, the first one

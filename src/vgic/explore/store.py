@@ -35,6 +35,8 @@ class Store:
         self.states = reserve((regions * self.cap, len(ws)))
         self.ends = [r * self.cap for r in range(regions)]
         self.levels: list[list[int]] = [list(self.ends)]
+        self.generation = 0
+        """Counts the times that states already stored were rewritten."""
         self.table: Array = np.zeros(_LEAST, np.uint64)
 
     @property
@@ -81,6 +83,7 @@ class Store:
 
     def repack(self, ws: tuple[int, ...], moves: tuple[Array, ...]) -> None:
         """Rewrite all states in another layout, perhaps of more words. The table is void then: see `index`."""
+        self.generation += 1
         old = self.states
         if ws != self.ws:
             if self.n * 8 * (len(ws) + len(self.ws)) + self.table.nbytes > self.memory:
