@@ -171,6 +171,19 @@ def test_the_pending_ones_binary_point_masks_both_sides_of_the_comparison(board:
     assert not board.signalled()
 
 
+@pytest.mark.parametrize(("masked", "preempts"), [(True, False), (False, True)])
+def test_gicv2_option_preemption_masks_candidate(masked: bool, preempts: bool) -> None:
+    """3.3.3. It shows only where the binary point changed after the acknowledge."""
+    board = V2(preemption_masks_candidate=masked)
+    two(board, 0x98, 0x90)
+    board.pulse(LOW)
+    board.ack()
+    point(board, 4)
+    board.pulse(HIGH)
+    assert board.signalled() == preempts
+    assert board.ack() == (HIGH if preempts else 1023)
+
+
 def test_a_binary_point_of_seven_means_no_preemption(board: Board) -> None:
     two(board, 0xF0, 0x00)
     board.bpr(0, 7)
