@@ -10,17 +10,19 @@ import time
 from pathlib import Path
 
 import pytest
-
 from bench.explore.protocol import COUNTS, Machine
+
 from vgic.explore.checkpoint import CheckpointError
 from vgic.explore.explorer import Explorer, Result
 
 ROOT = Path(__file__).parents[2]
 
 
-def search(path: Path, machine: Machine | None = None, **limits: int) -> Result:
+def search(path: Path, machine: Machine | None = None, states: int | None = None, depth: int | None = None,
+           threads: int = 1) -> Result:
     m = machine or Machine(1)
-    return Explorer(m, m.actions(), m.rules()).search(checkpoint=path, engine="compiled", **limits)
+    return Explorer(m, m.actions(), m.rules()).search(
+        checkpoint=path, engine="compiled", states=states, depth=depth, threads=threads)
 
 
 def test_cut_searches_go_on_to_the_same_counts(tmp_path: Path) -> None:
@@ -93,14 +95,16 @@ import sys
 from bench.explore.protocol import Machine
 from vgic.explore.explorer import Explorer
 m = Machine(2)
-r = Explorer(m, m.actions(), m.rules()).search(checkpoint=sys.argv[1], every=0.02, progress=lambda p: print(p, flush=True))
+x = Explorer(m, m.actions(), m.rules())
+r = x.search(checkpoint=sys.argv[1], every=0.02, progress=lambda p: print(p, flush=True))
 print("end", r.states, r.transitions, r.why_cut, flush=True)
 """
 
 
 def child(path: Path) -> subprocess.Popen[str]:
     environment = dict(os.environ, PYTHONPATH=f"{ROOT / 'src'}:{ROOT}")
-    return subprocess.Popen([sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen([sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE, text=True,
+                            env=environment)
 
 
 def test_kill_and_interrupt_lose_nothing(tmp_path: Path) -> None:

@@ -21,16 +21,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from vgic.explore.plain import PlainResult, PlainSearch
+from vgic.explore.plain import PlainResult, PlainSearch, lost_plainly
 from vgic.explore.reach import Named, Reach
-from vgic.explore.result import Broken, Progress, Result
+from vgic.explore.result import Broken, Delivered, Progress, Result
 from vgic.explore.symmetry import Exchange, Group
 from vgic.explore.values import ModelError
 
 if TYPE_CHECKING:
     from vgic.explore.checkpoint import Checkpoint
 
-__all__ = ["Broken", "Exchange", "Explorer", "ModelError", "Progress", "Result"]
+__all__ = ["Broken", "Delivered", "Exchange", "Explorer", "ModelError", "Progress", "Result"]
 
 _PLAIN_SECONDS: Final = 0.5
 _PLAIN_STATES: Final = 20000
@@ -46,17 +46,19 @@ class Explorer:
     """
 
     def __init__(self, machine: object, actions: Iterable[Named], rules: Iterable[Named] = (), *,
-                 parts: Iterable[object] | None = None, symmetry: Sequence[Exchange] = ()) -> None:
+                 delivered: Iterable[Delivered] = (), parts: Iterable[object] | None = None,
+                 symmetry: Sequence[Exchange] = ()) -> None:
         self.machine = machine
         self.actions, self.rules = list(actions), list(rules)
-        self.symmetry = list(symmetry)
+        self.delivered, self.symmetry = list(delivered), list(symmetry)
         if not self.actions:
             raise ModelError("there are no actions: nothing can happen")
         names = [name for name, _ in self.actions]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ModelError(f"two actions are called {twice!r}: a counterexample could not name them")
-        self.reach = Reach(machine, [*self.actions, *self.rules], parts)
+        goals = [(d.name, call) for d in self.delivered for call in (d.goal, d.when) if call is not None]
+        self.reach = Reach(machine, [*self.actions, *self.rules, *goals], parts)
         if not self.reach.parts:
             raise ModelError(f"no part is reachable from {type(machine).__qualname__}: give its parts __slots__")
         self._calls = dict(self.actions)
@@ -95,28 +97,31 @@ class Explorer:
 
             def stop(r: PlainResult, s: float) -> bool:
                 return r.states >= min(limit, most) or s > min(may, late)
-            result = plain.run(stop, depth)
+            result = plain.run(stop, depth, edges=bool(self.delivered))
             settled = result.complete or result.broken or result.depth == depth or result.states >= limit
             if (settled and not self.symmetry) or engine == "plain":
                 if saved is not None:
                     saved.remove()
-                return self._plain_result(result, depth, states)
+                return self._plain_result(plain, result, depth, states)
         return self._compiled(result, began, depth, states, memory, seconds, threads, progress, saved, every)
 
-    def _plain_result(self, r: PlainResult, depth: int | None, states: int | None) -> Result:
+    def _plain_result(self, search: PlainSearch, r: PlainResult, depth: int | None, states: int | None) -> Result:
         broken = None
         if r.broken:
             raised = isinstance(r.broken.said, Exception)
             broken = Broken(r.broken.rule, r.broken.said, r.broken.actions, "raised" if raised else "rule")
+        elif r.complete and self.delivered:
+            broken = next(filter(None, (lost_plainly(search, rule) for rule in self.delivered)), None)
         why = ("broken" if broken else None if r.complete else "depth" if r.depth == depth
                else "states" if states is not None and r.states >= states else "seconds")
-        return Result(r.states, r.transitions, r.depth, r.complete, why, broken, len(self.rules), r.seconds, "plain",
+        return Result(r.states, r.transitions, r.depth, why is None, why, broken, self._count, r.seconds, "plain",
                       stands_for=(r.states, r.transitions))
 
     def _compiled(self, warm: PlainResult, began: float, depth: int | None, states: int | None, memory: int | None,
                   seconds: float | None, threads: int, progress: Callable[[Progress], None] | None,
                   saved: Checkpoint | None, every: float) -> Result:
         from vgic.explore.learning import Units
+        from vgic.explore.liveness import lost
         from vgic.explore.search import Search
         from vgic.explore.way import way_to
 
@@ -158,15 +163,17 @@ class Explorer:
                     else:
                         search.begin()
                     why = search.run(at_rest)
-                    if saved is not None:
-                        if why is None:
-                            saved.remove()
-                        else:
-                            saved.save(search, warm.expanded)
+                    if saved is not None and not search.found:
+                        saved.save(search, warm.expanded)
                     broken = None
                     if search.found:
                         why = "broken"
                         broken = way_to(search)
+                    elif why is None and self.delivered:
+                        broken = next(filter(None, (lost(search, rule) for rule in self.delivered)), None)
+                        why = "broken" if broken else None
+                    if saved is not None and why in (None, "broken"):
+                        saved.remove()
             finally:
                 search.close()
         finally:
@@ -176,9 +183,13 @@ class Explorer:
         store = search.store
         stands = (search.stands_states, search.stands_transitions) if group else (store.n, search.transitions)
         deepest = max(d for d in range(len(store.levels)) if store.level(d))
-        return Result(store.n, search.transitions, deepest, why is None, why, broken, len(self.rules),
+        return Result(store.n, search.transitions, deepest, why is None, why, broken, self._count,
                       time.perf_counter() - began, "compiled", store.bytes, search.learning, search.trie.paths,
                       search.layout.W, group.order, stands)
+
+    @property
+    def _count(self) -> int:
+        return len(self.rules) + len(self.delivered)
 
     def _confirm(self, broken: Broken) -> None:
         """A counterexample must show what it claims when it is played on the ordinary objects."""

@@ -489,26 +489,36 @@ def find(ws: Any, root: Any, trie: Arr, scratch: Arr, sym: Arr, states: Arr, lo:
 
 # ---------------------------------------------------------------------------- backward
 @compiled
-def sweep(ws: Any, root: Any, trie: Arr, scratch: Arr, fan: Any, sym: Arr, todo: Arr, lo: Any, hi: Any, states: Arr,
-          table: Arr, can: Arr, fair: Arr, outs: Arr, born: Arr, miss: Arr) -> Any:
-    """One backward pass over the undecided states todo[lo:hi], last first: a state can if a fair step leads
-    to one that can. The undecided are moved to the end, in order. Returns (where they begin, misses)."""
+def sweep(ws: Any, root: Any, trie: Arr, scratch: Arr, fan: Any, sym: Arr, todo: Arr, states: Arr, table: Arr, can: Arr,
+          fair: Arr, outs: Arr, born: Arr, miss: Arr) -> Any:
+    """One backward pass over the states `todo`, last first: a state can if a fair step leads to one that can (`can` is
+    by slot of the table). What stays undecided is moved to the end of todo, in order.
+
+    Returns (where it begins, misses)."""
     cap = len(born) - fan
     mine = np.empty(len(born), np.int64)             # successor -> its state's position
     hashes = np.empty(len(born), np.uint64)
-    keep = hi
+    slots = np.empty(len(todo), np.int64)
+    for i in range(len(todo) + AHEAD):
+        if i < len(todo):
+            p = home(mix(ws, states, todo[i]), len(table))
+            prefetch(table, p)
+            prefetch(can, p)
+        if i >= AHEAD:
+            s = todo[i - AHEAD]
+            slots[i - AHEAD] = seek(ws, states, s, mix(ws, states, s), table, states)
+    keep = len(todo)
     nm = 0
-    q = hi
-    while q > lo:
+    q = len(todo)
+    while q > 0:
         top = q
         m = 0
-        while q > lo and m <= cap and top - q < 2048:
+        while q > 0 and m <= cap and top - q < 1024:
             q -= 1
-            if nm + fan > len(miss):
-                continue                             # undecided, until more is learned
+            if can[slots[q]] or nm + fan > len(miss):
+                continue                             # decided, or undecided until more is learned
             copy_in(ws, scratch[0], states, todo[q])
             got, _, nm = successors(ws, root, trie, scratch, outs, born, m, miss, nm, todo[q])
-            canonize_from(ws, sym, outs, m, got)
             kept = m
             for i in range(m, got):
                 if fair[born[i]]:
@@ -517,28 +527,18 @@ def sweep(ws: Any, root: Any, trie: Arr, scratch: Arr, fan: Any, sym: Arr, todo:
                     mine[kept] = q
                     kept += 1
             m = kept
+        canonize(ws, sym, outs, m)
         for i in range(m):
             hashes[i] = mix(ws, outs, i)
             prefetch(table, home(hashes[i], len(table)))
             prefetch(can, home(hashes[i], len(table)))
-        last = -1
         for i in range(m):
-            if mine[i] == last:
-                continue
-            p = seek(ws, outs, i, hashes[i], table, states)
-            if p >= 0 and can[p]:
-                last = mine[i]
-                s = todo[last]
-                can[seek(ws, states, s, mix(ws, states, s), table, states)] = 1
-                todo[last] = -1
+            if not can[slots[mine[i]]]:
+                p = seek(ws, outs, i, hashes[i], table, states)
+                if p >= 0 and can[p]:
+                    can[slots[mine[i]]] = 1
         for i in range(top - 1, q - 1, -1):
-            if todo[i] >= 0:
+            if not can[slots[i]]:
                 keep -= 1
                 todo[keep] = todo[i]
     return keep, nm
-
-
-@inlined
-def canonize_from(ws: Any, sym: Arr, keys: Arr, lo: Any, hi: Any) -> Any:
-    if len(sym[1]) and hi > lo:
-        canonize(ws, sym, keys[lo:hi], hi - lo)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vgic.explore.reach import Named, Reach, Seal
+from vgic.explore.result import Broken, Delivered
 from vgic.explore.values import NO_PART, UNSET, ModelError, freeze, key_of, thaw
 
 State = tuple[Hashable, ...]
 
+_LONGEST: Final = 200
 _REPEATED: Final = 100              # so many states are expanded twice, to see whether the actions are deterministic
 
 
@@ -184,3 +186,56 @@ def _read(part: Any, descriptor: Any) -> Any:
         return descriptor.__get__(part)
     except AttributeError:
         return UNSET
+
+
+# ---------------------------------------------------------------------------- nothing is lost
+def lasso(start: Any, steps: Callable[[Any], Sequence[tuple[str, Any]]]) -> tuple[list[str], int | None]:
+    """Follow steps to states not yet met, until none is left. Returns their names, and where in them the loop
+    begins, or None where no step is possible at the end."""
+    names: list[str] = []
+    way = [start]
+    while len(names) < _LONGEST:
+        after = steps(way[-1])
+        new = next(((name, s) for name, s in after if s not in way), None)
+        if new is None:
+            if not after:
+                return names, None
+            name, s = after[0]
+            return [*names, name], way.index(s)
+        names.append(new[0])
+        way.append(new[1])
+    return names, 0
+
+
+def said_of(loop: int | None) -> str:
+    """What a `lasso` shows, in words."""
+    return ("no fair step is possible in the end" if loop is None
+            else "fair steps go round, and none of the states that they can reach is the goal")
+
+
+def lost_plainly(search: PlainSearch, rule: Delivered) -> Broken | None:
+    """What `vgic.explore.liveness.lost` finds, on a plain search that is complete and has kept its edges."""
+    back: dict[State, list[State]] = {}
+    for state, edges in search.edges.items():
+        for name, after in edges:
+            if rule.fair(name):
+                back.setdefault(after, []).append(state)
+    can = {state for state in search.parent if _holds(search, state, rule.goal)}
+    todo = list(can)
+    while todo:
+        for state in back.get(todo.pop(), ()):
+            if state not in can:
+                can.add(state)
+                todo.append(state)
+    for state in search.parent:                      # in breadth-first order
+        if state not in can and (rule.when is None or _holds(search, state, rule.when)):
+            search.restore()
+            then, loop = lasso(state, lambda s: [e for e in search.edges.get(s, ()) if rule.fair(e[0])])
+            return Broken(rule.name, said_of(loop), search.way(state), "delivered", then, loop)
+    search.restore()
+    return None
+
+
+def _holds(search: PlainSearch, state: State, call: Callable[[], Any]) -> bool:
+    search.write(state)
+    return bool(call())

@@ -1,8 +1,21 @@
 """What a search found."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Nothing is lost: from every reachable state where `when` holds (default: every one), fair steps alone can still
+    lead to a state where `goal` holds (AG EF). `fair` tells by its name whether an action is one that must happen
+    in the end if it stays possible (the guest runs, the host takes an interrupt), unlike what a
+    device or a user may never do."""
+    name: str
+    goal: Callable[[], Any]
+    fair: Callable[[str], bool]
+    when: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -217,11 +217,17 @@ class Search:
             _, missed, back, bad = h.out[:4].tolist()
             todo = np.concatenate((h.again[:back, 1], todo[len(h.again):]))
             if bad >= 0:
-                self.found = Found(self.store.states[bad].copy(), self._depth_of(bad))
+                self.found = Found(self.store.states[bad].copy(), self.depth_of(bad))
             elif missed and self.learn_missed(h.miss, missed):
                 self._raised()
 
-    def _depth_of(self, s: int) -> int:
+    def sample(self, count: int) -> list[Row]:
+        """Some of the states, spread over all of them."""
+        spans = self.store.all()
+        return [self.row(lo + (hi - lo) * i // count) for lo, hi in spans for i in range(count)]
+
+    def depth_of(self, s: int) -> int:
+        """The depth of the state at a place."""
         r = s // self.store.cap
         return sum(level[r] <= s for level in self.store.levels) - 1
 
@@ -241,7 +247,7 @@ class Search:
         if p < 0:
             raise AssertionError("a state that was met is not in the table")
         if len(ws) > 1:
-            return self._depth_of(int(store.table[p] >> 32) - 1)
+            return self.depth_of(int(store.table[p] >> 32) - 1)
         for d in range(len(store.levels)):
             if any((store.states[lo:hi] == keys).all(1).any() for lo, hi in store.level(d)):
                 return d

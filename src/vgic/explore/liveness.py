@@ -1,0 +1,164 @@
+"""Nothing is lost: from every reachable state, fair steps alone can still reach the goal.
+
+A backward pass over the graph explored, without storing it: each undecided state is walked once more, and is decided as
+soon as a fair step leads to a state that can. States are taken last level first, for steps mostly lead
+on; so few passes are needed. What stays undecided can't. No logic of time is needed, and no fairness beyond
+the choice of the steps: a state from which the goal can be reached by fair steps, and from all of whose
+successors it still can, reaches it in every fair run.
+"""
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vgic.explore import kernels
+from vgic.explore.learning import Row
+from vgic.explore.plain import lasso, said_of
+from vgic.explore.result import Broken, Delivered
+from vgic.explore.search import Search
+from vgic.explore.values import ModelError
+from vgic.explore.way import actions_along, rows_to
+
+Array = npt.NDArray[Any]
+
+_BLOCK: Final = 1 << 15
+_SAMPLE: Final = 500
+
+
+class _Stuck:
+    """The backward pass for one goal."""
+
+    def __init__(self, search: Search, rule: Delivered) -> None:
+        self.search, self.rule = search, rule
+        self.goal = search.trie.add_root([(rule.name, rule.goal)], judges=True)
+        self.can: Array = np.zeros(0, np.uint8)
+
+    def states(self) -> Array:
+        """The states from which the goal can't be reached, in breadth-first order."""
+        search = self.search
+        if search.group:
+            self._check_symmetric()
+        while True:
+            generation = search.store.generation
+            self.can = np.zeros(len(search.store.table), np.uint8)
+            for lo, hi in self._blocks(1 << 20):
+                search.judge(np.arange(lo, hi), [self.goal], self.can)
+                self._raised()
+            left = self._passes(generation)
+            if left is not None:
+                break                                # else the states were laid out anew: the flags are void
+        depth = np.array([search.depth_of(int(s)) for s in left], np.int64)
+        return left[np.lexsort((left, depth))]
+
+    def _blocks(self, size: int) -> list[tuple[int, int]]:
+        """All states, last level first."""
+        store = self.search.store
+        return [(at, min(at + size, hi)) for d in range(len(store.levels) - 1, -1, -1)
+                for lo, hi in store.level(d) for at in reversed(range(lo, hi, size))]
+
+    def _passes(self, generation: int) -> Array | None:
+        left = self._sweep(np.arange(lo, hi) for lo, hi in self._blocks(_BLOCK))
+        while self.search.store.generation == generation:
+            before, known = sum(map(len, left)), self.search.trie.paths
+            left = self._sweep(iter(left))
+            if sum(map(len, left)) == before and self.search.trie.paths == known:
+                return np.concatenate(left) if left else np.zeros(0, np.int64)
+        return None
+
+    def _sweep(self, todo: Iterator[Array]) -> list[Array]:
+        search, fair = self.search, self.rule.fair
+        search.prepare()
+        trie, ws, store = search.trie, search.layout.ws, search.store
+        fair_leaf = np.array([leaf.root == search.root and fair(search.actions[leaf.call][0]) for leaf in trie.leaves]
+                             + [False], np.bool_)
+        left: list[list[Array]] = [[] for _ in search.hands]
+        missed: list[Array] = []
+
+        blocks = _Shared(todo)
+
+        def work(k: int) -> None:
+            h = search.hands[k]
+            for block in blocks:
+                keep, count = kernels.sweep(ws, trie.roots[search.root].node, trie.arrays, h.scratch, search.fan,
+                                            search.sym, block, store.states, store.table, self.can, fair_leaf, h.outs,
+                                            h.born, h.miss)
+                if keep < len(block):
+                    left[k].append(block[keep:])
+                if count:
+                    missed.append(h.miss[:count].copy())
+        search.crew.each(work, range(len(search.hands)))
+        if missed:
+            entries = np.concatenate(missed)
+            search.learn_missed(entries, len(entries))
+            self._raised()
+        return [block for blocks in left for block in blocks]
+
+    def _raised(self) -> None:
+        for failure in self.search.trie.failures:
+            raise ModelError(f"{failure.name} raises {failure.error!r}. The state:"
+                             f" {self.search.units.describe(failure.row)}") from failure.error
+
+    def _check_symmetric(self) -> None:
+        search, rule = self.search, self.rule
+        for row in search.sample(_SAMPLE):
+            for g, exchange in enumerate(search.group.exchanges):
+                image = search.group.image(g, row)
+                for call in filter(None, (rule.goal, rule.when)):
+                    if bool(search.units.run(call, row).value) != bool(search.units.run(call, image).value):
+                        raise ModelError(f"{rule.name} is not the same after the exchange {exchange.name!r}: judge it"
+                                         " without symmetry, or for all that can be exchanged at once")
+
+
+class _Shared:
+    """An iterator that threads can share."""
+
+    def __init__(self, items: Iterator[Array]) -> None:
+        self._items, self._lock = items, threading.Lock()
+
+    def __iter__(self) -> Iterator[Array]:
+        return self
+
+    def __next__(self) -> Array:
+        with self._lock:
+            return next(self._items)
+
+
+def lost(search: Search, rule: Delivered) -> Broken | None:
+    """A shortest way to a state from which the goal can't be reached, and where fair steps lead from there; or None.
+
+    The search must be complete.
+    """
+    stuck = _Stuck(search, rule)
+    states = stuck.states()
+    if rule.when is not None and len(states):
+        when = search.trie.add_root([(rule.name, rule.when)], judges=True)
+        depth = np.array([search.depth_of(int(s)) for s in states], np.int64)
+        for d in np.unique(depth):
+            search.judge(states[depth == d], [when])
+            if search.found:
+                break
+        if not search.found:
+            return None
+        row, at = search.layout.unpack(search.found.words.tolist()), search.found.depth
+        search.found = None
+    elif len(states):
+        row, at = search.row(int(states[0])), search.depth_of(int(states[0]))
+    else:
+        return None
+    names, row = actions_along(search, rows_to(search, row, at))
+    then, loop = lasso(tuple(row), lambda r: _fair_steps(search, rule, list(r)))
+    return Broken(rule.name, said_of(loop), names, "delivered", then, loop)
+
+
+def _fair_steps(search: Search, rule: Delivered, row: Row) -> list[tuple[str, tuple[int, ...]]]:
+    out = []
+    for name, call in search.actions:
+        if rule.fair(name):
+            path = search.units.run(call, row)
+            if path.value is not False and path.raised is None:
+                out.append((name, tuple(path.end())))
+    return out
