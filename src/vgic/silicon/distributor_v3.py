@@ -226,7 +226,7 @@ class DistributorV3(Distributor):
 
     def _silent_gicd(self) -> frozenset[str]:
         """Reserved by the options chosen: no extended SPIs, no NMIs, no message-based SPIs."""
-        absent = {r.name for r in GICD_V3 if r.name.endswith("E")} | {"GICD_INMIR<n>"}
+        absent = {r.name for r in GICD_V3 if r.name.endswith("E")} | (set() if self.options.nmis else {"GICD_INMIR<n>"})
         return frozenset(absent | {"GICD_SETSPI_NSR", "GICD_CLRSPI_NSR", *SECURE_ONLY})
 
     def _low_bits(self, register: str, value: int, ns: bool) -> None:
@@ -242,7 +242,7 @@ class DistributorV3(Distributor):
         if o.typer_lines_of_spis:
             self.report(deviation("typer_lines_of_spis", f"GICD_TYPER.ITLinesNumber reads {lines}"))
         return (
-            lines | (self.options.security and not self.state.ds) << 10 | o.message_spis << 16 | o.lpis << 17
+            lines | (self.options.security and not self.state.ds) << 10 | o.nmis << 9 | o.message_spis << 16 | o.lpis << 17
             | o.vlpis << 18 | (o.id_bits - 1) << 19 | 1 << 24 | (o.one_of_n == "none") << 25
             | o.range_selector() << 26
         )
@@ -371,8 +371,9 @@ class DistributorV3(Distributor):
         return reads, writes
 
     def _silent_gicr(self) -> frozenset[str]:
-        absent = {r.name for r in GICR if r.name.endswith("E")} | {"GICR_INMIR0", "GICR_MPAMIDR", "GICR_PARTIDR"}
-        absent |= {"GICR_ICFGR0"}
+        absent = {r.name for r in GICR if r.name.endswith("E")} | {"GICR_MPAMIDR", "GICR_PARTIDR", "GICR_ICFGR0"}
+        if not self.options.nmis:
+            absent |= {"GICR_INMIR0"}
         if not self.options.lpis:
             absent |= {"GICR_PROPBASER", "GICR_PENDBASER", "GICR_SETLPIR", "GICR_CLRLPIR", "GICR_INVLPIR",
                        "GICR_INVALLR", "GICR_SYNCR"}

@@ -166,6 +166,8 @@ class GicV3Options(Options):
         iidr, pidr2: GICD_IIDR and the ArchRev field's register.
         lpis, vlpis: what GICD_TYPER and GICR_TYPER announce. Their behaviour is not modelled here yet; a use of it is
             reported.
+        nmis: what GICD_TYPER.NMI announces; non-maskable interrupts are not modelled, and a use of them is reported.
+        clear_enable_lpis: GICR_CTLR.CES: whether EnableLPIs may be cleared (QEMU from 7.1).
         id_bits: GICD_TYPER.IDbits + 1. cpu_id_bits: 16 or 24, ICC_CTLR_EL1.IDbits.
         tdir: whether ICH_HCR_EL2.TDIR is implemented (ICH_VTR_EL2.TDS).
         one_of_n: what IROUTER.Interrupt_Routing_Mode = 1 does: not supported (GICD_TYPER.No1N = 1), taken by the
@@ -199,6 +201,8 @@ class GicV3Options(Options):
     pidr2: int = 0x3B
     lpis: bool = False
     vlpis: bool = False
+    nmis: bool = False
+    clear_enable_lpis: bool = True
     id_bits: int = 16
     cpu_id_bits: int = 16
     tdir: bool = True

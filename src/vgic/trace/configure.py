@@ -101,6 +101,8 @@ class _Seen:
                 self.v2 += 1
 
     def _identity(self, frame: str, address: int, size: int, value: int) -> None:
+        if frame == "GICR" and size == 4 and address & 0x1_FFFF == 0:
+            self.registers.setdefault("GICR_CTLR", value)
         if frame == "GICR" and size == 8 and address & 0xFFFF == 8:
             number = value >> 8 & 0xFFFF
             self.typers.setdefault(number, value)
@@ -171,12 +173,15 @@ def _v3(seen: _Seen) -> dict[str, object]:
         found |= {
             "intids": intids + 32 * short, "typer_lines_of_spis": short, "security": bool(typer >> 10 & 1),
             "message_spis": bool(typer >> 16 & 1), "lpis": bool(typer >> 17 & 1), "vlpis": bool(typer >> 18 & 1),
+            "nmis": bool(typer >> 9 & 1),
             "id_bits": (typer >> 19 & 31) + 1, "one_of_n": "none" if typer >> 25 & 1 else "lowest",
         }
     if "GICD_IIDR" in r:
         found["iidr"] = r["GICD_IIDR"]
     if "GICD_PIDR2" in r:
         found["pidr2"] = r["GICD_PIDR2"]
+    if "GICR_CTLR" in r:
+        found["clear_enable_lpis"] = bool(r["GICR_CTLR"] >> 1 & 1)
     if "ICC_CTLR_EL1" in r:
         ctlr = r["ICC_CTLR_EL1"]
         bits = (ctlr >> 8 & 7) + 1

@@ -9,7 +9,8 @@ Beside reads these are compared: a line change must change the line; an SGI that
 been sent; the maintenance interrupt's line must be what the virtual interface says.
 
 What the chip does not model is counted and never compared: the ITS's frames, acknowledges of LPIs. An acknowledged
-LPI's priority becomes active all the same, at `LPI_PRIORITY` unless the recording tells its property byte.
+LPI's priority becomes active all the same: at what the recording tells by its property byte or by a later read of the
+active priorities, else at `LPI_PRIORITY`.
 
 While it drives the chip the replay tells moments to the judge (`vgic.rules`) and steps to whoever listens (the lives of
 the interrupts, the lanes).
@@ -115,6 +116,8 @@ class Replay:
         self.events = 0
         self.line = 0
         self.property_bytes: dict[int, int] = {}
+        self.lpi_priority = {"apr": LPI_PRIORITY, "vapr": LPI_PRIORITY}
+        self.ghosts: dict[tuple[int, str], int] = {}
         self.sent: Counter[tuple[int, int]] = Counter()
         self.unmodelled = chip.unmodelled()
         self._feeders: dict[type, Callable[[Any], None]] = {
@@ -249,6 +252,8 @@ class Replay:
                             lambda: chip.sysreg_write(e.register, e.value, e.pe, el=el))
             else:
                 expected = chip.sysreg_read(e.register, e.pe, el=el)
+                if expected != e.value and role in ("apr", "vapr") and self._learn_priority(e, role, expected):
+                    return
                 self._compare(e.register, e.register.partition("_")[0], e.pe, expected, e.value)
                 if expected != e.value:
                     self._adopt(lambda: chip.sysreg_write(e.register, e.value, e.pe, el=el), role)
@@ -256,6 +261,22 @@ class Replay:
                     self.judge.guest_saved(e.pe)
         except (Trap, Undefined) as problem:
             self._differ(e.pe, e.register, str(problem), f"{'write of ' if e.write else ''}{e.value:#x}")
+
+    def _learn_priority(self, e: SysReg, role: str, expected: int) -> bool:
+        """Whether an active priorities read differs only by the priority of an LPI that is active and not modelled: then
+        the recording tells that priority, and the chip takes it over."""
+        ghost = self.ghosts.get((e.pe, role))
+        chip = self.chip
+        assert isinstance(chip, GicV3)
+        change = expected ^ e.value
+        if ghost is None or not expected & ghost or change.bit_count() != 2 or not change & ghost:
+            return False
+        shift = 8 - (chip.virtual if role == "vapr" else chip.cpus)[e.pe].preemption_bits
+        self.lpi_priority[role] = (change & ~ghost).bit_length() - 1 << shift
+        self.not_compared["active priorities of an LPI, whose priority is learned"] += 1
+        self.ghosts[e.pe, role] = change & ~ghost
+        chip.sysreg_write(e.register, e.value, e.pe, el=2)
+        return True
 
     def _write(self, role: str, name: str, n: int, value: int, pe: int, write: Callable[[], None]) -> None:
         """A write, with the moments and steps around it."""
@@ -315,7 +336,9 @@ class Replay:
         cpu = chip.cpus[pe]
         if got >= LPI_START:
             self.not_modelled["ICC: LPI acknowledged"] += 1
+            before = cpu.groups[G1NS if group else G0].active
             cpu.acknowledge_foreign(G1NS if group else G0, self._lpi_priority(got, pe))
+            self.ghosts[pe, "apr"] = cpu.groups[G1NS if group else G0].active & ~before
             return
         expected, irq = cpu.would_acknowledge(group, 2, False)
         self._acknowledge_physical(name, "ICC", got, pe, expected, irq, None)
@@ -360,8 +383,11 @@ class Replay:
         if vintid >= LPI_START and expected != got and not any(r.vintid == vintid and r.state for r in virtual.lrs):
             self.not_modelled["ICV: VLPI acknowledged"] += 1
             ghost = ListRegister(-1)
-            ghost.vintid, ghost.group, ghost.priority, ghost.state = vintid, int(name[7]), LPI_PRIORITY, PENDING
+            ghost.vintid, ghost.group, ghost.state = vintid, int(name[7]), PENDING
+            ghost.priority = self.lpi_priority["vapr"] & virtual.priority_mask
+            before = virtual.groups[ghost.group].active
             virtual.activate(ghost)
+            self.ghosts[pe, "vapr"] = virtual.groups[ghost.group].active & ~before
             return
         self._compare(name, frame, pe, expected, got)
         if expected != got:
@@ -381,7 +407,8 @@ class Replay:
         """By the property table as far as the recording tells it."""
         assert isinstance(self.chip, GicV3)
         base = self.chip.distributor.rds[pe].propbaser & 0x000F_FFFF_FFFF_F000
-        return self.property_bytes.get(base + intid - LPI_START, LPI_PRIORITY) & 0xFC & self.chip.cpus[pe].priority_mask
+        told = self.property_bytes.get(base + intid - LPI_START, self.lpi_priority["apr"])
+        return told & 0xFC & self.chip.cpus[pe].priority_mask
 
     # -- lines, SGIs, and the rest
 
