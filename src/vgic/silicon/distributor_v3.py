@@ -339,7 +339,7 @@ class DistributorV3(Distributor):
             return (lambda n, pe, ns: _read_base(slot, getattr(self.rds[pe], slot))), write
 
         reads: dict[str, Reader] = {
-            "GICR_CTLR": lambda n, pe, ns: self.rds[pe].ctlr & ~(5 << 24 if ns else 0) | CES,
+            "GICR_CTLR": lambda n, pe, ns: self.rds[pe].ctlr & ~(5 << 24 if ns else 0) | CES * o.clear_enable_lpis,
             "GICR_IIDR": lambda n, pe, ns: o.iidr,
             "GICR_TYPER": lambda n, pe, ns: self._gicr_typer(pe),
             "GICR_STATUSR": lambda n, pe, ns: 0,
