@@ -210,6 +210,11 @@ class Design:
 
     # -- the guest's trapped accesses; the vCPU is loaded and not in the guest
 
+    def translate(self, vcpu: Vcpu, address: int) -> int | None:
+        """Stage 2: the physical address that a guest's access reaches without an exit, on the vCPU's PE; None where it
+        traps, and comes as mmio_read or mmio_write."""
+        return None
+
     def mmio_read(self, vcpu: Vcpu, address: int, size: int) -> int:
         """A load from a frame of the guest's GIC (see `vcpu.vm.map`). Unknown addresses read as zero."""
         raise Unsupported(f"{self.name}: mmio_read: this design emulates no distributor")
@@ -235,6 +240,14 @@ class Design:
     def uaccess_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
         """What a VMM writes for a restore."""
         raise Unsupported(f"{self.name}: uaccess_write: this design can't be restored")
+
+    def uaccess_sysreg_read(self, vcpu: Vcpu, register: str) -> int:
+        """A register of the guest's CPU interface for a save: ICC_PMR_EL1, ICC_AP1R0_EL1 ..."""
+        raise Unsupported(f"{self.name}: uaccess_sysreg_read: this design can't be saved")
+
+    def uaccess_sysreg_write(self, vcpu: Vcpu, register: str, value: int) -> None:
+        """The same for a restore."""
+        raise Unsupported(f"{self.name}: uaccess_sysreg_write: this design can't be restored")
 
     # -- for whoever runs it
 
