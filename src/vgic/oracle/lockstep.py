@@ -85,11 +85,12 @@ class Lockstep:
 
     Args:
         qemu: a started machine. changes: options of the model that shall differ from QEMU's choices.
-        deviations: what to tolerate.
+        deviations: what to tolerate. nudge: whether to make QEMU look again after the writes in `STALE_AFTER`.
     """
 
     def __init__(
         self, qemu: Qemu, *, changes: Mapping[str, object] | None = None, deviations: tuple[Deviation, ...] = DEVIATIONS,
+        nudge: bool = True,
     ) -> None:
         self.qemu = qemu
         self.options: MachineOptions = qemu.options
@@ -99,7 +100,7 @@ class Lockstep:
         self.tally = Tally()
         self.watcher: Watcher | None = None
         self.model: Model
-        self._stale_after = STALE_AFTER[self.options.gic]
+        self._stale_after = STALE_AFTER[self.options.gic] if nudge else frozenset()
 
     def restart(self) -> None:
         """After QEMU's death: another one."""

@@ -33,19 +33,13 @@ class Gic(Protocol):
     def maintenance(self, pe: int) -> bool: ...
 
 
-_SETTLED: dict[int, dict[str, object]] = {
-    2: {},
-    3: {},
-}
-
-
 def gic(options: MachineOptions, changes: Mapping[str, object] | None = None) -> GicV2 | GicV3:
     """A model with QEMU's choices.
 
     Args:
         options: the machine. changes: options of the model that shall differ from QEMU's.
     """
-    more = _SETTLED[options.gic] | dict(changes or {})
+    more = dict(changes or {})
     if options.gic == 2:
         return GicV2(GicV2Options.qemu(pes=options.pes, security=options.security, **more))
     return GicV3(GicV3Options.qemu(pes=options.pes, security=options.security, **more))

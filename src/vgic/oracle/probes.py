@@ -94,7 +94,7 @@ class Plan:
         self._family_of = build.family_of
         everything = list(build.sweep(self.home))
         if options.security:
-            everything += [Probe(f"{p.name} (Non-secure)", p.pe, Place(2), p.registers) for p in everything]
+            everything += [_nonsecure(p) for p in everything]
         self.sweep = (*self.state, *(p for v in self.virtual for p in v), *everything)
         self._known = {r for p in self.sweep for r in p.registers}
         self._cache: dict[tuple[str, str, int], tuple[Probe, ...]] = {}
@@ -122,6 +122,14 @@ class Plan:
         covered = any(operation.register.partition("+")[0] in p.registers for p in probes) or family in _UNINDEXED
         return (*self.state, *probes) if covered else self.sweep
 
+
+def _nonsecure(probe: Probe) -> Probe:
+    """The same registers as Non-secure EL2 sees them, but those that trap or don't exist there."""
+    registers = tuple(r for r in probe.registers if not r.endswith("_EL3") and r[:-3] not in _GROUP0)
+    return Probe(f"{probe.name} (Non-secure)", probe.pe, Place(2), registers)
+
+
+_GROUP0 = frozenset({"ICC_BPR0_", "ICC_IGRPEN0_", "ICC_AP0R0_", "ICC_HPPIR0_"})
 
 _UNINDEXED = frozenset({"state", "cpu"})
 """Families whose every register is probed whatever instance was written."""

@@ -11,7 +11,7 @@ A register is written by its architectural name, and with what the name leaves o
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from vgic.arch.gicc import GICC as GICC_FRAME
@@ -54,7 +54,7 @@ class Target(NamedTuple):
     frame: str
 
 
-@lru_cache(maxsize=None)
+@cache
 def target(gic: int, text: str) -> Target:
     """What a register's text names, on a machine with that GIC.
 

@@ -33,7 +33,8 @@ value is 0.
 A physical interrupt never waits for a masked PSTATE.I below EL2 when HCR_EL2.IMO is 1, so it would come before every
 EL1 operation while its line is up. The EL2 stub then hides it by ICC_PMR_EL1 = 0 (GICC_PMR for GICv2), resumes the
 operation and restores the mask afterwards: the virtual interface doesn't depend on the physical mask. The EL3 stub
-reports it instead (bit 60), for there the mask is what the operations look at.
+reports it instead (bit 60), for there the mask is what the operations look at; one that comes only after the
+operation's first instruction was raised by it, and is no failure.
 
 Registers: x19 mailbox, x20 own PE, x21 ring mask, x22 ring, x23 number of the operation, x24 operation,
 x25 result, x26 where values go, x27 routine, x28 saved priority mask (-1: none), x29 status.
@@ -307,6 +308,10 @@ def _vectors(a: Assembler, resident: int) -> None:
 
     a.label("interrupt")
     if resident == 3:
+        # The operation may itself have raised the interrupt: then it is done, and only its return is missing.
+        a.mrs(1, SYSTEM["ELR_EL3"])
+        a.cmp_reg(1, 27)
+        a.b_cond(NE, "done")
         a.mov(29, PREEMPTED)
         a.mov(0, 0)
         a.b("done")

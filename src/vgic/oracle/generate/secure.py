@@ -7,6 +7,7 @@ SCR_EL3.FIQ while Non-secure runs (GICv3).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from vgic.oracle.episode import Operation, Reference
 from vgic.oracle.generate.v2 import PhysicalV2
@@ -69,6 +70,10 @@ class SecureV3(PhysicalV3):
         assert value is not None
         return self.write(self.eoi_register(value), value, pe=pe)
 
+    def active_priorities(self) -> Operation:
+        """Secure alone: QEMU ignores Non-secure writes (deviation v3-ap1-nonsecure)."""
+        return replace(super().active_priorities(), place=self.pick((EL3, S_EL1)))
+
     def modify_group(self) -> Operation:
         intid = self.intid()
         return self.write(f"GICR_IGRPMODR0@{self.pe()}" if intid < 32 else f"GICD_IGRPMODR{intid // 32}", self.bits(32))
@@ -101,6 +106,11 @@ class SecureV2(PhysicalV2):
 
     def nsacr(self) -> Operation:
         return self.write(f"GICD_NSACR{self.intid() // 16}", self.bits(32))
+
+    def retarget(self) -> Operation:
+        """Secure alone: QEMU lets Non-secure accesses move Group 0 too (deviation v2-itargetsr-nonsecure)."""
+        operation = super().retarget()
+        return replace(operation, place=EL3) if operation.kind == "write" else operation
 
     def activate(self) -> Operation:
         """Not of SPIs: an ICACTIVER that should end them may be a Non-secure one without effect."""

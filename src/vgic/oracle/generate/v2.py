@@ -47,7 +47,9 @@ class PhysicalV2(Generator):
             (13, self.end),
             (5, self.deactivate),
             (4, self.mask),
+            (3, self.binary_point),
             (3, self.control),
+            (1, self.active_priorities),
             (8, self.sgi),
             (2, self.sgi_pending),
             (1, self.look),
@@ -64,8 +66,6 @@ class PhysicalV2(Generator):
             ops.append(self.write("GICD_ISENABLER0", self.pick((0xFFFF_FFFF, self.bits(32))), pe=pe))
             ops.append(self.write("GICC_PMR", self.pick((0xF8, 0xFF, 0xF0)), pe=pe))
             ops.append(self.write("GICC_CTLR", self.pick((3, 7, 0x203, 0x20F, 0x1B, 1)), pe=pe))
-            ops.append(self.write("GICC_BPR", self.bits(3), pe=pe))
-            ops.append(self.write("GICC_ABPR", self.bits(3), pe=pe))
         if self.options.pes > 1:
             ops += [self.by_byte("ITARGETSR", i, 1 << i % 2) for i in dict.fromkeys((*LINES, *QUIET_SPIS))]
         ops += [self.retarget() for _ in range(4)]
@@ -233,7 +233,7 @@ class PhysicalV2(Generator):
     def _odd_size(self) -> Operation:
         register, size = self.pick((
             ("GICD_ISENABLER1", 1), ("GICD_IPRIORITYR8", 2),
-            ("GICD_ISENABLER8", 2), ("GICD_ICENABLER2", 1),
+            ("GICD_ISENABLER8", 2), ("GICD_ICENABLER2", 1), ("GICD_ICFGR2", 1), ("GICD_IGROUPR1", 1), ("GICD_CTLR", 1),
         ))
         return self.read(register, size=size) if self.chance(0.5) else self.write(register, self.bits(8 * size), size=size)
 

@@ -24,6 +24,7 @@ class VirtualV2(PhysicalV2):
             (15, self.guest_end),
             (7, self.guest_deactivate),
             (4, self.guest_mask),
+            (4, self.guest_binary_point),
             (5, self.guest_control),
             (5, self.hypervisor_control),
             (3, self.virtual_machine_control),
@@ -42,7 +43,6 @@ class VirtualV2(PhysicalV2):
 
     def __init__(self, seed: int, options: MachineOptions) -> None:
         super().__init__(seed, options)
-        self.bpr = self.bits(3) << 21 | self.bits(3) << 18 | self.pick((0, 0x10))
         self.guest_held: list[list[int]] = [[] for _ in range(self.options.pes)]
         self.guest_dropped: list[list[int]] = [[] for _ in range(self.options.pes)]
 
@@ -50,7 +50,7 @@ class VirtualV2(PhysicalV2):
         ops = super().preamble()
         for pe in range(self.options.pes):
             ops.append(self.write("GICH_HCR", 1, pe=pe))
-            value = 0xF800_0000 | self.pick((3, 7, 0x203, 0x207, 2, 0xF)) | self.bpr
+            value = 0xF800_0000 | self.pick((3, 7, 0x203, 0x207, 2, 0xF))
             ops.append(self.write("GICH_VMCR", value, pe=pe))
         return ops
 
@@ -108,12 +108,12 @@ class VirtualV2(PhysicalV2):
         return self.write("GICH_HCR", value)
 
     def virtual_machine_control(self) -> Operation:
-        value = self.pick((0, 0x200, 0x200, 8, 4))
+        value = self.bits(3) << 21 | self.bits(3) << 18 | self.pick((0, 0x200, 0x10, 0x210, 8, 4))
         value |= self.pick((3, 3, 7, 2, 1, 0)) | self.pick((0x1F, 0x1F, 0x1E, 0x10, self.bits(5))) << 27
-        return self.write("GICH_VMCR", (value if self.chance(0.95) else self.bits(32)) & ~(0x3F << 18 | 0x10) | self.bpr)
+        return self.write("GICH_VMCR", value if self.chance(0.95) else self.bits(32))
 
     def virtual_active_priorities(self) -> Operation:
-        return self.write("GICH_APR", 0)
+        return self.write("GICH_APR", self.pick((0, 0, 0, 1 << self.bits(5), self.bits(32))))
 
     # The guest
 
@@ -144,8 +144,9 @@ class VirtualV2(PhysicalV2):
         return self.write(self.pick(("GICV_BPR", "GICV_ABPR")), self.bits(3))
 
     def guest_control(self) -> Operation:
-        value = self.pick((3, 3, 3, 1, 2, 0)) | self.pick((0, 4, 4)) | self.pick((0, 8)) | self.pick((0, 0x200))
-        return self.write("GICV_CTLR", (value if self.chance(0.95) else self.bits(32)) & ~0x10 | self.bpr & 0x10)
+        value = self.pick((3, 3, 3, 1, 2, 0)) | self.pick((0, 4, 4)) | self.pick((0, 8)) | self.pick((0, 0, 16))
+        value |= self.pick((0, 0x200))
+        return self.write("GICV_CTLR", value if self.chance(0.95) else self.bits(32))
 
     def guest_look(self) -> Operation:
         return self.read(self.pick(("GICV_RPR", "GICV_HPPIR", "GICV_PMR", "GICV_BPR", "GICV_ABPR", "GICV_CTLR", "GICV_IIDR",
