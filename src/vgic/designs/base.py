@@ -11,7 +11,7 @@ A design stands between the kernel that owns the chip (`vgic.host.Kernel`) and g
       kernel.handle_irq(pe)                if a physical interrupt is pending, it is taken after the sync
     vcpu_put(vcpu)                       its thread leaves the PE
 
-    vcpu_blocking(vcpu); vcpu_put(vcpu); blocked = True         WFI, if not pending(vcpu); a kick ends `blocked`
+    vcpu_blocking(vcpu); vcpu_put(vcpu); blocked = not pending(vcpu)     WFI, after its exit; a kick ends `blocked`
     vcpu_load(vcpu, pe); vcpu_unblocking(vcpu)
 
 flush, the entry and nothing else happen with interrupts masked: no handler runs between them. An entry may be given up

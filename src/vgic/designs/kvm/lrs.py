@@ -1,11 +1,11 @@
 """List registers: filled at each entry, read back at each exit (M2, M3, M5, M6, M9).
 
-**Entry** (`flush`): the interrupts of the ap_list go into list registers in order, with the state that they have. What
+**Entry** (`flush_hwstate`): the interrupts of the ap_list go into list registers in order, with the state that they have. What
 an edge had latched moves into the register. A mapped interrupt gets the HW bit, and is never pending and active: its
 pending state waits in the physical distributor. A level-sensitive one without a twin gets the EOI bit, so that its
 completion is seen, and is never pending and active either: only from Active alone does a deactivation tell.
 
-**Exit** (`sync`): what is left in a register goes back (`fold_lr`). Active is as the guest left it. An edge that is
+**Exit** (`sync_hwstate`): what is left in a register goes back (`fold_lr`). Active is as the guest left it. An edge that is
 still pending is latched again. A level's latch ends once the register is empty: the guest took it. A mapped level whose
 line was only seen to rise is sampled again where it may have fallen.
 
@@ -81,8 +81,8 @@ class ListRegisters(Queueing):
 
     # -- entry
 
-    def flush(self, vcpu: Vcpu) -> None:
-        """kvm_vgic_flush_hwstate."""
+    def flush_hwstate(self, vcpu: Vcpu) -> None:
+        """The virtual GIC's part of an entry."""
         cpu, pe = self.cpus[vcpu], _pe(vcpu)
         if cpu.update:
             cpu.update = False
@@ -197,8 +197,8 @@ class ListRegisters(Queueing):
 
     # -- exit
 
-    def sync(self, vcpu: Vcpu) -> None:
-        """kvm_vgic_sync_hwstate."""
+    def sync_hwstate(self, vcpu: Vcpu) -> None:
+        """The virtual GIC's part of an exit."""
         cpu, pe = self.cpus[vcpu], _pe(vcpu)
         cpu.vmcr = self.hw.read_vmcr(pe)
         resident = tuple(cpu.lrs)
@@ -227,9 +227,8 @@ class ListRegisters(Queueing):
         """What a list register says of its interrupt becomes what is known of it."""
         vm = vcpu.vm
         deactivated = irq.active and not lr.active
-        if not self.v3_host and self.completes(vm, lr):
-            self.notify_acked(vm, irq)
-        irq.active = lr.active and irq.intid < LPI_START
+        completed = self.completes(vm, lr) and self.notifies(deactivated)
+        irq.active = lr.active and self.keeps_active(irq)
         v2_sgi = vm.gic == 2 and irq.intid < SGIS
         if irq.active and v2_sgi:
             irq.active_source = lr.cpuid
@@ -241,11 +240,20 @@ class ListRegisters(Queueing):
             irq.pending_latch = False
         self.handle_resampling(vcpu, irq, deactivated, lr.pending, pe)
         irq.on_lr = False
-        if self.v3_host and deactivated and self.completes(vm, lr):
-            self.notify_acked(vm, irq)
+        if completed:
             dist = self.dists[vm]
             if 0 < dist.active_spis < MANY_SPIS:
                 dist.active_spis -= 1
+            self.notify_acked(vm, irq)
+
+    def keeps_active(self, irq: VirtualIrq) -> bool:
+        """Whether an active state in a list register counts. An LPI's does not: the end of one that is in no list
+        register would not be counted, and it would stay active for ever."""
+        return irq.intid < LPI_START
+
+    def notifies(self, deactivated: bool) -> bool:
+        """Whether a completion is told: on a GICv2 always, on a GICv3 where it was known to be active before."""
+        return deactivated or not self.v3_host
 
     def completes(self, vm: Vm, lr: Lr) -> bool:
         """Whether the register tells of the end of an SPI that has no twin."""

@@ -56,7 +56,12 @@ class ArchTimer:
     Args:
         kvm: the design. vcpu, name, vintid: whose timer, "CNTV" or "CNTP", and its PPI in the guest.
         desc: the host's PPI, None for an emulated timer.
+
+    Attributes:
+        forwarded: whether the host leaves the PPI active for the guest to deactivate.
     """
+
+    forwarded = True
 
     def __init__(self, kvm: Kvm, vcpu: Vcpu, name: str, vintid: int, desc: IrqDesc | None) -> None:
         self.kvm, self.vcpu, self.name, self.vintid, self.desc = kvm, vcpu, name, vintid, desc
@@ -137,6 +142,17 @@ class ArchTimer:
         self.timers.sysreg_write(self.ctl_name, state.ctl, pe)
         state.loaded = True
 
+    def flush(self, pe: int) -> None:
+        """Before each entry, ahead of the virtual GIC. Nothing today: the timer stays in hardware across exits."""
+
+    def sync(self, pe: int) -> None:
+        """After each exit, behind the virtual GIC. Nothing today."""
+
+    def connect(self) -> None:
+        """Ties the virtual interrupt to the PPI: mapped, so that the guest's deactivation frees it."""
+        if self.desc is not None:
+            self.kvm.map_phys_irq(self.vcpu, self.desc, self.vintid, self.input_level)
+
     def set_phys_active(self, active: bool, pe: int) -> None:
         """The PPI's active state on this PE."""
         assert self.desc is not None
@@ -213,19 +229,19 @@ class Timers:
             raise Unsupported(f"timer {name}: the design was built without timers")
         desc = kvm.kernel.irq(HOST_PPI[name]) if name == "CNTV" or kvm.vhe else None
         if desc is not None and desc.handler is None:
-            self.request(desc)
+            self.request(desc, kvm.timer_class.forwarded)
         for vcpu in vm.vcpus:
             timer = kvm.timer_class(kvm, vcpu, name, vintid, desc)
             self.by_vcpu[vcpu].append(timer)
             kvm.set_owner(vcpu, vintid, timer)
-            if desc is not None:
-                kvm.map_phys_irq(vcpu, desc, vintid, timer.input_level)
+            timer.connect()
 
-    def request(self, desc: IrqDesc) -> None:
+    def request(self, desc: IrqDesc, forwarded: bool) -> None:
         """The host's side: forwarded once and for all, enabled on every PE."""
         kernel = self.kvm.kernel
         kernel.request_irq(desc, self.handler, "kvm guest timer")
-        kernel.irq_set_vcpu_affinity(desc, self.kvm)
+        if forwarded:
+            kernel.irq_set_vcpu_affinity(desc, self.kvm)
         for pe in range(kernel.pes):
             kernel.enable_percpu_irq(desc, pe)
 

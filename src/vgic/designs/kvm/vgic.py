@@ -72,6 +72,20 @@ class Kvm(GuestDistributor):
         self.cpus[vcpu].apr = self.hw.read_apr(pe)
         super().vcpu_put(vcpu)
 
+    def flush(self, vcpu: Vcpu) -> None:
+        """Timers first, so that what they raise is shown at this entry."""
+        pe = self.here(vcpu)
+        for timer in self.arch_timers.of(vcpu):
+            timer.flush(pe)
+        self.flush_hwstate(vcpu)
+
+    def sync(self, vcpu: Vcpu) -> None:
+        """The virtual GIC first, so that timers find its state true."""
+        self.sync_hwstate(vcpu)
+        pe = self.here(vcpu)
+        for timer in self.arch_timers.of(vcpu):
+            timer.sync(pe)
+
     def vcpu_blocking(self, vcpu: Vcpu) -> None:
         """A soft timer will wake the vCPU when the first of its timers expires."""
         self.arch_timers.block(vcpu)

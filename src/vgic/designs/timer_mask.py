@@ -1,0 +1,58 @@
+"""The design `timer-mask`: the guest's timer as it was handed over from 2012 to 2015.
+
+Before each entry, and after each exit, the hypervisor looks at the guest's virtual timer. Where it has expired, the
+hypervisor injects an edge, and sets IMASK *in the guest's own control register*, so that the line falls and the host is
+not interrupted again. That works for a guest that writes CNTV_CTL in its handler. One that only sets a new CVAL never
+gets an interrupt again (B001).
+
+Other interrupts go as in `trap`.
+"""
+
+from __future__ import annotations
+
+from vgic.designs.kvm.timer import IMASK, ArchTimer
+from vgic.designs.trap import Trap
+
+
+class ImaskTimer(ArchTimer):
+    """In hardware only while the guest runs; an expired one is masked at its source."""
+
+    forwarded = False
+
+    def connect(self) -> None:
+        """No twin, and an edge: the line is no longer known once it was masked."""
+        self.kvm.get_irq(self.vcpu.vm, self.vcpu, self.vintid).edge = True
+
+    def load(self, pe: int) -> None:
+        self.soft.cancel()
+
+    def put(self, pe: int) -> None:
+        self.soft.cancel()
+
+    def flush(self, pe: int) -> None:
+        """Mask and inject, if expired; then the registers."""
+        self.expire()
+        if self.desc is not None:
+            self.restore(pe)
+
+    def sync(self, pe: int) -> None:
+        """The registers out; mask and inject, if expired."""
+        if self.desc is not None:
+            self.save(pe)
+        self.expire()
+
+    def expire(self) -> None:
+        """The guest's own register gets IMASK."""
+        if self.should_fire():
+            self.state.ctl |= IMASK
+            self.kvm.inject(self.vcpu.vm, self.vcpu, self.vintid, True, self)
+
+    def handle(self, pe: int) -> None:
+        """The exit that it caused is enough."""
+
+
+class TimerMask(Trap):
+    """IMASK in the guest's timer."""
+
+    name = "timer-mask"
+    timer_class = ImaskTimer
