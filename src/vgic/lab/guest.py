@@ -1,0 +1,225 @@
+"""A guest: its program's position and its view of its GIC.
+
+`Guest` never changes; what does is in its `GuestState`. How a GICv2 and a GICv3 look to a guest is in `FaceV2` and
+`FaceV3`: the CPU interface is reached directly (GICV, or the ICC registers at EL1), everything of the distributor is an
+access that traps, and is given as (address, size, value) for the design to emulate.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vgic.designs.vm import Vcpu, Vm
+from vgic.lab.program import Op
+from vgic.parts import Part
+from vgic.silicon import GicV2, GicV3
+
+SPECIAL = 1020
+OFFSETS = {
+    "ISENABLER": 0x100, "ICENABLER": 0x180, "ISPENDR": 0x200, "ICPENDR": 0x280, "ISACTIVER": 0x300, "ICACTIVER": 0x380,
+}
+IGROUPR, IPRIORITYR, ITARGETSR, ICFGR, SGIR, IROUTER = 0x80, 0x400, 0x800, 0xC00, 0xF00, 0x6000
+PMR = 0xF0
+
+
+class Access(NamedTuple):
+    """A trapped access: to a frame, or (`register` not empty) to a system register. `value` None: a read."""
+
+    name: str
+    address: int
+    size: int
+    value: int | None
+    register: str = ""
+
+
+class GuestState(Part):
+    """What changes in a guest.
+
+    Attributes:
+        pc: the next operation of the program. stack: (IAR's value, the next operation) of each handler under way.
+        masked: PSTATE.I. pmr, grpen, split: what it wrote to PMR, IGRPEN1 and EOImode.
+        dropped: of each handler under way, whether EOIR was written.
+        handled: the INTIDs whose handlers were run, that the program awaits.
+    """
+
+    __slots__ = ("dropped", "grpen", "handled", "masked", "pc", "pmr", "split", "stack")
+
+    def __init__(self, split: bool) -> None:
+        self.pc = 0
+        self.stack: tuple[tuple[int, int], ...] = ()
+        self.dropped: tuple[bool, ...] = ()
+        self.masked = False
+        self.pmr = PMR
+        self.grpen = True
+        self.split = split
+        self.handled: frozenset[int] = frozenset()
+
+
+class FaceV3:
+    """A GICv3 as its guest uses it."""
+
+    names = ("ICV_IAR1_EL1", "ICV_EOIR1_EL1", "ICV_DIR_EL1")
+
+    def __init__(self, gic: GicV3, vm: Vm) -> None:
+        self.gic, self.vm = gic, vm
+
+    def iar(self, pe: int) -> int:
+        """Acknowledges."""
+        return self.gic.sysreg_read("ICC_IAR1_EL1", pe, el=1)
+
+    def eoir(self, pe: int, value: int) -> None:
+        """Drops the priority; EOImode 0: deactivates."""
+        self.gic.sysreg_write("ICC_EOIR1_EL1", value, pe, el=1)
+
+    def dir(self, pe: int, value: int) -> None:
+        """Deactivates. Trap where the hypervisor wants to see it."""
+        self.gic.sysreg_write("ICC_DIR_EL1", value, pe, el=1)
+
+    def trapped_dir(self, value: int) -> Access:
+        """The same as the hypervisor sees it when it traps."""
+        return Access("ICC_DIR_EL1", 0, 8, value, "ICC_DIR_EL1")
+
+    def pmr(self, pe: int, value: int) -> None:
+        """The priority mask."""
+        self.gic.sysreg_write("ICC_PMR_EL1", value, pe, el=1)
+
+    def ctlr(self, pe: int, split: bool, grpen: bool) -> None:
+        """EOImode and the group enable."""
+        self.gic.sysreg_write("ICC_CTLR_EL1", 2 * split, pe, el=1)
+        self.gic.sysreg_write("ICC_IGRPEN1_EL1", int(grpen), pe, el=1)
+
+    def enable_distributor(self) -> Access:
+        """GICD_CTLR: ARE and group 1."""
+        return Access("GICD_CTLR", self.vm.map.gicd, 4, 0x12)
+
+    def _frame(self, intid: int, vcpu: Vcpu) -> tuple[str, int]:
+        if intid < 32:
+            return "GICR", self.vm.map.gicr + 0x2_0000 * vcpu.index + 0x1_0000
+        return "GICD", self.vm.map.gicd
+
+    def bit(self, register: str, intid: int, vcpu: Vcpu, write: bool = True) -> Access:
+        """One of the registers with a bit for each interrupt."""
+        frame, base = self._frame(intid, vcpu)
+        n = intid // 32
+        return Access(f"{frame}_{register}{n}", base + OFFSETS[register] + 4 * n, 4, 1 << intid % 32 if write else None)
+
+    def priority(self, intid: int, vcpu: Vcpu, priority: int) -> Access:
+        """IPRIORITYR's byte."""
+        frame, base = self._frame(intid, vcpu)
+        return Access(f"{frame}_IPRIORITYR{intid // 4}", base + IPRIORITYR + intid, 1, priority)
+
+    def edge(self, intid: int, vcpu: Vcpu) -> Access:
+        """ICFGR: edge-triggered; the other interrupts of the word are level-sensitive."""
+        frame, base = self._frame(intid, vcpu)
+        n = intid // 16
+        return Access(f"{frame}_ICFGR{n}", base + ICFGR + 4 * n, 4, 2 << 2 * (intid % 16))
+
+    def route(self, intid: int, target: Vcpu) -> Access:
+        """IROUTER."""
+        return Access(f"GICD_IROUTER{intid}", self.vm.map.gicd + IROUTER + 8 * intid, 8, self.vm.affinity(target))
+
+    def sgi(self, intid: int, target: Vcpu) -> Access:
+        """ICC_SGI1R_EL1."""
+        aff = self.vm.affinity(target)
+        value = intid << 24 | (aff >> 8 & 0xFF) << 16 | 1 << (aff & 15)
+        return Access("ICC_SGI1R_EL1", 0, 8, value, "ICC_SGI1R_EL1")
+
+
+class FaceV2(FaceV3):
+    """A GICv2 as its guest uses it: GICV in place of GICC, group 0."""
+
+    names = ("GICV_IAR", "GICV_EOIR", "GICV_DIR")
+
+    def __init__(self, gic: GicV2, vm: Vm) -> None:
+        self.chip, self.vm = gic, vm
+        self.gicv = gic.map.gicv
+
+    def iar(self, pe: int) -> int:
+        return self.chip.read(self.gicv + 0xC, 4, pe)
+
+    def eoir(self, pe: int, value: int) -> None:
+        self.chip.write(self.gicv + 0x10, 4, value, pe)
+
+    def dir(self, pe: int, value: int) -> None:
+        self.chip.write(self.gicv + 0x1000, 4, value, pe)
+
+    def pmr(self, pe: int, value: int) -> None:
+        self.chip.write(self.gicv + 4, 4, value, pe)
+
+    def ctlr(self, pe: int, split: bool, grpen: bool) -> None:
+        self.chip.write(self.gicv, 4, grpen | split << 9, pe)
+
+    def enable_distributor(self) -> Access:
+        return Access("GICD_CTLR", self.vm.map.gicd, 4, 1)
+
+    def _frame(self, intid: int, vcpu: Vcpu) -> tuple[str, int]:
+        return "GICD", self.vm.map.gicd
+
+    def trapped_dir(self, value: int) -> Access:
+        return Access("GICC_DIR", self.vm.map.gicc + 0x1000, 4, value)
+
+    def route(self, intid: int, target: Vcpu) -> Access:
+        return Access(f"GICD_ITARGETSR{intid // 4}", self.vm.map.gicd + ITARGETSR + intid, 1, 1 << target.index)
+
+    def sgi(self, intid: int, target: Vcpu) -> Access:
+        return Access("GICD_SGIR", self.vm.map.gicd + SGIR, 4, intid | 1 << 16 + target.index)
+
+
+class Guest:
+    """One guest: its program, its handlers, its state.
+
+    Args:
+        program: of the main line. handlers: by INTID; others get the usual one. spins: how it idles.
+    """
+
+    def __init__(
+        self, program: tuple[Op, ...], handlers: dict[int, tuple[Op, ...]], usual: tuple[Op, ...], *, split: bool,
+        spins: bool,
+    ) -> None:
+        self.program, self.handlers, self.usual, self.spins = program, handlers, usual, spins
+        self.awaited = frozenset(op.intid for op in program if op.word == "AWAIT")
+        self.state = GuestState(split)
+
+    def handler(self, iar: int) -> tuple[Op, ...]:
+        """The handler of an interrupt."""
+        return self.handlers.get(intid_of(iar), self.usual)
+
+    def next_op(self) -> Op | None:
+        """What it does next, None where it idles."""
+        s = self.state
+        if s.stack:
+            iar, pc = s.stack[-1]
+            return self.handler(iar)[pc]
+        return self.program[s.pc] if s.pc < len(self.program) else None
+
+    def advance(self) -> None:
+        """The operation is done; after the last of a handler it returns, and interrupts are unmasked again."""
+        s = self.state
+        if not s.stack:
+            s.pc += 1
+            return
+        iar, pc = s.stack[-1]
+        if pc + 1 < len(self.handler(iar)):
+            s.stack = (*s.stack[:-1], (iar, pc + 1))
+            return
+        s.stack, s.dropped = s.stack[:-1], s.dropped[:-1]
+        s.masked = False
+        if intid_of(iar) in self.awaited:
+            s.handled = s.handled | {intid_of(iar)}
+
+    def enters_handler(self, iar: int) -> None:
+        """It acknowledged an interrupt."""
+        s = self.state
+        s.stack = (*s.stack, (iar, 0))
+        s.dropped = (*s.dropped, False)
+        s.masked = True
+
+    def drops(self) -> None:
+        """It wrote EOIR in its handler."""
+        s = self.state
+        s.dropped = (*s.dropped[:-1], True)
+
+
+def intid_of(iar: int) -> int:
+    """The INTID in a value of IAR; a GICv2 puts an SGI's source above it."""
+    return iar & 0x3FF if iar < 8192 else iar

@@ -1,0 +1,121 @@
+"""Designs and scenarios by name: ours, or a file of the user's.
+
+A design is "kvm", the name of another of ours, "B012" (a historical bug), or "mine.py:MyVgic": a class in a file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import vgic.designs
+from vgic.designs.base import Design
+from vgic.lab.errors import DesignFailed, ScenarioError
+from vgic.lab.scenario import Scenario, load
+
+T = TypeVar("T")
+
+
+def designs() -> dict[str, type[Design]]:
+    """Ours, by name."""
+    found: dict[str, type[Design]] = {}
+    for info in pkgutil.walk_packages(vgic.designs.__path__, "vgic.designs."):
+        module = importlib.import_module(info.name)
+        for value in vars(module).values():
+            if (isinstance(value, type) and issubclass(value, Design) and value.__module__ == info.name
+                    and "name" in vars(value) and value is not Design):
+                found[value.name] = value
+    return dict(sorted(found.items()))
+
+
+def find_design(name: str) -> type[Design]:
+    """A design's class. ScenarioError where there is none, or its file can't be imported."""
+    if ":" in name or name.endswith(".py"):
+        return _from_file(name)
+    ours = designs()
+    if name in ours:
+        return ours[name]
+    close = difflib.get_close_matches(name, list(ours), 1)
+    hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(ours)}"
+    raise ScenarioError(f"design {name!r}: there is none of that name: {hint}, or FILE.py:CLASS")
+
+
+def _from_file(name: str) -> type[Design]:
+    file, _, cls = name.rpartition(":")
+    if not file:
+        raise ScenarioError(f"design {name!r}: expected FILE.py:CLASS, such as {name}:MyVgic")
+    path = Path(file)
+    if not path.is_file():
+        raise ScenarioError(f"design {name!r}: no file {file}: expected FILE.py:CLASS")
+    module_name = f"_vgic_design_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise ScenarioError(f"design {name!r}: {file} is no Python file: expected FILE.py:CLASS")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    guarded(path, f"design {name!r}: {file} can't be imported", lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]  # checked above
+    found = getattr(module, cls, None)
+    if not (isinstance(found, type) and issubclass(found, Design)):
+        have = [n for n, v in vars(module).items()
+                if isinstance(v, type) and issubclass(v, Design) and v.__module__ == module_name]
+        what = "is no subclass of vgic.designs.base.Design" if found is not None else "is not there"
+        raise ScenarioError(f"design {name!r}: {cls} {what}: {file} has {', '.join(have) or 'no design'}")
+    if "name" not in vars(found):
+        found.name = f"{path.name}:{cls}"
+    return found
+
+
+def guarded(file: Path | None, what: str, call: Callable[[], T]) -> T:
+    """The result of a call into a user's file; DesignFailed, with the traceback from that file on, where it raises."""
+    try:
+        return call()
+    except (ScenarioError, KeyboardInterrupt):
+        raise
+    except BaseException as e:
+        frames = traceback.extract_tb(e.__traceback__)
+        own = file.resolve() if file is not None else None
+        first = next((n for n, f in enumerate(frames) if own is not None and Path(f.filename).resolve() == own), None)
+        if first is None and own is not None and not isinstance(e, SyntaxError):
+            raise
+        shown = traceback.format_list(frames[first or 0:]) if not isinstance(e, SyntaxError) else []
+        text = "".join(["Traceback (most recent call last):\n", *shown, *traceback.format_exception_only(e)])
+        raise DesignFailed(f"{what}: {type(e).__name__}: {e}", text) from e
+
+
+def design_file(design: type[Design]) -> Path | None:
+    """The user's file that a design comes from, None for ours."""
+    module: Any = sys.modules.get(design.__module__)
+    name = getattr(module, "__file__", None)
+    return Path(name) if design.__module__.startswith("_vgic_design_") and name is not None else None
+
+
+def scenario_dir() -> Path:
+    """Where our scenarios are: beside the sources, or in the installed package."""
+    here = Path(__file__).resolve()
+    beside = here.parents[3] / "scenarios"
+    return beside if beside.is_dir() else here.parents[1] / "scenarios"
+
+
+def find_scenario(name: str) -> Scenario:
+    """A scenario by its name, or by its file. ScenarioError where there is none."""
+    if name.endswith(".toml") or "/" in name:
+        return load(name)
+    path = scenario_dir() / f"{name}.toml"
+    if path.is_file():
+        return load(path)
+    names = [p.stem for p in scenario_dir().glob("*.toml")]
+    close = difflib.get_close_matches(name, names, 1)
+    hint = f"did you mean {close[0]}?" if close else "vgic scenarios lists them"
+    raise ScenarioError(f"scenario {name!r}: there is none of that name: {hint}; expected a name, or a file.toml")
+
+
+def all_scenarios() -> list[Scenario]:
+    """Ours, in the order of their names."""
+    return [load(path) for path in sorted(scenario_dir().glob("*.toml"))]

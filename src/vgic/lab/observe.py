@@ -1,0 +1,87 @@
+"""Watching a machine: accesses, events of kernels and designs, what guests do. Nothing here is state of the machine.
+
+`TappedV2` and `TappedV3` are the chips with a tap at each access. A machine without an observer uses the plain chips.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vgic.silicon import GicV2, GicV3
+
+if TYPE_CHECKING:
+    from vgic.designs.vm import Vcpu
+
+
+class Observer:
+    """Hears everything; does nothing. Subclasses override what they need."""
+
+    def access(self, kind: str, write: bool, place: str, value: int, pe: int, guest: bool) -> None:
+        """An access reached the chip. `kind`: "mmio" or "sysreg"; `place`: the frame and offset, or the register."""
+
+    def kernel(self, what: str, intid: int, pe: int) -> None:
+        """The kernel took an interrupt ("take"), an "ipi", nothing ("spurious"), or what nobody wants ("unexpected")."""
+
+    def design(self, event: str, vcpu: Vcpu | None, intid: int) -> None:
+        """An event of the design: see `vgic.designs.base.EVENTS`."""
+
+    def happens(self, what: str, vcpu: Vcpu | None = None, **more: Any) -> None:
+        """Something of the machine: "enter", "exit" (reason=...), "load", "put", "block", "trap" (name=...), "ack"
+        (intid=...), "eoi", "dir", "line" (device=..., level=...), "time", "guest" (text=...)."""
+
+
+class TappedV3(GicV3):
+    """A GICv3 that tells its accesses."""
+
+    def __init__(self, *args: Any, observer: Observer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tap = observer
+
+    def _place(self, address: int) -> str:
+        frame, _, offset = self._locate(address)
+        return f"{frame}+{offset:#x}"
+
+    def read(self, address: int, size: int, pe: int = 0, *, secure: bool = False) -> int:
+        value = super().read(address, size, pe, secure=secure)
+        self.tap.access("mmio", False, self._place(address), value, pe, False)
+        return value
+
+    def write(self, address: int, size: int, value: int, pe: int = 0, *, secure: bool = False) -> None:
+        super().write(address, size, value, pe, secure=secure)
+        self.tap.access("mmio", True, self._place(address), value, pe, False)
+
+    def sysreg_read(self, register: Any, pe: int = 0, *, el: int = 2, secure: bool = False) -> int:
+        value = super().sysreg_read(register, pe, el=el, secure=secure)
+        self.tap.access("sysreg", False, str(register), value, pe, el == 1)
+        return value
+
+    def sysreg_write(self, register: Any, value: int, pe: int = 0, *, el: int = 2, secure: bool = False) -> None:
+        super().sysreg_write(register, value, pe, el=el, secure=secure)
+        self.tap.access("sysreg", True, str(register), value, pe, el == 1)
+
+
+class TappedV2(GicV2):
+    """A GICv2 that tells its accesses."""
+
+    def __init__(self, *args: Any, observer: Observer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tap = observer
+
+    def _place(self, address: int) -> tuple[str, bool]:
+        m = self.map
+        for name, base, size in (("GICD", m.gicd, 0x1000), ("GICC", m.gicc, 0x2000), ("GICH", m.gich, 0x2000),
+                                 ("GICV", m.gicv, 0x2000)):
+            if base <= address < base + size:
+                return f"{name}+{address - base:#x}", name == "GICV"
+        return f"{address:#x}", False
+
+    def read(self, address: int, size: int, pe: int = 0, *, secure: bool = False) -> int:
+        value = super().read(address, size, pe, secure=secure)
+        place, guest = self._place(address)
+        self.tap.access("mmio", False, place, value, pe, guest)
+        return value
+
+    def write(self, address: int, size: int, value: int, pe: int = 0, *, secure: bool = False) -> None:
+        super().write(address, size, value, pe, secure=secure)
+        place, guest = self._place(address)
+        self.tap.access("mmio", True, place, value, pe, guest)

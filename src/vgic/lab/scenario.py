@@ -1,0 +1,410 @@
+"""Scenarios: TOML files that say what a machine is made of, and what happens on it.
+
+    name = "timer-forwarded"
+    title = "what happens, in a sentence"
+    teaches = "what one learns from it, in a sentence"
+    mechanisms = ["M2", "M7"]
+    expect = "holds"                # or "breaks", with rules = [2, 23]: those that must be among the broken ones
+
+    [machine]                       # the chip
+    gic = 3
+    pes = 1
+    list_registers = 4
+
+    [[vm]]                          # a virtual machine; its vCPUs follow
+    [[vm.vcpu]]
+    pe = 0                          # the PE that its thread runs on
+    program = ["CNTV_CVAL +1"]      # see vgic.lab.program
+    [vm.vcpu.handlers]
+    27 = ["HANDLE", "EOI"]
+
+    [[device]]
+    name = "timer"
+    kind = "timer"                  # or "level", "edge"
+    intid = 27
+
+    [run]
+    script = ["time passes", "pe0 takes IRQ", "vcpu0 enters"]     # names of actions: see vgic.lab.machine
+
+    [check]
+    never = ["vcpu0 exits"]         # what is left out of the alphabet
+
+`load` reads one and raises ScenarioError with the file, the line, the key and what was expected. `schema()` is the JSON
+Schema for editors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vgic.lab.errors import ScenarioError
+from vgic.lab.lines import KeyLines
+from vgic.lab.program import parse
+from vgic.rules.catalogue import RULES
+
+LARGEST = 1 << 20
+"""Bytes of a scenario file beyond which it can only be a mistake."""
+
+
+def _program(op: str) -> str:
+    parse(op)
+    return op
+
+
+def _handler(op: str) -> str:
+    parse(op, handler=True)
+    return op
+
+
+def _mechanism(m: str) -> str:
+    if not (m.startswith("M") and m[1:].isdigit() and 1 <= int(m[1:]) <= 30):
+        raise ValueError(f'"{m}": expected M1 to M30')
+    return m
+
+
+def _rule(n: int) -> int:
+    if n not in RULES:
+        raise ValueError(f"{n}: expected 1 to {max(RULES)}")
+    return n
+
+
+def _handled(key: str) -> str:
+    if not (key.isdigit() and int(key) < 1020):
+        raise ValueError(f'"{key}": expected an INTID, 0 to 1019')
+    return key
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Sentence = Annotated[str, Field(min_length=10, max_length=400)]
+ProgramOp = Annotated[str, AfterValidator(_program)]
+HandlerOp = Annotated[str, AfterValidator(_handler)]
+Handlers = dict[Annotated[str, AfterValidator(_handled)], Annotated[list[HandlerOp], Field(max_length=32)]]
+Intid = Annotated[int, Field(ge=0, le=1019)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class MachineSpec(_Table):
+    """The chip and its PEs.
+
+    Attributes:
+        gic: 2 or 3. pes: 1 to 8. list_registers: of each PE. host_split: whether the host uses EOImode 1.
+        options: more options of the chip, by the names of `vgic.silicon.options`.
+    """
+
+    gic: Literal[2, 3] = 3
+    pes: int = Field(1, ge=1, le=8)
+    list_registers: int = Field(4, ge=1, le=16)
+    host_split: bool = True
+    options: dict[str, bool | int | str] = Field(default_factory=dict)
+
+
+class VcpuSpec(_Table):
+    """One vCPU and its guest.
+
+    Attributes:
+        pe: the PE that its thread runs on, first. program, handlers: see `vgic.lab.program`; without a handler an
+            interrupt is served, ended and (EOImode 1) deactivated. idle: what follows the program.
+    """
+
+    pe: int = Field(0, ge=0, le=7)
+    program: list[ProgramOp] = Field(default_factory=list, max_length=64)
+    handlers: Handlers = Field(default_factory=dict)
+    idle: Literal["wfi", "spin"] = "wfi"
+
+
+class VmSpec(_Table):
+    """One virtual machine.
+
+    Attributes:
+        name: for people. gic: what its guest sees, None for what the machine has.
+        eoimode: of its guests. disabled: the interrupts that it does not enable at boot.
+        priorities: of its interrupts, 0xa0 by default. sgis: those that its guests use.
+        vcpu: its vCPUs.
+    """
+
+    name: Name | None = None
+    gic: Literal[2, 3] | None = None
+    eoimode: Literal[0, 1] = 0
+    disabled: list[Intid] = Field(default_factory=list)
+    priorities: dict[Annotated[str, AfterValidator(_handled)], Annotated[int, Field(ge=0, le=254)]] = Field(
+        default_factory=dict)
+    sgis: list[Annotated[int, Field(ge=0, le=15)]] = Field(default_factory=list)
+    vcpu: list[VcpuSpec] = Field(min_length=1, max_length=8)
+
+
+class DeviceSpec(_Table):
+    """One device.
+
+    Attributes:
+        name: as actions call it. kind: "timer" (the generic timer of each PE), "level" or "edge".
+        intid: of its physical interrupt; an emulated device has none. vintid: what the guest sees; the same by default.
+        vm: whose it is, by name; "host" for the host's own; the first VM by default.
+        timer: which timer, for kind "timer".
+        wiring: "physical": an interrupt of the machine that is the guest's; "injected": an emulated device, whose model
+            drives the line (each access of its guest is a trap); "irqfd": a device of the VMM that asserts through
+            an irqfd and is told of the guest's EOI by a resamplefd.
+        routed: the vCPU that its SPI goes to.
+        times: how often an edge may come, or a timer's time may pass, until its guest has taken one.
+    """
+
+    name: Name
+    kind: Literal["timer", "level", "edge"]
+    intid: int | None = Field(None, ge=16, le=1019)
+    vintid: int | None = Field(None, ge=16, le=1019)
+    vm: str | None = None
+    timer: Literal["CNTV", "CNTP"] = "CNTV"
+    wiring: Literal["physical", "injected", "irqfd"] = "physical"
+    routed: int = Field(0, ge=0, le=7)
+    times: int = Field(2, ge=1, le=2)
+
+    def emulated(self) -> bool:
+        """Whether it has no physical interrupt."""
+        return self.wiring != "physical"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DeviceSpec:
+        if self.kind == "timer":
+            if self.emulated():
+                raise ValueError(f'wiring: "{self.wiring}": expected "physical": a timer is a device of the PE')
+            if self.intid is not None and not 16 <= self.intid < 32:
+                raise ValueError(f"intid = {self.intid}: expected a PPI, 16 to 31, for a timer")
+        elif self.emulated():
+            if self.intid is not None:
+                raise ValueError("intid: an emulated device has no physical interrupt: expected vintid alone")
+            if self.vintid is None:
+                raise ValueError("vintid: missing: an emulated device needs one")
+        elif self.intid is None:
+            raise ValueError("intid: missing: expected its physical interrupt, or wiring")
+        elif self.intid < 32:
+            raise ValueError(f"intid = {self.intid}: expected an SPI, 32 to 1019")
+        if self.kind != "timer" and self.vintid is not None and self.vintid < 32:
+            raise ValueError(f"vintid = {self.vintid}: expected an SPI, 32 to 1019")
+        return self
+
+
+class RunSpec(_Table):
+    """One schedule.
+
+    Attributes:
+        script: names of actions, in order. finish: whether the machine then goes on by itself until nothing is left to
+            do. most: after so many steps of that it is told as never coming to rest.
+    """
+
+    script: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(default_factory=list, max_length=500)
+    finish: bool = True
+    most: int = Field(80, ge=1, le=1000)
+
+
+class CheckSpec(_Table):
+    """All schedules.
+
+    Attributes:
+        actions: patterns of the names of what can happen ("nic *"); all by default. never: what can't.
+        ticks: how often time passes.
+    """
+
+    actions: list[str] = Field(default_factory=lambda: ["*"])
+    never: list[str] = Field(default_factory=list)
+    ticks: int = Field(2, ge=0, le=8)
+
+
+class Scenario(_Table):
+    """A scenario. See the module's text.
+
+    Attributes:
+        userspace: whether a VMM may save and restore the guest's GIC.
+    """
+
+    name: Name
+    title: Sentence
+    teaches: Sentence
+    mechanisms: list[Annotated[str, AfterValidator(_mechanism)]] = Field(default_factory=list)
+    design: str = "kvm"
+    expect: Literal["holds", "breaks"] = "holds"
+    rules: list[Annotated[int, AfterValidator(_rule)]] = Field(default_factory=list)
+    userspace: bool = False
+    machine: MachineSpec = MachineSpec()
+    vm: list[VmSpec] = Field(min_length=1, max_length=4)
+    device: list[DeviceSpec] = Field(default_factory=list, max_length=16)
+    run: RunSpec = RunSpec()
+    check: CheckSpec = CheckSpec()
+
+    def vm_name(self, n: int) -> str:
+        """A VM's name: its own, or vm and its number."""
+        return self.vm[n].name or f"vm{n}"
+
+    def vm_of(self, device: DeviceSpec) -> int | None:
+        """The number of a device's VM, None for the host's own."""
+        if device.vm == "host":
+            return None
+        names = [self.vm_name(n) for n in range(len(self.vm))]
+        return names.index(device.vm) if device.vm is not None else 0
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Scenario.model_json_schema()}
+
+
+def load(path: Path | str) -> Scenario:
+    """Reads a scenario. ScenarioError where it can't be used."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ScenarioError(f"{path}: {path.stat().st_size} bytes: expected a scenario of at most {LARGEST}")
+        data = path.read_bytes()
+    except OSError as e:
+        raise ScenarioError(f"{path}: {e.strerror or e}: expected a scenario file, or the name of one of ours"
+                            " (vgic scenarios lists them)") from None
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as e:
+        line = data[:e.start].count(b"\n") + 1
+        raise ScenarioError(f"{path}:{line}: byte {data[e.start]:#04x} is not UTF-8: expected a TOML file") from None
+    return parse_scenario(text, str(path))
+
+
+def parse_scenario(text: str, name: str = "scenario") -> Scenario:
+    """A scenario from the text of its file; `name` is what errors call it."""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
+        raise ScenarioError(_toml_error(e, text, name)) from None
+    lines = KeyLines(text)
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as e:
+        raise ScenarioError("\n".join(_words(error, data, lines, name) for error in e.errors()[:8])) from None
+    _cross_check(scenario, lines, name)
+    return scenario
+
+
+def _toml_error(e: Exception, text: str, name: str) -> str:
+    words = str(e)
+    if isinstance(e, RecursionError):
+        return f"{name}:1: arrays nested too deeply: expected a scenario"
+    what, _, place = words.rpartition(" (at ")
+    line = place.partition("line ")[2].partition(",")[0]
+    if not line.isdigit():
+        what, line = words.replace(" (at end of document)", ""), str(max(1, len(text.splitlines())))
+    return f"{name}:{line}: not TOML: {what[0].lower()}{what[1:]}"
+
+
+def _key(path: tuple[str | int, ...], data: Any) -> str:
+    """A path as people write it: device "nic": trigger; vm 0: vcpu 1: program 3."""
+    words: list[str] = []
+    here = data
+    for part in path:
+        if isinstance(part, int):
+            here = here[part] if isinstance(here, list) and part < len(here) else None
+            named = here.get("name") if isinstance(here, dict) else None
+            words[-1] += f' "{named}"' if isinstance(named, str) else f" {part}"
+        else:
+            here = here.get(part) if isinstance(here, dict) else None
+            words.append(part)
+    return ": ".join(words)
+
+
+def _words(error: Any, data: Any, lines: KeyLines, name: str) -> str:
+    path = tuple(p for p in error["loc"] if p != "[key]")
+    kind, context, given = error["type"], error.get("ctx", {}), error["input"]
+    where = f"{name}:{lines.line(path)}: "
+    if kind == "extra_forbidden":
+        where += f"{_key(path[:-1], data)}: " if path[:-1] else ""
+        known = _fields(path[:-1])
+        close = difflib.get_close_matches(str(path[-1]), known, 1)
+        hint = f"did you mean {close[0]}?" if close else f"expected {', '.join(known)}"
+        return f"{where}{path[-1]}: no such key: {hint}"
+    if kind == "missing":
+        where += f"{_key(path[:-1], data)}: " if path[:-1] else ""
+        return f"{where}{path[-1]}: missing: expected {_EXPECTED.get(str(path[-1]), 'a value')}"
+    where += f"{_key(path, data)}: " if path else ""
+    if kind == "value_error":
+        return f"{where}{context['error']}"
+    shown = _shown(given)
+    if kind == "literal_error":
+        return f"{where}{shown}: expected {context['expected'].replace(chr(39), chr(34))}"
+    expected = {
+        "string_type": "a string", "int_type": "an integer", "bool_type": "true or false", "list_type": "an array",
+        "dict_type": "a table", "model_type": "a table", "string_pattern_mismatch": "a name: small letters, digits, -",
+        "too_short": f"at least {context.get('min_length')}", "too_long": f"at most {context.get('max_length')}",
+        "string_too_short": f"at least {context.get('min_length')} characters",
+        "string_too_long": f"at most {context.get('max_length')} characters",
+        "greater_than_equal": f"at least {context.get('ge')}", "less_than_equal": f"at most {context.get('le')}",
+    }.get(kind, error["msg"])
+    return f"{where}{shown}: expected {expected}"
+
+
+_EXPECTED = {
+    "name": "a name: small letters, digits, -", "title": "a sentence: what happens", "vm": "at least one [[vm]] table",
+    "teaches": "a sentence: what one learns", "vcpu": "at least one [[vm.vcpu]] table",
+    "kind": '"timer", "level" or "edge"',
+}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return f"an array of {len(value)}"
+    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _fields(path: tuple[str | int, ...]) -> list[str]:
+    """The keys that a table may have."""
+    tables: dict[tuple[str, ...], type[BaseModel]] = {
+        (): Scenario, ("machine",): MachineSpec, ("vm",): VmSpec, ("vm", "vcpu"): VcpuSpec, ("device",): DeviceSpec,
+        ("run",): RunSpec, ("check",): CheckSpec}
+    model = tables.get(tuple(p for p in path if isinstance(p, str)))
+    return list(model.model_fields) if model is not None else []
+
+
+def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
+    """What one table says of another."""
+
+    def wrong(path: tuple[str | int, ...], what: str) -> None:
+        raise ScenarioError(f"{name}:{lines.line(path)}: {_key(path, s.model_dump())}: {what}")
+
+    if s.expect == "breaks" and not s.rules:
+        wrong(("expect",), '"breaks": expected rules = [...] too: those that are broken')
+    if s.expect == "holds" and s.rules:
+        wrong(("rules",), 'rules are broken: expected expect = "breaks"')
+    names = [s.vm_name(n) for n in range(len(s.vm))]
+    for n, vm in enumerate(s.vm):
+        if "host" in names:
+            wrong(("vm", names.index("host"), "name"), '"host": expected another name; host is the host')
+        if names.count(names[n]) > 1:
+            wrong(("vm", n, "name"), f'"{names[n]}": another VM has that name')
+        for v, vcpu in enumerate(vm.vcpu):
+            if vcpu.pe >= s.machine.pes:
+                wrong(("vm", n, "vcpu", v, "pe"), f"{vcpu.pe}: expected a PE of the machine, 0 to {s.machine.pes - 1}")
+            for o, text in enumerate(vcpu.program):
+                op = parse(text)
+                if op.word in ("SGI", "ROUTE") and op.value >= len(vm.vcpu):
+                    wrong(("vm", n, "vcpu", v, "program", o), f'"{text}": expected a vCPU 0 to {len(vm.vcpu) - 1}')
+    seen: dict[str, int] = {}
+    pintids: dict[int, int] = {}
+    for n, d in enumerate(s.device):
+        if d.name in seen:
+            wrong(("device", n, "name"), f'"{d.name}": another device has that name')
+        seen[d.name] = n
+        if d.vm is not None and d.vm != "host" and d.vm not in names:
+            wrong(("device", n, "vm"), f'"{d.vm}": no such VM: expected {", ".join((*names, "host"))}')
+        if d.vm == "host" and (d.emulated() or d.kind == "timer"):
+            wrong(("device", n, "vm"), '"host": expected a physical level or edge device')
+        owner = s.vm_of(d)
+        if owner is not None and d.routed >= len(s.vm[owner].vcpu):
+            wrong(("device", n, "routed"), f"{d.routed}: expected a vCPU, 0 to {len(s.vm[owner].vcpu) - 1}")
+        if d.intid is not None and d.kind != "timer":
+            if d.intid in pintids:
+                wrong(("device", n, "intid"), f"{d.intid}: another device has that physical interrupt")
+            pintids[d.intid] = n

@@ -1,0 +1,136 @@
+"""Rules of delivery: what came is delivered, once, to who waits for it, and nothing else is (1, 2, 13, 18 to 20, 34, 39).
+
+Whether an interrupt is lost shows when the machine is at rest: nothing happens any more by itself, and its guest, which
+would take it, has not got it. Then the rule broken depends on where the interrupt is. It is in no carrier: 1 (an edge),
+2 (a level). It is with the hypervisor: its vCPU sleeps (19), runs on and was not told (20), or has all list registers
+full and no exit armed (18), or only such as can't be taken (13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vgic.rules.ghost import IrqGhost
+from vgic.rules.world import ISPENDR, VcpuView, VmView, World, design_bit, lrs_of, valid
+from vgic.silicon.virtual_interface import PENDING
+
+
+class Undelivered(NamedTuple):
+    """An interrupt that its guest would take, and has not got."""
+
+    run: VcpuView
+    vm: VmView
+    vintid: int
+    ghost: IrqGhost
+    level: bool
+
+    def __str__(self) -> str:
+        what = "its line is high" if self.level and not self.ghost.soft else "it became pending"
+        return f"{self.run.name}: {self.vintid}: {what}, its guest would take it, and nothing happens any more"
+
+
+def would_take(run: VcpuView, ghost: IrqGhost) -> bool:
+    """Whether the guest has enabled the interrupt and lets it through."""
+    g = run.guest.state
+    return ghost.enabled and ghost.active is None and not g.masked and g.grpen and ghost.priority < g.pmr
+
+
+def undelivered(w: World) -> Iterator[Undelivered]:
+    """Every interrupt that is not delivered at rest. Nothing while the machine goes on by itself."""
+    if not w.quiescent():
+        return
+    for vm in w.vms:
+        for run in vm.vcpus:
+            for vintid, ghost in run.irqs.items():
+                if ghost.target != run.vcpu.index or not would_take(run, ghost):
+                    continue
+                level = vintid >= 16 and vm.is_level(vintid)
+                if ghost.soft or (w.level_of(run.name, vintid) if level else ghost.owed):
+                    yield Undelivered(run, vm, vintid, ghost, level)
+
+
+def carried(w: World, u: Undelivered) -> bool:
+    """Whether the hypervisor still has it, pending."""
+    if any(lr.vintid == u.vintid and lr.state & PENDING for lr in lrs_of(w, u.run)):
+        return True
+    return bool(design_bit(w, u.run, ISPENDR, u.vintid))
+
+
+def full(w: World, run: VcpuView) -> bool:
+    """Whether all list registers of a running vCPU hold something."""
+    lrs = lrs_of(w, run)
+    return bool(lrs) and len(valid(lrs)) == len(lrs)
+
+
+def edge_is_lost(w: World) -> str | None:
+    """Rule 1."""
+    for u in undelivered(w):
+        if not u.level or u.ghost.soft:
+            where = carried(w, u)
+            if not where:
+                return f"{u}; it is pending nowhere"
+    return None
+
+
+def level_is_unseen(w: World) -> str | None:
+    """Rule 2."""
+    for u in undelivered(w):
+        if u.level and not u.ghost.soft:
+            return str(u)
+    return None
+
+
+def kept_out(w: World) -> str | None:
+    """Rule 13."""
+    for u in undelivered(w):
+        lrs = lrs_of(w, u.run)
+        if full(w, u.run) and not any(lr.state == PENDING for lr in lrs):
+            held = ", ".join(str(lr.vintid) for lr in lrs)
+            return f"{u}; the list registers hold {held}, all active"
+    return None
+
+
+def no_exit_armed(w: World) -> str | None:
+    """Rule 18, pending interrupts."""
+    for u in undelivered(w):
+        if full(w, u.run):
+            return f"{u}; it has no list register, and no exit is armed for it"
+    return None
+
+
+def sleeps(w: World) -> str | None:
+    """Rule 19."""
+    for u in undelivered(w):
+        if u.run.vcpu.blocked:
+            return f"{u}; the vCPU is blocked"
+    return None
+
+
+def not_told(w: World) -> str | None:
+    """Rule 20."""
+    for u in undelivered(w):
+        if u.run.vcpu.in_guest and not full(w, u.run) and carried(w, u):
+            return f"{u}; the hypervisor has it, and the vCPU runs on"
+    return None
+
+
+def forgotten_while_disabled(w: World) -> str | None:
+    """Rule 34: enabled again, and not delivered."""
+    for u in undelivered(w):
+        if u.ghost.was_disabled and not carried(w, u):
+            return f"{u}; it came while it was disabled"
+    return None
+
+
+def sgi_of_a_source_lost(w: World) -> str | None:
+    """Rule 39, GICv2."""
+    if not w.quiescent():
+        return None
+    for vm in w.vms:
+        for run in vm.vcpus:
+            for vintid, ghost in run.irqs.items():
+                if ghost.sources and would_take(run, ghost):
+                    senders = [n for n in range(8) if ghost.sources >> n & 1]
+                    return f"{run.name}: SGI {vintid} of vCPU {', '.join(map(str, senders))} is not delivered"
+    return None

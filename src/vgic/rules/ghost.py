@@ -1,0 +1,107 @@
+"""What is remembered so that rules can be functions of the present state: ghosts.
+
+A ghost is a small part that whoever runs a machine keeps beside it. It notes what guests and devices did (an edge came
+and nobody has acknowledged it; a guest acknowledged and has not deactivated), bounded, so that all schedules can be
+explored. Nothing of a chip, a kernel or a design ever looks at a ghost.
+"""
+
+from __future__ import annotations
+
+from vgic.parts import Part
+
+NONE, PRESENT, DROPPED, GONE = 0, 1, 2, 3
+"""Why a level interrupt may be delivered: its line was never high; is high; dropped; dropped, and its guest has been
+out since."""
+MOST = 2
+"""Edges that are told apart."""
+STORM = 3
+"""So many of the same without a step of the guest are a storm."""
+
+
+class IrqGhost(Part):
+    """One virtual interrupt; of a private one, a vCPU's.
+
+    Attributes:
+        enabled: by its guest, as far as the guest knows. priority: likewise. target: the vCPU that an SPI goes to.
+        credit: edges that came and may each be acknowledged once, 0 to MOST.
+        owed: whether an edge came after the last acknowledge.
+        cause: NONE to GONE. soft: the guest set it pending by ISPENDR, and it has not been acknowledged since.
+        active: the vCPU (its index in the VM) that acknowledged it and has not deactivated it, None if none.
+        was_disabled: whether it has been disabled while an edge was owed.
+        sources: GICv2 SGIs: bit n: vCPU n sent it, and it has not been acknowledged since.
+    """
+
+    __slots__ = (
+        "active", "cause", "credit", "enabled", "owed", "priority", "soft", "sources", "target", "was_disabled")
+
+    def __init__(self, priority: int, target: int) -> None:
+        self.enabled = False
+        self.priority = priority
+        self.target = target
+        self.credit = self.cause = self.sources = 0
+        self.owed = self.soft = self.was_disabled = False
+        self.active: int | None = None
+
+    def edge_came(self) -> None:
+        """A device's edge, or an SGI."""
+        self.credit = min(MOST, self.credit + 1)
+        self.owed = True
+
+    def line_moved(self, level: bool) -> None:
+        """A device's line."""
+        if level:
+            self.cause = PRESENT
+        elif self.cause == PRESENT:
+            self.cause = DROPPED
+
+
+class TimerGhost(Part):
+    """A generic timer as its guest programmed it: CTL's ENABLE and IMASK, and CVAL."""
+
+    __slots__ = ("cval", "enable", "imask")
+
+    def __init__(self, cval: int) -> None:
+        self.enable = self.imask = False
+        self.cval = cval
+
+
+class VcpuGhost(Part):
+    """One vCPU.
+
+    Attributes:
+        barren: exits in a row by a maintenance interrupt that was there at the entry, with no step of the guest.
+        maintained: whether a maintenance condition held right after the last entry, and no step has been made since.
+    """
+
+    __slots__ = ("barren", "maintained")
+
+    def __init__(self) -> None:
+        self.barren = 0
+        self.maintained = False
+
+
+class TakenGhost(Part):
+    """One forwarded level interrupt of a PE: how often the host took it since anything else happened, 0 to STORM."""
+
+    __slots__ = ("times",)
+
+    def __init__(self) -> None:
+        self.times = 0
+
+
+class Faults(Part):
+    """Breaches of rules that are seen in a moment, not in a state.
+
+    Attributes:
+        told: (rule, what) of each, at most eight.
+    """
+
+    __slots__ = ("told",)
+
+    def __init__(self) -> None:
+        self.told: tuple[tuple[int, str], ...] = ()
+
+    def tell(self, rule: int, what: str) -> None:
+        """A rule is broken."""
+        if len(self.told) < 8 and (rule, what) not in self.told:
+            self.told = (*self.told, (rule, what))

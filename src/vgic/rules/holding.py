@@ -1,0 +1,205 @@
+"""Rules of what is held where: list registers, twins, active states, priorities, timers (5 to 15, 17, 18, 23, 33)."""
+
+from __future__ import annotations
+
+from vgic.rules.world import ISACTIVER, VcpuView, World, design_bit, lrs_of, valid
+from vgic.silicon import GicV2
+from vgic.silicon.virtual_interface import ACTIVE, LPI_START, LRENPIE, PENDING_ACTIVE
+
+TC, TDIR = 1 << 10, 1 << 14
+STORM = 2
+
+
+def two_list_registers(w: World) -> str | None:
+    """Rule 5."""
+    shared: dict[tuple[str, int], str] = {}
+    for vm in w.vms:
+        for run in vm.vcpus:
+            seen: set[tuple[int, int]] = set()
+            twins: set[int] = set()
+            for lr in valid(lrs_of(w, run)):
+                key = (lr.vintid, lr.cpuid if lr.vintid < 16 else 0)
+                if key in seen:
+                    return f"{run.name}: vINTID {lr.vintid} is in two list registers"
+                if lr.hw and lr.pintid in twins:
+                    return f"{run.name}: pINTID {lr.pintid} is in two list registers"
+                seen.add(key)
+                if lr.hw:
+                    twins.add(lr.pintid)
+                if lr.vintid >= 32 and shared.setdefault((vm.name, lr.vintid), run.name) != run.name:
+                    return f"{lr.vintid} is in list registers of {shared[vm.name, lr.vintid]} and {run.name}"
+    return None
+
+
+def twin_is_inactive(w: World) -> str | None:
+    """Rule 6."""
+    for vm in w.vms:
+        for run in vm.vcpus:
+            for lr in valid(lrs_of(w, run)):
+                irq = w.gic.distributor.find(lr.pintid, run.vcpu.pe or 0) if lr.hw else None
+                if irq is not None and not irq.active:
+                    return f"{run.name} can deactivate {lr.vintid} with its twin {lr.pintid}, which is not active"
+    return None
+
+
+def hw_pending_and_active(w: World) -> str | None:
+    """Rule 7."""
+    for pe, interface in enumerate(w.gic.virtual):
+        for lr in interface.lrs:
+            if lr.hw and lr.state == PENDING_ACTIVE:
+                return f"LR{lr.index}@pe{pe} is pending and active with the HW bit: {lr.vintid}"
+    return None
+
+
+def stuck_active(w: World) -> str | None:
+    """Rule 8."""
+    if not w.quiescent():
+        return None
+    for vm in w.vms:
+        for run in vm.vcpus:
+            for vintid, ghost in run.irqs.items():
+                pintid = w.twins.get((vm.name, vintid))
+                if pintid is None or ghost.target != run.vcpu.index or not ghost.enabled or ghost.active is not None:
+                    continue
+                pe = run.vcpu.pe
+                if pintid < 32 and (pe is None or run.guest.state.masked):
+                    continue
+                irq = w.gic.distributor.find(pintid, pe or 0)
+                if irq is not None and irq.active and not _shown(w, run, vintid):
+                    return f"pINTID {pintid} stays active; {run.name}, its guest, has {vintid} neither pending nor active"
+    return None
+
+
+def _shown(w: World, run: VcpuView, vintid: int) -> bool:
+    return any(lr.vintid == vintid for lr in valid(lrs_of(w, run)))
+
+
+def host_takes_again(w: World) -> str | None:
+    """Rule 9."""
+    for (pe, intid), ghost in w.taken.items():
+        if ghost.times >= STORM:
+            return f"the host on pe{pe} took {intid} again, and neither its guest nor its device did anything between"
+    return None
+
+
+def wrong_twin(w: World) -> str | None:
+    """Rule 10."""
+    for vm in w.vms:
+        for run in vm.vcpus:
+            for lr in valid(lrs_of(w, run)):
+                twin = w.twins.get((vm.name, lr.vintid))
+                if lr.hw and lr.pintid != twin:
+                    return f"{run.name}: the list register of {lr.vintid} names pINTID {lr.pintid}, not {twin}"
+    return None
+
+
+def _differs(w: World, guest_active: bool) -> str | None:
+    """An interrupt whose active state the design has otherwise than its guests made it, no vCPU of the VM running."""
+    for vm in w.vms:
+        if any(run.vcpu.in_guest for run in vm.vcpus):
+            continue
+        for run in vm.vcpus:
+            for vintid, ghost in run.irqs.items():
+                if vintid >= 32 and run.vcpu.index:
+                    continue
+                if (ghost.active is not None) is guest_active:
+                    held = design_bit(w, run, ISACTIVER, vintid)
+                    if held is not None and held is not guest_active:
+                        return f"{run.name}: {vintid}"
+    return None
+
+
+def completion_is_lost(w: World) -> str | None:
+    """Rule 11."""
+    found = _differs(w, False)
+    return f"{found} was deactivated by its guest, and the hypervisor has it active" if found else None
+
+
+def active_is_lost(w: World) -> str | None:
+    """Rule 12."""
+    found = _differs(w, True)
+    return f"{found} was acknowledged and not deactivated, and the hypervisor has it inactive" if found else None
+
+
+def priorities_differ(w: World) -> str | None:
+    """Rule 14."""
+    for vm in w.vms:
+        for run in vm.vcpus:
+            pe = run.vcpu.pe
+            if pe is None or not run.vcpu.in_guest:
+                continue
+            held = sum(group.active.bit_count() for group in w.gic.virtual[pe].groups)
+            dropped = run.guest.state.dropped
+            due = len(dropped) - sum(dropped)
+            if held != due:
+                return f"{run.name}: {held} active priorities, {due} interrupts acknowledged and not dropped"
+    return None
+
+
+def lpi_is_active(w: World) -> str | None:
+    """Rule 15."""
+    for vm in w.vms:
+        for run in vm.vcpus:
+            under_way = {iar for iar, _ in run.guest.state.stack}
+            for lr in valid(lrs_of(w, run)):
+                if lr.vintid >= LPI_START and lr.state & ACTIVE and lr.vintid not in under_way:
+                    return f"{run.name}: LPI {lr.vintid} is active, and its guest has ended it"
+    return None
+
+
+def no_step_allowed(w: World) -> str | None:
+    """Rule 17."""
+    for vm in w.vms:
+        for run in vm.vcpus:
+            if run.ghost.barren >= STORM:
+                return f"{run.name} was left twice for a maintenance condition that held at its entry; it made no step"
+    return None
+
+
+def completion_not_seen(w: World) -> str | None:
+    """Rule 18, completions."""
+    for vm in w.vms:
+        for run in vm.vcpus:
+            lrs = lrs_of(w, run)
+            if not lrs:
+                continue
+            for lr in valid(lrs):
+                if lr.vintid in vm.completions and not lr.hw and not lr.eoi:
+                    return f"{run.name}: LR{lr.index} holds the level interrupt {lr.vintid} without the EOI bit"
+            hcr = w.gic.virtual[run.vcpu.pe or 0].state.hcr
+            armed = hcr & (LRENPIE | TC | TDIR) if run.guest.state.split else hcr & LRENPIE
+            if armed or (isinstance(w.gic, GicV2) and run.guest.state.split):
+                continue
+            for vintid, ghost in run.irqs.items():
+                if ghost.active == run.vcpu.index and not any(lr.vintid == vintid and lr.state & ACTIVE for lr in lrs):
+                    return f"{run.name}: {vintid} is active in no list register, and no exit is armed for its end"
+    return None
+
+
+def timer_is_not_the_guests(w: World) -> str | None:
+    """Rule 23."""
+    for vm in w.vms:
+        for run in vm.vcpus:
+            pe = run.vcpu.pe
+            if pe is None or not run.vcpu.in_guest:
+                continue
+            for name, ghost in run.timers.items():
+                timer = w.timers.timers[pe][name]
+                if (timer.enable, timer.imask, timer.cval) != (ghost.enable, ghost.imask, ghost.cval):
+                    now = f"ENABLE {timer.enable:d}, IMASK {timer.imask:d}"
+                    return f"{run.name}: {name}_CTL_EL0 has {now}; its guest wrote {ghost.enable:d}, {ghost.imask:d}"
+    return None
+
+
+def host_is_left_with_it(w: World) -> str | None:
+    """Rule 33."""
+    for intid in w.host_lines:
+        irq = w.gic.distributor.find(intid, 0)
+        if irq is None:
+            continue
+        if not irq.enabled:
+            return f"the host's interrupt {intid} is masked, and the host did not mask it"
+        if w.quiescent() and (irq.active or w.host_line_high(intid)):
+            state = "active" if irq.active else "asserted"
+            return f"the host's interrupt {intid} is {state}, and nothing happens any more"
+    return None

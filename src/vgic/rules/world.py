@@ -1,0 +1,121 @@
+"""What a rule may look at: a machine with its chip, its guests, its devices and the ghosts beside them.
+
+Whoever runs machines (`vgic.lab`) has objects that fit; rules know no more of them than this. Of a design they know
+what its guest or its userspace could read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from vgic.designs.base import Design, Unsupported
+from vgic.designs.vm import Vcpu, Vm
+from vgic.rules.ghost import Faults, IrqGhost, TakenGhost, TimerGhost, VcpuGhost
+from vgic.silicon import GenericTimers, GicV2, GicV3
+from vgic.silicon.virtual_interface import INVALID, ListRegister
+
+ISPENDR, ISACTIVER = 0x200, 0x300
+
+
+class GuestView(Protocol):
+    """What a guest has set itself to."""
+
+    @property
+    def masked(self) -> bool: ...
+    @property
+    def grpen(self) -> bool: ...
+    @property
+    def pmr(self) -> int: ...
+    @property
+    def split(self) -> bool: ...
+    @property
+    def stack(self) -> tuple[tuple[int, int], ...]: ...
+    @property
+    def dropped(self) -> tuple[bool, ...]: ...
+
+
+class GuestHolder(Protocol):
+    """A guest."""
+
+    @property
+    def state(self) -> GuestView: ...
+
+
+class VcpuView(Protocol):
+    """One vCPU with its guest."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def vcpu(self) -> Vcpu: ...
+    @property
+    def guest(self) -> GuestHolder: ...
+    @property
+    def ghost(self) -> VcpuGhost: ...
+    @property
+    def irqs(self) -> Mapping[int, IrqGhost]: ...
+    @property
+    def timers(self) -> Mapping[str, TimerGhost]: ...
+
+
+class VmView(Protocol):
+    """One VM."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def vm(self) -> Vm: ...
+    @property
+    def vcpus(self) -> Sequence[VcpuView]: ...
+    @property
+    def completions(self) -> frozenset[int]: ...
+    def is_level(self, vintid: int) -> bool: ...
+
+
+class World(Protocol):
+    """A machine."""
+
+    @property
+    def gic(self) -> GicV2 | GicV3: ...
+    @property
+    def timers(self) -> GenericTimers: ...
+    @property
+    def design(self) -> Design: ...
+    @property
+    def vms(self) -> Sequence[VmView]: ...
+    @property
+    def faults(self) -> Faults: ...
+    @property
+    def taken(self) -> Mapping[tuple[int, int], TakenGhost]: ...
+    @property
+    def twins(self) -> Mapping[tuple[str, int], int]: ...
+    @property
+    def host_lines(self) -> Mapping[int, object]: ...
+    def quiescent(self) -> bool: ...
+    def level_of(self, name: str, vintid: int) -> bool: ...
+    def host_line_high(self, intid: int) -> bool: ...
+
+
+def lrs_of(w: World, run: VcpuView) -> tuple[ListRegister, ...]:
+    """The list registers of a vCPU that runs its guest; of another: none."""
+    pe = run.vcpu.pe
+    return w.gic.virtual[pe].lrs if run.vcpu.in_guest and pe is not None else ()
+
+
+def valid(lrs: Sequence[ListRegister]) -> list[ListRegister]:
+    """Those that hold something."""
+    return [lr for lr in lrs if lr.state != INVALID]
+
+
+def design_bit(w: World, run: VcpuView, register: int, vintid: int) -> bool | None:
+    """A bit of ISPENDR or ISACTIVER as userspace reads it; None where the design has no such reads."""
+    vm = run.vcpu.vm
+    base = vm.map.gicd
+    if vm.gic == 3 and vintid < 32:
+        base = vm.map.gicr + 0x2_0000 * run.vcpu.index + 0x1_0000
+    try:
+        word = w.design.uaccess_read(run.vcpu, base + register + vintid // 32 * 4, 4)
+    except Unsupported:
+        return None
+    return bool(word >> vintid % 32 & 1)
