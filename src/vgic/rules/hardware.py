@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from vgic.rules.judge import Check
-from vgic.silicon.interrupt import Interrupt
-from vgic.silicon.priority import IDLE
+from vgic.silicon.interrupt import G0, Interrupt
+from vgic.silicon.priority import IDLE, bit
 from vgic.silicon.virtual_interface import (
     ACTIVE,
     EN,
@@ -21,14 +21,23 @@ from vgic.silicon.virtual_interface import (
 
 
 class OneListRegisterEach(Check):
-    """Rule 5, at each access of a guest: its own list registers; and an SPI's pINTID on no other running interface."""
+    """Rule 5, at each access of a guest: its own list registers; and an SPI's pINTID in none of an interface that
+    another guest is using. One that its hypervisor has looked at since is between guests, and may hold leftovers."""
 
     rule_id = 5
 
+    def prepare(self) -> None:
+        self.running: set[int] = set()
+
+    def hypervisor_acts(self, pe: int) -> None:
+        """The guest is out."""
+        self.running.discard(pe)
+
     def guest_acts(self, pe: int) -> None:
         """Two valid list registers of the interface that the guest is using."""
-        valid = [lr for lr in self.chip.virtual[pe].lrs if lr.state != INVALID]
+        self.running.add(pe)
         self.judged += 1
+        valid = [lr for lr in self.chip.virtual[pe].lrs if lr.state != INVALID]
         if len(valid) < 2 and not (valid and valid[0].hw):
             return
         seen: dict[tuple[str, int, int], ListRegister] = {}
@@ -40,7 +49,8 @@ class OneListRegisterEach(Check):
                 if key in seen:
                     self.broken(f"{key[0]} {key[1]} in {seen[key]} and {lr} of pe{pe}")
                 seen[key] = lr
-        for other, interface in enumerate(self.chip.virtual):
+        for other in self.running:
+            interface = self.chip.virtual[other]
             if other != pe and interface.state.hcr & EN:
                 for lr in interface.lrs:
                     mine = seen.get(("pINTID", lr.pintid, 0)) if lr.hw and lr.pintid >= 32 else None
@@ -77,44 +87,67 @@ class NoHwPendingActive(Check):
 
 
 class NoneStaysActive(Check):
-    """Rule 8: every activation of a forwarded interrupt ends, or is in a list register when the recording ends.
+    """Rule 8: no activation of a forwarded interrupt is left without an owner, while its PE goes on running guests.
 
-    Forwarded is an interrupt that some list register has named as its pINTID. What is active in the last events may
-    still be on its way and isn't judged.
+    Forwarded is an interrupt that some list register has named as its pINTID. Its owner is a list register, or a
+    hypervisor's memory, which nobody sees: a virtual interrupt may wait there for its turn, or for its vCPU, and one
+    that is asserted may be masked by its guest for as long as that likes. So an interrupt counts as stuck only when no
+    list register was given it for `GRACE` places, and guests were entered `ENTRIES` times meanwhile while its line was
+    low (a private one's: on its PE).
     """
 
     rule_id = 8
     GRACE = 5000
+    ENTRIES = 256
 
     def prepare(self) -> None:
-        self.forwarded: set[int] = set()
-        self.since: dict[int, tuple[int, int, Interrupt]] = {}
-        self.owned: dict[int, int] = {}
+        self.forwarded: dict[tuple[int, int], _Forwarded] = {}
 
     def list_register_written(self, pe: int, lr: ListRegister) -> None:
-        """A list register takes a forwarded interrupt over."""
+        """A list register names it: from now on it is forwarded."""
         if lr.hw and lr.state != INVALID:
+            owner = pe if lr.pintid < 32 else -1
+            found = self.forwarded.get((owner, lr.pintid))
             irq = self.chip.distributor.find(lr.pintid, pe)
-            if irq is not None:
-                self.forwarded.add(id(irq))
-                self.owned[id(irq)] = self.judge.place
+            if found is not None:
+                found.free(self.judge.place)
+            elif irq is not None:
+                self.forwarded[owner, lr.pintid] = _Forwarded(irq)
 
     def host_acknowledged(self, pe: int, intid: int, irq: Interrupt | None) -> None:
         """It becomes active."""
-        if irq is not None and id(irq) in self.forwarded:
+        found = self.forwarded.get((pe if intid < 32 else -1, intid))
+        if found is not None:
             self.judged += 1
-            self.since[id(irq)] = (self.judge.place, pe, irq)
+            found.free(self.judge.place)
 
-    def finished(self) -> None:
-        """Whatever is still active now, long since, and in no list register, is stuck."""
-        held = {
-            id(self.chip.distributor.find(lr.pintid, pe)) for pe, interface in enumerate(self.chip.virtual)
-            for lr in interface.lrs if lr.hw and lr.state != INVALID
-        }
-        for key, (place, pe, irq) in self.since.items():
-            last = max(place, self.owned.get(key, 0))
-            if irq.active and key not in held and last < self.judge.place - self.GRACE:
-                self.broken(f"pINTID {irq.intid} of pe{pe}: active since then, in no list register after {last}", place)
+    def entry(self, pe: int) -> None:
+        """A guest is entered: what is active, not asserted, and in no list register?"""
+        for (owner, intid), found in self.forwarded.items():
+            if not found.irq.active or found.irq.line or owner not in (pe, -1):
+                continue
+            interfaces = self.chip.virtual[pe:pe + 1] if owner == pe else self.chip.virtual
+            if any(lr.hw and lr.pintid == intid and lr.state for v in interfaces for lr in v.lrs):
+                continue
+            found.entries += 1
+            if found.entries >= self.ENTRIES and self.judge.place - found.since > self.GRACE and not found.told:
+                found.told = True
+                self.broken(f"pINTID {intid}, taken on pe{pe}: active since line {found.since:,} or before, and in no "
+                            f"list register through {found.entries} entries of guests", found.since)
+
+
+class _Forwarded:
+    """A forwarded interrupt: when it was last taken or seen in a list register, and the entries of guests since."""
+
+    __slots__ = ("entries", "irq", "since", "told")
+
+    def __init__(self, irq: Interrupt) -> None:
+        self.irq = irq
+        self.free(0)
+
+    def free(self, place: int) -> None:
+        """It has an owner, or just got active."""
+        self.since, self.entries, self.told = place, 0, False
 
 
 class OnlyTheNamed(Check):
@@ -157,24 +190,62 @@ class OnlyTheNamed(Check):
 
 
 class AcknowledgesMatchDrops(Check):
-    """Rule 14, at each acknowledge and each EOIR, of hosts and guests."""
+    """Rule 14, at each EOIR, of hosts and guests: a priority is active; it is of the group that the register drops; and
+    it is that of the interrupt named, the last one acknowledged. What a guest has acknowledged is known only of
+    interrupts in list registers, as vCPUs come and go."""
 
     rule_id = 14
+    KEPT = 256
 
-    def _drop(self, running: int, who: str, pe: int, register: str, intid: int) -> None:
+    def prepare(self) -> None:
+        self.acknowledged: dict[int, list[int]] = {}
+
+    def _drop(self, running: int, group: int | None, who: str, pe: int, register: str, intid: int) -> bool:
+        """Judges what an EOIR drops: `group` 0 or 1."""
         self.judged += 1
         if running == IDLE:
             self.broken(f"{register} of {intid} by the {who} on pe{pe}: no priority is active")
+        elif register[8:9] in ("0", "1") and group != int(register[8]):
+            self.broken(f"{register} of {intid} by the {who} on pe{pe}: the active priority is of group {group}")
+        else:
+            return True
+        return False
 
     def guest_ends(self, pe: int, register: str, vintid: int) -> None:
-        """A drop needs an active priority."""
-        if "EOIR" in register and not special(vintid & 0xFFFFFF):
-            self._drop(self.chip.virtual[pe].running_priority(), "guest", pe, register, vintid)
+        """A drop needs an active priority, that of the list register named."""
+        if "EOIR" not in register or special(vintid):
+            return
+        virtual = self.chip.virtual[pe]
+        running = virtual.running_priority()
+        mine = 0 if running == IDLE else bit(running, virtual.preemption_bits)
+        group = 0 if virtual.groups[0].active & mine else 1
+        if self._drop(running, group, "guest", pe, register, vintid):
+            lr = virtual.find_active(vintid)
+            if lr is not None and lr.priority & virtual.mask(lr.group) != running:
+                self.broken(f"{register} of {vintid} by the guest on pe{pe}: drops {running:#x}, and {lr} is not that")
+
+    def host_acknowledged(self, pe: int, intid: int, irq: Interrupt | None) -> None:
+        """One more to be dropped."""
+        stack = self.acknowledged.setdefault(pe, [])
+        stack.append(intid)
+        del stack[:-self.KEPT]
+
+    def active_priorities_written(self, pe: int, virtual: bool) -> None:
+        """Software ended all of them."""
+        if not virtual and self.chip.cpus[pe].running_priority() == IDLE:
+            self.acknowledged.pop(pe, None)
 
     def host_ends(self, pe: int, register: str, intid: int) -> None:
-        """A drop needs an active priority."""
-        if "EOIR" in register and not special(intid & 0xFFFFFF):
-            self._drop(self.chip.cpus[pe].running_priority(), "host", pe, register, intid)
+        """A drop needs an active priority, that of the last acknowledged."""
+        if "EOIR" not in register or special(intid):
+            return
+        cpu = self.chip.cpus[pe]
+        group = cpu.active_group()
+        stack = self.acknowledged.get(pe)
+        last = stack.pop() if stack else None
+        if self._drop(cpu.running_priority(), None if group is None else int(group != G0), "host", pe, register,
+                      intid) and last is not None and last != intid:
+            self.broken(f"{register} of {intid} by the host on pe{pe}: the last acknowledged is {last}")
 
 
 class NoActiveLpi(Check):
@@ -205,28 +276,35 @@ class NoActiveLpi(Check):
         """After EOIR no list register holds it active."""
         if vintid >= LPI_START and "EOIR" in register:
             self.judged += 1
-            self.acknowledged[vintid] = max(0, self.acknowledged[vintid] - 1)
+            self.acknowledged[vintid] -= 1
+            if self.acknowledged[vintid] <= 0:
+                del self.acknowledged[vintid]
             held = self.chip.virtual[pe].find_active(vintid)
             if held is not None:
                 self.broken(f"{held} of pe{pe} is active after {register}")
 
 
 class SpuriousChangesNothing(Check):
-    """Rule 16, at each acknowledge that returns a special INTID."""
+    """Rule 16, at each acknowledge where the chip has nothing to deliver: it returns a special INTID, and a guest's
+    leaves the list registers as they are (one that holds a special INTID would be taken)."""
 
     rule_id = 16
 
-    def guest_found_nothing(self, pe: int, value: int, changed: bool) -> None:
+    def guest_read_iar(self, pe: int, expected: int, got: int, changed: bool) -> None:
         """The guest's IAR."""
-        self.judged += 1
-        if changed:
-            self.broken(f"the guest's IAR on pe{pe} returned {value} and changed state")
+        if special(expected):
+            self.judged += 1
+            if not special(got):
+                self.broken(f"the guest's IAR on pe{pe} returned {got}, and nothing was deliverable")
+            elif changed:
+                self.broken(f"the guest's IAR on pe{pe} returned {got} and changed a list register")
 
-    def host_found_nothing(self, pe: int, value: int, changed: bool) -> None:
+    def host_read_iar(self, pe: int, expected: int, got: int) -> None:
         """The host's IAR."""
-        self.judged += 1
-        if changed:
-            self.broken(f"the host's IAR on pe{pe} returned {value} and changed state")
+        if special(expected):
+            self.judged += 1
+            if not special(got):
+                self.broken(f"the host's IAR on pe{pe} returned {got}, and nothing was deliverable")
 
 
 class EntryAllowsAStep(Check):
@@ -259,7 +337,8 @@ class EntryAllowsAStep(Check):
 
 
 class ExitIsArmed(Check):
-    """Rule 18, as far as list registers show it: an EOI that finds no list register must be told to the hypervisor."""
+    """Rule 18, as far as list registers show it: an EOI that finds no list register must be told to the hypervisor, by
+    LRENPIE, or because another maintenance condition is there already."""
 
     rule_id = 18
 
@@ -271,12 +350,13 @@ class ExitIsArmed(Check):
         self.count[pe] = self.chip.virtual[pe].state.eoicount
 
     def guest_ended(self, pe: int, register: str, vintid: int, lr: ListRegister | None) -> None:
-        """EOIcount rose: the completion of an interrupt outside the list registers; LRENPIE must tell of it."""
-        state = self.chip.virtual[pe].state
-        if state.eoicount != self.count.get(pe, 0):
+        """EOIcount rose: the completion of an interrupt outside the list registers."""
+        virtual = self.chip.virtual[pe]
+        if virtual.state.eoicount != self.count.get(pe, 0):
             self.judged += 1
-            if not state.hcr & LRENPIE:
-                self.broken(f"{register} of {vintid} on pe{pe} found no list register, and LRENPIE is not set")
+            if not virtual.state.hcr & LRENPIE and not virtual.maintenance():
+                self.broken(f"{register} of {vintid} on pe{pe} found no list register; LRENPIE is not set, and no "
+                            "maintenance interrupt is due")
 
 
 def _state(irq: Interrupt) -> str:

@@ -1,0 +1,130 @@
+"""Where an access of a recording falls: the frame, the register, and what the register does to a life of an interrupt.
+
+A recording makes the same few hundred accesses again and again, so what is found is kept, up to `KEPT` places.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vgic.silicon import GicV2, GicV3
+from vgic.silicon.gicv3 import REGISTERS
+from vgic.trace.events import FrameAccess, region_frame
+
+KEPT = 1 << 16
+
+ROLES = {
+    "ICC_IAR0_EL1": "iar", "ICC_IAR1_EL1": "iar", "GICC_IAR": "iar", "GICC_AIAR": "iar",
+    "ICV_IAR0_EL1": "viar", "ICV_IAR1_EL1": "viar", "GICV_IAR": "viar", "GICV_AIAR": "viar",
+    "ICC_EOIR0_EL1": "end", "ICC_EOIR1_EL1": "end", "ICC_DIR_EL1": "end", "GICC_EOIR": "end", "GICC_AEOIR": "end",
+    "GICC_DIR": "end",
+    "ICV_EOIR0_EL1": "vend", "ICV_EOIR1_EL1": "vend", "ICV_DIR_EL1": "vend", "GICV_EOIR": "vend",
+    "GICV_AEOIR": "vend", "GICV_DIR": "vend",
+    "ICH_LR<n>_EL2": "lr", "GICH_LR<n>": "lr", "ICH_HCR_EL2": "hcr", "GICH_HCR": "hcr",
+    "ICH_AP0R<n>_EL2": "vapr", "ICH_AP1R<n>_EL2": "vapr", "GICH_APR": "vapr",
+    "ICC_AP0R<n>_EL1": "apr", "ICC_AP1R<n>_EL1": "apr", "GICC_APR<n>": "apr", "GICC_NSAPR<n>": "apr",
+    "ICH_VMCR_EL2": "vmcr", "GICH_VMCR": "vmcr",
+    **{f"{i}_{name}_EL1": "control" for i in ("ICC", "ICV") for name in (
+        "PMR", "BPR0", "BPR1", "CTLR", "IGRPEN0", "IGRPEN1")},
+    **{f"{i}_{name}": "control" for i in ("GICC", "GICV") for name in ("PMR", "BPR", "ABPR", "CTLR")},
+}
+"""What matters of a register beside its value: iar, viar acknowledge; end, vend drop and deactivate; the others hold
+what software wrote."""
+
+HYPERVISOR, GUEST = frozenset({"ICH", "GICH"}), frozenset({"ICV", "GICV"})
+
+
+class Place(NamedTuple):
+    """One register.
+
+    Attributes:
+        frame: GICD, GICR, GICC, GICH, GICV, ICC, ICH, ICV; others of the machine by their names; "" for no GIC's.
+        name: with its `<n>`. full: with the number. n: the instance. role: of ROLES, "" for none.
+        known: a system register that the chip has.
+    """
+
+    frame: str
+    name: str
+    full: str
+    n: int
+    role: str
+    known: bool
+
+
+class Places:
+    """The places of one chip."""
+
+    def __init__(self, chip: GicV2 | GicV3) -> None:
+        self.chip = chip
+        self._places: dict[int, Place] = {}
+        self._registers: dict[str, Place] = {}
+        self._regions: dict[str, str | None] = {}
+
+    def region(self, name: str) -> str | None:
+        """As `region_frame`."""
+        if name not in self._regions:
+            if len(self._regions) >= KEPT:
+                return region_frame(name)
+            self._regions[name] = region_frame(name)
+        return self._regions[name]
+
+    def at(self, address: int) -> Place:
+        """The register at an address."""
+        place = self._places.get(address)
+        if place is None:
+            place = self._find(address)
+            if len(self._places) < KEPT:
+                self._places[address] = place
+        return place
+
+    def register(self, name: str) -> Place:
+        """A system register."""
+        place = self._registers.get(name)
+        if place is None:
+            found = REGISTERS.get(name) if isinstance(self.chip, GicV3) else None
+            frame = name.partition("_")[0]
+            place = (Place(frame, name, name, 0, "", False) if found is None
+                     else Place(frame, found.name, name, found.n, ROLES.get(found.name, ""), True))
+            self._registers[name] = place      # a recording's names are those of the events' forms: bounded
+        return place
+
+    def base(self, frame: str, pe: int) -> int:
+        """Where a frame begins; GICR: that of a PE."""
+        chip = self.chip
+        if isinstance(chip, GicV2):
+            return {"GICD": chip.map.gicd, "GICC": chip.map.gicc, "GICH": chip.map.gich, "GICV": chip.map.gicv}[frame]
+        if frame == "GICD":
+            return chip.map.gicd
+        first = 0
+        for base, count in chip.map.gicr:
+            if pe < first + count:
+                return base + (pe - first) * chip.gicr_stride
+            first += count
+        return chip.map.gicr[-1][0]
+
+    def _find(self, address: int) -> Place:
+        chip = self.chip
+        if isinstance(chip, GicV2):
+            m = chip.map
+            blocks = ((m.gicc, chip.cpus[0].gicc), (m.gich, chip.virtual[0].gich), (m.gicv, chip.virtual[0].gicv),
+                      (m.gicd, chip.distributor.gicd))
+            frame, block, offset = next(
+                ((b.name, b, address - base) for base, b in blocks if base <= address < base + b.size),
+                ("", None, address))
+        else:
+            frame, _, offset = chip._locate(address)
+            block = {"GICD": chip.distributor.gicd, "GICR": chip.distributor.gicr}.get(frame)
+        slot = block.slots.get(offset) if block is not None else None
+        if slot is None:
+            name = f"{frame}+{offset:#x}" if frame else f"{address:#x}"
+            return Place(frame, name, name, 0, "", False)
+        name = slot.register.name
+        return Place(frame, name, slot.register.instance(slot.n), slot.n, ROLES.get(name, ""), True)
+
+
+def banked(e: FrameAccess) -> bool:
+    """Whether a GICv2 register depends on who accesses it: GICH, and GICD's for SGIs and PPIs (IHI 0048B 4.1.4)."""
+    offset = e.offset & 0xFFF
+    private = offset & 0x7F < 4 if 0x80 <= offset < 0x400 else offset & 0x3FF < 32 if offset < 0xC00 else (
+        offset < 0xC08 or offset >= 0xF00)
+    return e.frame == "GICH" or (e.frame == "GICD" and offset >= 0x80 and private)
