@@ -36,7 +36,7 @@ class Rig:
         chip = {"pes": pes, "intids": 64, "list_registers": lrs} | (options or {})
         self.gic: GicV2 | GicV3 = GicV3(GicV3Options(**chip)) if v3 else GicV2(GicV2Options(**chip))
         self.kernel = Kernel(self.gic, irqs)
-        self.timers = GenericTimers(pes, lambda intid, level, pe: self.gic.set_line(intid, level, pe))
+        self.timers = GenericTimers(pes, self.gic.set_line)
         version = guest if guest is not None else 3 if v3 else 2
         self.vms = [Vm(f"vm{i}", vcpus, gic=version) for i in range(vms)]
         self.vm = self.vms[0]
@@ -104,6 +104,13 @@ class Rig:
             if vcpu is not None and guest:
                 self.enter(vcpu)
         return taken
+
+    def maintained(self, pe: int = 0) -> bool:
+        """Whether a maintenance interrupt was pending; it ends the guest's run, which goes on. (The exit ends its cause,
+        so that the host finds nothing to take.)"""
+        due = self.gic.irq(pe) and self.gic.maintenance(pe)
+        self.interrupts(pe)
+        return due
 
     def advance(self, ticks: int) -> None:
         """Time passes; soft timers fire."""
