@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from vgic.arch.register import UnknownRegister, number
 from vgic.oracle.machine import SPIS, MachineOptions
 from vgic.oracle.mailbox import Place
 from vgic.oracle.registers import Target, target
 
+EL2 = Place(2)
 SIZES = {"b": 1, "h": 2, "w": 4, "x": 8}
 _SUFFIXES = {size: suffix for suffix, size in SIZES.items()}
 _MOST_OPERATIONS = 1_000_000
@@ -37,7 +38,8 @@ class EpisodeError(ValueError):
     """An episode that can't be read or done, with its line."""
 
 
-class Reference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reference:
     """The value that an earlier operation read; `index` counts from 0."""
 
     index: int
@@ -59,7 +61,7 @@ class Operation:
     kind: Literal["read", "write", "line"]
     register: str = ""
     pe: int = 0
-    place: Place = Place(2)
+    place: Place = EL2
     size: int = 8
     value: int | Reference = 0
     intid: int = 0
@@ -215,7 +217,10 @@ class _Parser:
         t = self.target(register)
         place = Place(int(el), bool(secure))
         if place.el > self.options.resident or (place.secure and (place.el != 1 or not self.options.security)):
-            raise self.fail(f"{place}: this machine has el1 to el{self.options.resident}" + (" and s-el1" if self.options.security else ""))
+            raise self.fail(
+                f"{place}: this machine has el1 to el{self.options.resident}"
+                + (" and s-el1" if self.options.security else "")
+            )
         size = SIZES[suffix] if suffix else t.size
         if t.encoding is not None and size != 8:
             raise self.fail(f"{register} is a system register: it is read and written whole")

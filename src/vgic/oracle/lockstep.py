@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.deviations import DEVIATIONS, Deviation, Sight
@@ -30,7 +29,8 @@ STALE_AFTER = {
 """By GIC: registers whose writes QEMU's outputs don't follow at once (deviations v2-stale-twin and v3-stale-config)."""
 
 
-class Difference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Difference:
     """QEMU and the model disagree.
 
     Attributes:
@@ -66,7 +66,8 @@ class Tally:
     wait_seconds: float = 0.0
 
 
-class _Step(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Step:
     """One operation in flight."""
 
     index: int
@@ -76,8 +77,8 @@ class _Step(NamedTuple):
     probes: list[tuple[BoundProbe, int, list[int] | How]]
 
 
-Watcher = Callable[[Operation, Outcome, Mapping[str, list[int]]], None]
-"""Called after each operation with its outcome in the model and the model's probe values by "name@pe"."""
+Watcher = Callable[[Operation, Outcome, "list[tuple[Probe, list[int]]]"], None]
+"""Called after each operation with its outcome in the model, and the probes with the model's values."""
 
 
 class Lockstep:
@@ -89,7 +90,11 @@ class Lockstep:
     """
 
     def __init__(
-        self, qemu: Qemu, *, changes: Mapping[str, object] | None = None, deviations: tuple[Deviation, ...] = DEVIATIONS,
+        self,
+        qemu: Qemu,
+        *,
+        changes: Mapping[str, object] | None = None,
+        deviations: tuple[Deviation, ...] = DEVIATIONS,
         nudge: bool = True,
     ) -> None:
         self.qemu = qemu
@@ -153,7 +158,7 @@ class Lockstep:
         self._steps.append(_Step(index, operation, result, outcome, probes))
         self.tally.operations += 1
         if self.watcher is not None:
-            seen = {f"{b.probe.name}@{b.probe.pe}": values for b, _, values in probes if not isinstance(values, How)}
+            seen = [(bound.probe, values) for bound, _, values in probes if not isinstance(values, How)]
             self.watcher(operation, outcome, seen)
         if len(self._steps) >= BATCH:
             difference = self.flush()

@@ -46,7 +46,7 @@ def gic(options: MachineOptions, changes: Mapping[str, object] | None = None) ->
 
 
 def system_name(register: str) -> str:
-    """The register that an access names: ICV registers have ICC's encodings, and are reached at EL1 (IHI 0069 ch. 6)."""
+    """The register that an access names: ICV registers have ICC's encodings, reached at EL1 (IHI 0069 ch. 6)."""
     return "ICC" + register[3:] if register.startswith("ICV_") else register
 
 

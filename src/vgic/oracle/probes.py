@@ -153,27 +153,50 @@ class _V3:
     def __init__(self, options: MachineOptions) -> None:
         self.options = options
         self.family_of = {
-            "GICD_CTLR": "ctlr", "GICR_CTLR": "ctlr", "GICR_WAKER": "ctlr",
-            "GICD_SETSPI_NSR": "state", "GICD_CLRSPI_NSR": "state", "GICD_SGIR": "state",
+            "GICD_CTLR": "ctlr",
+            "GICR_CTLR": "ctlr",
+            "GICR_WAKER": "ctlr",
+            "GICD_SETSPI_NSR": "state",
+            "GICD_CLRSPI_NSR": "state",
+            "GICD_SGIR": "state",
         }
         for frame, suffix in (("GICD", "<n>"), ("GICR", "0")):
             for family, names in (
-                ("group", ("IGROUPR", "IGRPMODR")), ("enable", ("ISENABLER", "ICENABLER")),
+                ("group", ("IGROUPR", "IGRPMODR")),
+                ("enable", ("ISENABLER", "ICENABLER")),
                 ("state", ("ISPENDR", "ICPENDR", "ISACTIVER", "ICACTIVER")),
             ):
                 self.family_of |= {f"{frame}_{n}{suffix}": family for n in names}
         self.family_of |= {
-            "GICD_IPRIORITYR<n>": "priority", "GICR_IPRIORITYR<n>": "priority", "GICD_ICFGR<n>": "config",
-            "GICR_ICFGR0": "config", "GICR_ICFGR1": "config", "GICD_IROUTER<n>": "route",
-            "GICD_NSACR<n>": "nsacr", "GICR_NSACR": "nsacr",
+            "GICD_IPRIORITYR<n>": "priority",
+            "GICR_IPRIORITYR<n>": "priority",
+            "GICD_ICFGR<n>": "config",
+            "GICR_ICFGR0": "config",
+            "GICR_ICFGR1": "config",
+            "GICD_IROUTER<n>": "route",
+            "GICD_NSACR<n>": "nsacr",
+            "GICR_NSACR": "nsacr",
         }
         for name in ("PMR", "BPR0", "BPR1", "CTLR", "IGRPEN0", "IGRPEN1", "SRE"):
             self.family_of[f"ICC_{name}_EL1"] = "cpu"
         for name in ("CTLR", "IGRPEN1", "SRE"):
             self.family_of[f"ICC_{name}_EL3"] = "cpu"
         self.family_of["ICC_SRE_EL2"] = "cpu"
-        for name in ("EOIR0", "EOIR1", "DIR", "AP0R<n>", "AP1R<n>", "SGI0R", "SGI1R", "ASGI1R", "IAR0", "IAR1", "RPR",
-                     "HPPIR0", "HPPIR1"):
+        for name in (
+            "EOIR0",
+            "EOIR1",
+            "DIR",
+            "AP0R<n>",
+            "AP1R<n>",
+            "SGI0R",
+            "SGI1R",
+            "ASGI1R",
+            "IAR0",
+            "IAR1",
+            "RPR",
+            "HPPIR0",
+            "HPPIR1",
+        ):
             self.family_of[f"ICC_{name}_EL1"] = "state"
 
     def state(self, pe: int, home: Place) -> Probe:
@@ -235,7 +258,9 @@ class _V3:
 
     def sweep(self, home: Place) -> list[Probe]:
         probes = [self._cpu(pe, home) for pe in range(self.options.pes)]
-        probes.append(Probe("SPIs", 0, home, (*_numbered("GICD_ISPENDR", _WORDS), *_numbered("GICD_ISACTIVER", _WORDS))))
+        probes.append(
+            Probe("SPIs", 0, home, (*_numbered("GICD_ISPENDR", _WORDS), *_numbered("GICD_ISACTIVER", _WORDS)))
+        )
         for family in self.families:
             if family not in _UNINDEXED:
                 registers = self._spis(family, _WORDS)
@@ -252,11 +277,24 @@ class _V2:
     def __init__(self, options: MachineOptions) -> None:
         self.options = options
         self.family_of = {
-            "GICD_CTLR": "ctlr", "GICD_IGROUPR<n>": "group", "GICD_ISENABLER<n>": "enable",
-            "GICD_ICENABLER<n>": "enable", "GICD_IPRIORITYR<n>": "priority", "GICD_ICFGR<n>": "config",
-            "GICD_ITARGETSR<n>": "target", "GICD_NSACR<n>": "nsacr",
+            "GICD_CTLR": "ctlr",
+            "GICD_IGROUPR<n>": "group",
+            "GICD_ISENABLER<n>": "enable",
+            "GICD_ICENABLER<n>": "enable",
+            "GICD_IPRIORITYR<n>": "priority",
+            "GICD_ICFGR<n>": "config",
+            "GICD_ITARGETSR<n>": "target",
+            "GICD_NSACR<n>": "nsacr",
         }
-        for name in ("ISPENDR<n>", "ICPENDR<n>", "ISACTIVER<n>", "ICACTIVER<n>", "SPENDSGIR<n>", "CPENDSGIR<n>", "SGIR"):
+        for name in (
+            "ISPENDR<n>",
+            "ICPENDR<n>",
+            "ISACTIVER<n>",
+            "ICACTIVER<n>",
+            "SPENDSGIR<n>",
+            "CPENDSGIR<n>",
+            "SGIR",
+        ):
             self.family_of[f"GICD_{name}"] = "state"
         for name in ("CTLR", "PMR", "BPR", "ABPR", "APR<n>", "NSAPR<n>"):
             self.family_of[f"GICC_{name}"] = "cpu"
@@ -265,10 +303,21 @@ class _V2:
 
     def state(self, pe: int, home: Place) -> Probe:
         words = (0, *SPI_WORDS) if pe == 0 else (0,)
-        return Probe("state", pe, home, (
-            "GICC_RPR", "GICC_HPPIR", "ISR_EL1", *_numbered("GICC_APR", range(4)), *_numbered("GICC_NSAPR", range(4)),
-            *_numbered("GICD_ISPENDR", words), *_numbered("GICD_ISACTIVER", words), *_numbered("GICD_SPENDSGIR", range(4)),
-        ))
+        return Probe(
+            "state",
+            pe,
+            home,
+            (
+                "GICC_RPR",
+                "GICC_HPPIR",
+                "ISR_EL1",
+                *_numbered("GICC_APR", range(4)),
+                *_numbered("GICC_NSAPR", range(4)),
+                *_numbered("GICD_ISPENDR", words),
+                *_numbered("GICD_ISACTIVER", words),
+                *_numbered("GICD_SPENDSGIR", range(4)),
+            ),
+        )
 
     def virtual(self, pe: int) -> tuple[Probe, ...]:
         names = ("HCR", "VMCR", "MISR", "EISR0", "ELRSR0", "APR", "LR0", "LR1", "LR2", "LR3")
@@ -305,7 +354,9 @@ class _V2:
         pes = range(self.options.pes)
         probes = [self._cpu(pe, home) for pe in pes]
         every = range(9)
-        probes.append(Probe("SPIs", 0, home, (*_numbered("GICD_ISPENDR", _WORDS), *_numbered("GICD_ISACTIVER", _WORDS))))
+        probes.append(
+            Probe("SPIs", 0, home, (*_numbered("GICD_ISPENDR", _WORDS), *_numbered("GICD_ISACTIVER", _WORDS)))
+        )
         for family in self.families:
             if family not in _UNINDEXED:
                 probes.append(Probe(family, 0, home, self._registers(family, every)))

@@ -78,7 +78,9 @@ def target(gic: int, text: str) -> Target:
                 return Target((e[0], e[1], e[2], e[3] + carry, op2), 0, 8, place.register.name, system_frame.name)
         raise UnknownRegister(name, nearest(name, [n for f in SYSTEM_FRAMES for n in f.names()]))
     if frame_name not in frames:
-        raise UnknownRegister(f"{name} on GICv{gic}", nearest(name, [n for f, _, _ in frames.values() for n in f.names()]))
+        raise UnknownRegister(
+            f"{name} on GICv{gic}", nearest(name, [n for f, _, _ in frames.values() for n in f.names()])
+        )
     if at and frame_name != "GICR":
         raise ValueError(f"{text}: only GICR registers have a copy for each PE (@)")
     frame, base, size = frames[frame_name]

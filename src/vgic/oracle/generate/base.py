@@ -11,13 +11,16 @@ import random
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from vgic.oracle.episode import Operation, Reference
 from vgic.oracle.machine import MachineOptions
 from vgic.oracle.mailbox import Place
 from vgic.oracle.qemu import How, Outcome
 from vgic.oracle.registers import target
+
+if TYPE_CHECKING:
+    from vgic.oracle.model import Model
 
 T = TypeVar("T")
 
@@ -32,11 +35,64 @@ OTHER_SPIS = (100, 130, 200, 250)
 PRIORITIES = (0x00, 0x08, 0x10, 0x20, 0x40, 0x48, 0x80, 0x88, 0xA0, 0xC0, 0xE0, 0xF0, 0xF8)
 
 
+class Grip(NamedTuple):
+    """An interrupt that software has in hand.
+
+    Attributes:
+        operand: what to write to end it: a reference to the acknowledge, or a number where there was none.
+        value: the number. group: whose acknowledge register it came from.
+    """
+
+    operand: int | Reference
+    value: int
+    group: int
+
+
+class Hands:
+    """What each PE's software has acknowledged and must end, and what it has dropped and must deactivate."""
+
+    MOST = 16
+
+    def __init__(self, source: random.Random, pes: int) -> None:
+        self._random = source
+        self.held: list[list[Grip]] = [[] for _ in range(pes)]
+        self.dropped: list[list[Grip]] = [[] for _ in range(pes)]
+
+    def take(self, pe: int, grip: Grip) -> None:
+        """Something was acknowledged."""
+        self.held[pe].append(grip)
+        del self.held[pe][: -self.MOST]
+
+    def holder(self) -> int | None:
+        """A PE that holds something."""
+        pes = [pe for pe, held in enumerate(self.held) if held]
+        return pes[int(self._random.random() * len(pes))] if pes else None
+
+    def end(self, pe: int) -> Grip | None:
+        """What an EOIR should be given: the last acknowledged interrupt, one time in ten another."""
+        held = self.held[pe]
+        if not held:
+            return None
+        grip = held.pop(-1 if self._random.random() < 0.9 else int(self._random.random() * len(held)))
+        self.dropped[pe].append(grip)
+        del self.dropped[pe][: -self.MOST]
+        return grip
+
+    def deactivate(self, pe: int) -> Grip | None:
+        """What a DIR should be given: an interrupt whose priority was dropped, sometimes one still held."""
+        pool = self.dropped[pe] if self._random.random() < 0.85 else self.held[pe]
+        return pool.pop(int(self._random.random() * len(pool))) if pool else None
+
+
 class Generator:
     """A seeded source of operations.
 
     Args:
         seed: of the random numbers. options: the machine.
+
+    Attributes:
+        model: the model that the episode runs on, for hints on what would be worth doing now; None without.
+        queue: operations that come next, whatever else would.
     """
 
     GIC: ClassVar[int] = 3
@@ -48,9 +104,9 @@ class Generator:
         self.options = options
         self.home = Place(options.resident)
         self.count = 0
-        self.held: list[list[tuple[int, int]]] = [[] for _ in range(options.pes)]
-        self.values: dict[int, int] = {}
-        self.dropped: list[list[tuple[int, int]]] = [[] for _ in range(options.pes)]
+        self.model: Model | None = None
+        self.queue: list[Operation] = []
+        self.hands = Hands(self.random, options.pes)
         table = self.table()
         self._choices = [choice for _, choice in table]
         self._weights = list(accumulate(weight for weight, _ in table))
@@ -78,6 +134,8 @@ class Generator:
 
     def next(self) -> Operation:
         """One more operation."""
+        if self.queue:
+            return self.queue.pop(0)
         x = self.random.random() * self._weights[-1]
         return self._choices[min(bisect_right(self._weights, x), len(self._choices) - 1)]()
 
@@ -135,36 +193,21 @@ class Generator:
             return self.spi()
         return self.pick(PPI_LINES) if x < 0.85 else self.pick((0, 1, 2, 7, 15, 16, 20, 25, 31))
 
-    def remember(self, pe: int, outcome: Outcome, spurious: int = 1020) -> None:
-        """The operation that was just observed acknowledged something on this PE."""
-        if outcome.how is How.DONE and not spurious <= outcome.value & 0x3FF <= 1023 and outcome.value < 8192:
-            held = self.held[pe]
-            held.append((self.count - 1, outcome.value))
-            if len(held) > 24:
-                del held[0]
+    def acknowledged(self, operation: Operation, outcome: Outcome, intid: int) -> bool:
+        """Whether the operation that was just observed has taken an interrupt."""
+        return outcome.how is How.DONE and operation.kind == "read" and not 1020 <= intid <= 1023
 
-    def ending(self, pe: int) -> int | Reference | None:
-        """What an EOIR should be given: the last acknowledged interrupt, sometimes another; None where none is held."""
-        held = self.held[pe]
-        if not held:
+    def grip(self, value: int, group: int) -> Grip:
+        """A grip on what the operation that was just observed acknowledged."""
+        return Grip(Reference(self.count - 1), value, group)
+
+    def signalled(self, virtual: bool = False) -> tuple[int, int] | None:
+        """A PE with an interrupt on its line, and the group that IRQ or FIQ stands for, mostly; else None."""
+        if self.model is None or self.chance(0.25):
             return None
-        index, value = held.pop(-1 if self.chance(0.9) else int(self.random.random() * len(held)))
-        self.values[index] = value
-        dropped = self.dropped[pe]
-        dropped.append((index, value))
-        if len(dropped) > 12:
-            del dropped[0]
-        return Reference(index)
-
-    def deactivating(self, pe: int) -> int | Reference | None:
-        """What a DIR should be given: an interrupt whose priority was dropped, sometimes one still held."""
-        pool = self.dropped[pe] if self.chance(0.85) else self.held[pe]
-        if not pool:
-            return None
-        index, value = pool.pop(int(self.random.random() * len(pool)))
-        self.values[index] = value
-        return Reference(index)
-
-    def intid_of(self, value: int | Reference) -> int:
-        """The INTID in what is about to be written to EOIR or DIR."""
-        return (self.values[value.index] if isinstance(value, Reference) else value) & 0x3FF
+        pe, device = self.pe(), self.model.device
+        if device.virq(pe) if virtual else device.irq(pe):
+            return pe, 1
+        if device.vfiq(pe) if virtual else device.fiq(pe):
+            return pe, 0
+        return None

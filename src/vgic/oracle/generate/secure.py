@@ -60,15 +60,10 @@ class SecureV3(PhysicalV3):
         value = self.pick((0x37, 0x37, 0x33, 0x35, 0x36, 0x30, self.bits(3)))
         return self.write("GICD_CTLR", value | (0x40 if self.chance(0.01) else 0))
 
-    def end(self) -> Operation:
-        """From where the interrupt was acknowledged, mostly."""
-        pe = self.pe()
-        held = self.held[pe]
-        if not held:
-            return self.read("ICC_IAR1_EL1", pe=pe)
-        value = self.ending(pe)
-        assert value is not None
-        return self.write(self.eoi_register(value), value, pe=pe)
+    def acknowledge(self) -> Operation:
+        """At EL3 everything is a FIQ, and which register takes it depends on the place."""
+        found = self.signalled()
+        return self.read(f"ICC_IAR{self.bits(1)}_EL1", pe=None if found is None else found[0])
 
     def active_priorities(self) -> Operation:
         """Secure alone: QEMU ignores Non-secure writes (deviation v3-ap1-nonsecure)."""
@@ -83,7 +78,9 @@ class SecureV3(PhysicalV3):
         return self.write(f"GICR_NSACR@{self.pe()}" if intid < 32 else f"GICD_NSACR{intid // 16}", self.bits(32))
 
     def el3_control(self) -> Operation:
-        register, value = self.pick((("ICC_CTLR_EL3", self.bits(6)), ("ICC_IGRPEN1_EL3", self.bits(2)), ("ICC_SRE_EL3", 0xF)))
+        register, value = self.pick(
+            (("ICC_CTLR_EL3", self.bits(6)), ("ICC_IGRPEN1_EL3", self.bits(2)), ("ICC_SRE_EL3", 0xF))
+        )
         return self.write(register, value, place=EL3 if self.chance(0.97) else self.place())
 
 

@@ -78,7 +78,8 @@ class PhysicalV2(Generator):
     def observe(self, operation: Operation, outcome: Outcome) -> None:
         super().observe(operation, outcome)
         if operation.kind == "read" and operation.register == "GICC_IAR":
-            self.remember(operation.pe, outcome)
+            if self.acknowledged(operation, outcome, outcome.value & 0x3FF):
+                self.hands.take(operation.pe, self.grip(outcome.value, 0))
             if outcome.value in ROAMING:
                 self.busy.add(outcome.value)
 
@@ -163,30 +164,36 @@ class PhysicalV2(Generator):
     # CPU interface
 
     def acknowledge(self) -> Operation:
-        return self.read("GICC_IAR")
+        found = self.signalled()
+        if found is None and self.chance(0.5):
+            return self.pend()
+        return self.read("GICC_IAR", pe=None if found is None else found[0])
 
     def end(self) -> Operation:
-        pe = self.pe()
-        value = self.ending(pe)
-        if value is None:
-            return self.read("GICC_IAR", pe=pe)
-        return self._unless_tainted("GICC_EOIR", value, pe)
+        holder = self.hands.holder()
+        grip = self.hands.end(holder) if holder is not None else None
+        if holder is None or grip is None:
+            return self.acknowledge()
+        return self._unless_tainted("GICC_EOIR", grip.operand, grip.value, holder)
 
     def deactivate(self) -> Operation:
         pe = self.pe()
-        value = self.deactivating(pe)
-        return self._unless_tainted("GICC_DIR", self.own_intid() if value is None else value, pe)
+        grip = self.hands.deactivate(pe)
+        if grip is not None:
+            return self._unless_tainted("GICC_DIR", grip.operand, grip.value, pe)
+        intid = self.own_intid()
+        return self._unless_tainted("GICC_DIR", intid, intid, pe)
 
     def own_intid(self) -> int:
         """An INTID whose end on any CPU is its end."""
         intid = self.intid()
         return intid if self.options.pes == 1 or intid < 32 else self.pick((1, 16, 27, 30))
 
-    def _unless_tainted(self, register: str, value: int | Reference, pe: int) -> Operation:
-        intid = self.intid_of(value)
-        if intid in self.tainted:
-            return self.by_bit(("ICACTIVER",), intid)
-        return self.write(register, value, pe=pe)
+    def _unless_tainted(self, register: str, operand: int | Reference, value: int, pe: int) -> Operation:
+        """End an interrupt as it can be ended in QEMU."""
+        if value & 0x3FF in self.tainted:
+            return self.by_bit(("ICACTIVER",), value & 0x3FF)
+        return self.write(register, operand, pe=pe)
 
     def mask(self) -> Operation:
         return self.write("GICC_PMR", self.pick((0xFF, 0xF8, 0xF0, 0xF0, self.priority())))
@@ -219,23 +226,33 @@ class PhysicalV2(Generator):
     # Anything
 
     def illegal(self) -> Operation:
-        return self.pick((self._odd_end, self._odd_end, self._odd_size, self._read_only, self._hole, self._beyond,
-                          self._other_cpuid))()
+        return self.pick(
+            (self._odd_end, self._odd_end, self._odd_size, self._read_only, self._hole, self._beyond, self._other_cpuid)
+        )()
 
     def _odd_end(self) -> Operation:
         value = self.pick((self.own_intid(), 1020, 1021, 1022, 1023, self.bits(5), 288 + self.bits(9)))
-        return self._unless_tainted(self.pick(("GICC_EOIR", "GICC_DIR")), value, self.pe())
+        return self._unless_tainted(self.pick(("GICC_EOIR", "GICC_DIR")), value, value, self.pe())
 
     def _other_cpuid(self) -> Operation:
         """An SGI's end with whatever source."""
         return self.write(self.pick(("GICC_EOIR", "GICC_DIR")), self.bits(4) | self.bits(3) << 10)
 
     def _odd_size(self) -> Operation:
-        register, size = self.pick((
-            ("GICD_ISENABLER1", 1), ("GICD_IPRIORITYR8", 2),
-            ("GICD_ISENABLER8", 2), ("GICD_ICENABLER2", 1), ("GICD_ICFGR2", 1), ("GICD_IGROUPR1", 1), ("GICD_CTLR", 1),
-        ))
-        return self.read(register, size=size) if self.chance(0.5) else self.write(register, self.bits(8 * size), size=size)
+        register, size = self.pick(
+            (
+                ("GICD_ISENABLER1", 1),
+                ("GICD_IPRIORITYR8", 2),
+                ("GICD_ISENABLER8", 2),
+                ("GICD_ICENABLER2", 1),
+                ("GICD_ICFGR2", 1),
+                ("GICD_IGROUPR1", 1),
+                ("GICD_CTLR", 1),
+            )
+        )
+        return (
+            self.read(register, size=size) if self.chance(0.5) else self.write(register, self.bits(8 * size), size=size)
+        )
 
     def _read_only(self) -> Operation:
         return self.write(self.pick(_READ_ONLY), self.bits(32))
@@ -246,6 +263,16 @@ class PhysicalV2(Generator):
 
     def _beyond(self) -> Operation:
         """A register of INTIDs that are not implemented, or one that is read-only for this PE."""
-        register = self.pick(("GICD_ISENABLER9", "GICD_ISPENDR20", "GICD_IPRIORITYR72", "GICD_ICFGR18", "GICD_ITARGETSR0",
-                              "GICD_ITARGETSR7", "GICD_ITARGETSR72", "GICD_ICFGR0"))
+        register = self.pick(
+            (
+                "GICD_ISENABLER9",
+                "GICD_ISPENDR20",
+                "GICD_IPRIORITYR72",
+                "GICD_ICFGR18",
+                "GICD_ITARGETSR0",
+                "GICD_ITARGETSR7",
+                "GICD_ITARGETSR72",
+                "GICD_ICFGR0",
+            )
+        )
         return self.read(register) if self.chance(0.4) else self.write(register, self.bits(32))

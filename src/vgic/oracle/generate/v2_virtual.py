@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vgic.oracle.episode import Operation, Reference
-from vgic.oracle.generate.base import LINES, PPI_LINES
-from vgic.oracle.generate.v2 import PhysicalV2
+from vgic.oracle.episode import Operation
+from vgic.oracle.generate.base import LINES, PPI_LINES, Grip, Hands
+from vgic.oracle.generate.v2 import ROAMING, PhysicalV2
 from vgic.oracle.machine import MachineOptions
-from vgic.oracle.qemu import How, Outcome
+from vgic.oracle.qemu import Outcome
 
 VINTIDS = (0, 5, 15, 16, 27, 30, 31, 33, 34, 39, 40, 99, 500, 1019)
 TWINS = (*LINES, *PPI_LINES, 40, 77, 25)
@@ -43,8 +43,7 @@ class VirtualV2(PhysicalV2):
 
     def __init__(self, seed: int, options: MachineOptions) -> None:
         super().__init__(seed, options)
-        self.guest_held: list[list[int]] = [[] for _ in range(self.options.pes)]
-        self.guest_dropped: list[list[int]] = [[] for _ in range(self.options.pes)]
+        self.guest = Hands(self.random, options.pes)
 
     def preamble(self) -> list[Operation]:
         ops = super().preamble()
@@ -56,22 +55,32 @@ class VirtualV2(PhysicalV2):
 
     def observe(self, operation: Operation, outcome: Outcome) -> None:
         super().observe(operation, outcome)
-        if outcome.how is How.DONE and operation.kind == "read" and operation.register == "GICV_IAR":
-            if not 1020 <= outcome.value & 0x3FF <= 1023:
-                held = self.guest_held[operation.pe]
-                held.append(self.count - 1)
-                del held[:-16]
+        intid = outcome.value & 0x3FF
+        if operation.register == "GICV_IAR" and self.acknowledged(operation, outcome, intid):
+            self.guest.take(operation.pe, self.grip(outcome.value, 0))
 
     # The hypervisor
 
     def list_register(self) -> Operation:
         n, pe = self.bits(2), self.pe()
-        return self.write(f"GICH_LR{n}", self.list_register_value(n, pe), pe=pe)
+        value = self.list_register_value(n, pe)
+        write = self.write(f"GICH_LR{n}", value, pe=pe)
+        state, twin = value >> 28 & 3, value >> 10 & 0x3FF
+        if state & 2 and self.chance(0.7):
+            # As a hypervisor does that loads a vCPU: what is active has its priority active too, and the guest ends it.
+            end = value & 0x3FF | (value & 7 << 10 if not value >> 31 and value & 0x3FF < 16 else 0)
+            self.guest.take(pe, Grip(end, end, 0))
+            self.queue.append(self.write("GICH_APR", 1 << (value >> 23 & 31), pe=pe))
+        if state and value >> 31 and twin < 32 and self.chance(0.6):
+            self.queue.append(write)
+            return self.write("GICD_ISACTIVER0", 1 << twin, pe=pe)
+        return write
 
     def twin(self, pe: int) -> int:
         """A physical interrupt that this CPU may deactivate (deviation v2-spi-active-by-cpu)."""
         intid = self.pick(TWINS)
-        return intid if intid < 32 or self.options.pes == 1 or intid % 2 == pe else self.pick(PPI_LINES)
+        own = self.options.pes == 1 or (intid % 2 == pe and intid not in ROAMING)
+        return intid if intid < 32 or own else self.pick(PPI_LINES)
 
     def activate(self) -> Operation:
         return self.by_bit(("ISACTIVER", "ICACTIVER"), self.pick((*PPI_LINES, 0, 3)))
@@ -79,9 +88,9 @@ class VirtualV2(PhysicalV2):
     def list_register_value(self, n: int, pe: int) -> int:
         if self.chance(0.12):
             return 0
-        state = self.pick((1, 1, 1, 1, 2, 3, 0))
+        state = self.pick((1, 1, 1, 1, 1, 2, 3, 0))
         hw = self.chance(0.35)
-        if hw and state == 3 and self.chance(0.9):
+        if hw and state == 3 and self.chance(0.7):
             state = 1
         vintid = self.legal_vintid(n)
         vintid = vintid + 16 if hw and vintid < 16 else vintid
@@ -118,24 +127,20 @@ class VirtualV2(PhysicalV2):
     # The guest
 
     def guest_acknowledge(self) -> Operation:
-        return self.read("GICV_IAR")
+        found = self.signalled(virtual=True)
+        if found is None and self.chance(0.5):
+            return self.list_register()
+        return self.read("GICV_IAR", pe=None if found is None else found[0])
 
     def guest_end(self) -> Operation:
-        pe = self.pe()
-        held = self.guest_held[pe]
-        if not held:
-            return self.read("GICV_IAR", pe=pe)
-        index = held.pop(-1 if self.chance(0.9) else int(self.random.random() * len(held)))
-        self.guest_dropped[pe].append(index)
-        del self.guest_dropped[pe][:-8]
-        return self.write("GICV_EOIR", Reference(index), pe=pe)
+        holder = self.guest.holder()
+        grip = self.guest.end(holder) if holder is not None else None
+        return self.guest_acknowledge() if grip is None else self.write("GICV_EOIR", grip.operand, pe=holder)
 
     def guest_deactivate(self) -> Operation:
         pe = self.pe()
-        pool = self.guest_dropped[pe] if self.chance(0.85) else self.guest_held[pe]
-        if not pool:
-            return self.write("GICV_DIR", self.pick(VINTIDS), pe=pe)
-        return self.write("GICV_DIR", Reference(pool.pop(int(self.random.random() * len(pool)))), pe=pe)
+        grip = self.guest.deactivate(pe)
+        return self.write("GICV_DIR", self.pick(VINTIDS) if grip is None else grip.operand, pe=pe)
 
     def guest_mask(self) -> Operation:
         return self.write("GICV_PMR", self.pick((0xFF, 0xF8, 0xF0, 0x80, self.bits(8))))
@@ -149,8 +154,11 @@ class VirtualV2(PhysicalV2):
         return self.write("GICV_CTLR", value if self.chance(0.95) else self.bits(32))
 
     def guest_look(self) -> Operation:
-        return self.read(self.pick(("GICV_RPR", "GICV_HPPIR", "GICV_PMR", "GICV_BPR", "GICV_ABPR", "GICV_CTLR", "GICV_IIDR",
-                                    "GICH_VTR")))
+        return self.read(
+            self.pick(
+                ("GICV_RPR", "GICV_HPPIR", "GICV_PMR", "GICV_BPR", "GICV_ABPR", "GICV_CTLR", "GICV_IIDR", "GICH_VTR")
+            )
+        )
 
     def disturb(self) -> Operation:
         """A configuration of the physical side changes below a list register."""
@@ -162,7 +170,9 @@ class VirtualV2(PhysicalV2):
             value = self.pick((self.bits(10), 1020, 1023, *VINTIDS))
             return self.write(self.pick(("GICV_EOIR", "GICV_EOIR", "GICV_DIR")), value)
         if x == 2:
-            return self.write(self.pick(("GICH_MISR", "GICH_EISR0", "GICH_ELRSR0", "GICH_VTR", "GICV_RPR", "GICV_HPPIR")), 1)
+            return self.write(
+                self.pick(("GICH_MISR", "GICH_EISR0", "GICH_ELRSR0", "GICH_VTR", "GICV_RPR", "GICV_HPPIR")), 1
+            )
         # HW 0: a random twin might be another CPU's.
         n = self.bits(2)
         return self.write(f"GICH_LR{n}", self.bits(31) & ~0x3FF | self.legal_vintid(n))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vgic.oracle.episode import Operation, Reference
+from vgic.oracle.episode import Operation
 from vgic.oracle.generate.base import Generator
 from vgic.oracle.qemu import Outcome
 
+_ACKNOWLEDGES = ("ICC_IAR0_EL1", "ICC_IAR1_EL1")
 _READ_ONLY = ("GICD_TYPER", "GICD_IIDR", "GICR_TYPER", "GICD_PIDR2", "GICR_PIDR2", "GICR_IIDR")
 _SYSTEM_READ_ONLY = ("ICC_IAR0_EL1", "ICC_IAR1_EL1", "ICC_HPPIR0_EL1", "ICC_HPPIR1_EL1", "ICC_RPR_EL1")
 _SYSTEM_WRITE_ONLY = ("ICC_EOIR0_EL1", "ICC_EOIR1_EL1", "ICC_DIR_EL1", "ICC_SGI1R_EL1", "ICC_SGI0R_EL1")
@@ -62,8 +63,8 @@ class PhysicalV3(Generator):
 
     def observe(self, operation: Operation, outcome: Outcome) -> None:
         super().observe(operation, outcome)
-        if operation.kind == "read" and operation.register in ("ICC_IAR0_EL1", "ICC_IAR1_EL1"):
-            self.remember(operation.pe, outcome)
+        if operation.register in _ACKNOWLEDGES and self.acknowledged(operation, outcome, outcome.value):
+            self.hands.take(operation.pe, self.grip(outcome.value, int("IAR1" in operation.register)))
 
     # Distributor and redistributors
 
@@ -118,22 +119,26 @@ class PhysicalV3(Generator):
     # CPU interface
 
     def acknowledge(self) -> Operation:
-        return self.read(self.pick(("ICC_IAR0_EL1", "ICC_IAR1_EL1", "ICC_IAR1_EL1")))
+        found = self.signalled()
+        if found is None and self.chance(0.5):
+            return self.pend()
+        if found is None:
+            return self.read(self.pick(("ICC_IAR0_EL1", "ICC_IAR1_EL1", "ICC_IAR1_EL1")))
+        pe, group = found
+        return self.read(f"ICC_IAR{group if self.chance(0.9) else 1 - group}_EL1", pe=pe)
 
     def end(self) -> Operation:
-        pe = self.pe()
-        value = self.ending(pe)
-        if value is None:
-            return self.read("ICC_IAR1_EL1", pe=pe)
-        return self.write(self.eoi_register(value), value, pe=pe)
-
-    def eoi_register(self, value: int | Reference) -> str:
-        return self.pick(("ICC_EOIR0_EL1", "ICC_EOIR1_EL1", "ICC_EOIR1_EL1"))
+        holder = self.hands.holder()
+        grip = self.hands.end(holder) if holder is not None else None
+        if grip is None:
+            return self.acknowledge()
+        group = grip.group if self.chance(0.93) else 1 - grip.group
+        return self.write(f"ICC_EOIR{group}_EL1", grip.operand, pe=holder)
 
     def deactivate(self) -> Operation:
         pe = self.pe()
-        value = self.deactivating(pe)
-        return self.write("ICC_DIR_EL1", self.intid() if value is None else value, pe=pe)
+        grip = self.hands.deactivate(pe)
+        return self.write("ICC_DIR_EL1", self.intid() if grip is None else grip.operand, pe=pe)
 
     def mask(self) -> Operation:
         return self.write("ICC_PMR_EL1", self.pick((0xFF, 0xF8, 0xF0, 0xF0, self.priority())))
@@ -167,10 +172,20 @@ class PhysicalV3(Generator):
     # Anything
 
     def illegal(self) -> Operation:
-        return self.pick((
-            self._odd_eoi, self._odd_eoi, self._odd_dir, self._odd_size, self._read_only, self._absent, self._write_only,
-            self._hole, self._word_zero, self._banked_beyond,
-        ))()
+        return self.pick(
+            (
+                self._odd_eoi,
+                self._odd_eoi,
+                self._odd_dir,
+                self._odd_size,
+                self._read_only,
+                self._absent,
+                self._write_only,
+                self._hole,
+                self._word_zero,
+                self._banked_beyond,
+            )
+        )()
 
     def _odd_eoi(self) -> Operation:
         value = self.pick((self.intid(), 1020, 1021, 1022, 1023, 288, self.bits(10)))
@@ -180,11 +195,22 @@ class PhysicalV3(Generator):
         return self.write("ICC_DIR_EL1", self.pick((self.intid(), 1020, 1023, 288, self.bits(10))))
 
     def _odd_size(self) -> Operation:
-        register, size = self.pick((
-            ("GICD_ISENABLER1", 1), ("GICD_ISPENDR1", 2), ("GICD_CTLR", 1), ("GICD_CTLR", 8), ("GICR_ISENABLER0", 1),
-            ("GICD_IPRIORITYR8", 2), ("GICR_IPRIORITYR1", 2), ("GICD_ICFGR2", 1), ("GICR_CTLR", 8),
-            ("GICD_ISACTIVER1", 8), ("GICD_IROUTER33", 2), ("GICR_ISPENDR0", 8),
-        ))
+        register, size = self.pick(
+            (
+                ("GICD_ISENABLER1", 1),
+                ("GICD_ISPENDR1", 2),
+                ("GICD_CTLR", 1),
+                ("GICD_CTLR", 8),
+                ("GICR_ISENABLER0", 1),
+                ("GICD_IPRIORITYR8", 2),
+                ("GICR_IPRIORITYR1", 2),
+                ("GICD_ICFGR2", 1),
+                ("GICR_CTLR", 8),
+                ("GICD_ISACTIVER1", 8),
+                ("GICD_IROUTER33", 2),
+                ("GICR_ISPENDR0", 8),
+            )
+        )
         if self.chance(0.5):
             return self.read(register, size=size)
         return self.write(register, self.bits(8 * size), size=size)
@@ -212,5 +238,7 @@ class PhysicalV3(Generator):
 
     def _banked_beyond(self) -> Operation:
         """A register of INTIDs that are not implemented."""
-        register = self.pick(("GICD_ISENABLER9", "GICD_ISPENDR20", "GICD_IPRIORITYR72", "GICD_ICFGR18", "GICD_IROUTER300"))
+        register = self.pick(
+            ("GICD_ISENABLER9", "GICD_ISPENDR20", "GICD_IPRIORITYR72", "GICD_ICFGR18", "GICD_IROUTER300")
+        )
         return self.read(register) if self.chance(0.3) else self.write(register, self.bits(32), size=4)

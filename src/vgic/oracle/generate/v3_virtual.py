@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vgic.oracle.episode import Operation, Reference
-from vgic.oracle.generate.base import LINES, PPI_LINES
+from vgic.oracle.generate.base import LINES, PPI_LINES, Grip, Hands
 from vgic.oracle.generate.v3 import PhysicalV3
 from vgic.oracle.machine import MachineOptions
 from vgic.oracle.mailbox import Place
-from vgic.oracle.qemu import How, Outcome
+from vgic.oracle.qemu import Outcome
 
 EL1, EL2 = Place(1), Place(2)
 VINTIDS = (0, 5, 15, 16, 27, 30, 31, 33, 34, 39, 40, 99, 500, 1019)
 TWINS = (*LINES, *PPI_LINES, 40, 77, 25)
 LPIS = (8192, 8193, 13000)
+_ACKNOWLEDGES = ("ICV_IAR0_EL1", "ICV_IAR1_EL1")
 TALL0, TALL1, TC, TDIR = 1 << 11, 1 << 12, 1 << 10, 1 << 14
 
 
@@ -50,10 +51,7 @@ class VirtualV3(PhysicalV3):
 
     def __init__(self, seed: int, options: MachineOptions) -> None:
         super().__init__(seed, options)
-        pes = self.options.pes
-        self.guest_held: list[list[tuple[int, int]]] = [[] for _ in range(pes)]
-        self.guest_dropped: list[list[tuple[int, int]]] = [[] for _ in range(pes)]
-        self.trapping = [0] * pes
+        self.guest = Hands(self.random, options.pes)
 
     def preamble(self) -> list[Operation]:
         ops = super().preamble()
@@ -64,13 +62,8 @@ class VirtualV3(PhysicalV3):
 
     def observe(self, operation: Operation, outcome: Outcome) -> None:
         super().observe(operation, outcome)
-        if outcome.how is not How.DONE or not 0 <= operation.pe < self.options.pes:
-            return
-        if operation.kind == "read" and operation.register in ("ICV_IAR0_EL1", "ICV_IAR1_EL1"):
-            if not 1020 <= outcome.value <= 1023:
-                held = self.guest_held[operation.pe]
-                held.append((self.count - 1, outcome.value))
-                del held[:-16]
+        if operation.register in _ACKNOWLEDGES and self.acknowledged(operation, outcome, outcome.value):
+            self.guest.take(operation.pe, self.grip(outcome.value, int("IAR1" in operation.register)))
 
     def _virtual(self, name: str, value: int | Reference | None = None, pe: int | None = None) -> Operation:
         if value is None:
@@ -80,24 +73,37 @@ class VirtualV3(PhysicalV3):
     # The hypervisor
 
     def list_register(self) -> Operation:
-        n = self.pick((0, 1, 2, 3))
-        return self.write(f"ICH_LR{n}_EL2", self.list_register_value(n), place=EL2)
+        n, pe = self.bits(2), self.pe()
+        value = self.list_register_value(n)
+        write = self.write(f"ICH_LR{n}_EL2", value, pe=pe, place=EL2)
+        state, group, priority = value >> 62, value >> 60 & 1, value >> 48 & 0xFF
+        if state & 2 and self.chance(0.7):
+            # As a hypervisor does that loads a vCPU: what is active has its priority active too, and the guest ends it.
+            self.guest.take(pe, Grip(value & 0xFFFF_FFFF, value & 0xFFFF_FFFF, group))
+            self.queue.append(self.write(f"ICH_AP{group}R0_EL2", 1 << (priority >> 3), pe=pe, place=EL2))
+        if state and value >> 61 & 1 and self.chance(0.6):
+            self.queue.append(write)
+            return self.activate_twin(value >> 32 & 0x3FF, pe)
+        return write
+
+    def activate_twin(self, intid: int, pe: int) -> Operation:
+        """The physical interrupt of a list register is active, as it would be after its acknowledge."""
+        register = f"GICR_ISACTIVER0@{pe}" if intid < 32 else f"GICD_ISACTIVER{intid // 32}"
+        return self.write(register, 1 << intid % 32, pe=pe)
 
     def list_register_value(self, n: int) -> int:
-        x = self.random.random()
-        if x < 0.12:
+        if self.chance(0.1):
             return 0
-        state = self.pick((1, 1, 1, 1, 2, 3, 0))
+        state = self.pick((1, 1, 1, 1, 1, 2, 3, 0))
         hw = self.chance(0.35)
-        if hw and state == 3 and self.chance(0.9):
+        if hw and state == 3 and self.chance(0.7):
             state = 1
         # Two list registers of one vINTID are UNPREDICTABLE: each register has its own, mostly.
-        vintid = VINTIDS[n::4][int(self.random.random() * len(VINTIDS[n::4]))]
+        vintid = self.pick(VINTIDS[n::4])
         if self.chance(0.04):
             vintid = self.pick((*LPIS, 1020, 1021, 1022, 1023, self.bits(10)))
         value = state << 62 | hw << 61 | self.chance(0.65) << 60 | self.virtual_priority() << 48 | vintid
-        value |= self.pick(TWINS) << 32 if hw else self.chance(0.5) << 41
-        return value
+        return value | (self.pick(TWINS) << 32 if hw else self.chance(0.5) << 41)
 
     def virtual_priority(self) -> int:
         return self.pick((0x00, 0x08, 0x20, 0x40, 0x48, 0x80, 0x88, 0xA0, 0xC0, 0xE0, 0xF0, 0xF8))
@@ -113,7 +119,9 @@ class VirtualV3(PhysicalV3):
         return self.write("ICH_HCR_EL2", value, place=EL2)
 
     def virtual_machine_control(self) -> Operation:
-        value = self.bits(3) << 21 | self.bits(3) << 18 | self.pick((0, 0x200, 0x10, 0x210)) | self.pick((3, 3, 2, 1, 0))
+        value = (
+            self.bits(3) << 21 | self.bits(3) << 18 | self.pick((0, 0x200, 0x10, 0x210)) | self.pick((3, 3, 2, 1, 0))
+        )
         value |= self.pick((0xF8, 0xF8, 0xF0, 0x80, self.virtual_priority())) << 24
         # QEMU keeps VPMR's low bits, and then corrupts ICH_AP<m>R0_EL2 (deviation v3-vpmr-low-bits, v3-ap-bit-31).
         value = value if self.chance(0.95) else self.bits(32) & ~(7 << 24)
@@ -126,24 +134,25 @@ class VirtualV3(PhysicalV3):
     # The guest
 
     def guest_acknowledge(self) -> Operation:
-        return self._virtual(self.pick(("IAR0", "IAR1", "IAR1")))
+        found = self.signalled(virtual=True)
+        if found is None and self.chance(0.5):
+            return self.list_register()
+        if found is None:
+            return self._virtual(self.pick(("IAR0", "IAR1", "IAR1")))
+        pe, group = found
+        return self._virtual(f"IAR{group if self.chance(0.9) else 1 - group}", pe=pe)
 
     def guest_end(self) -> Operation:
-        pe = self.pe()
-        held = self.guest_held[pe]
-        if not held:
-            return self._virtual("IAR1", pe=pe)
-        index, _ = item = held.pop(-1 if self.chance(0.9) else int(self.random.random() * len(held)))
-        self.guest_dropped[pe].append(item)
-        del self.guest_dropped[pe][:-8]
-        return self._virtual(self.pick(("EOIR0", "EOIR1", "EOIR1")), Reference(index), pe)
+        holder = self.guest.holder()
+        grip = self.guest.end(holder) if holder is not None else None
+        if grip is None:
+            return self.guest_acknowledge()
+        return self._virtual(f"EOIR{grip.group if self.chance(0.9) else 1 - grip.group}", grip.operand, holder)
 
     def guest_deactivate(self) -> Operation:
         pe = self.pe()
-        pool = self.guest_dropped[pe] if self.chance(0.85) else self.guest_held[pe]
-        if not pool:
-            return self._virtual("DIR", self.pick(VINTIDS), pe)
-        return self._virtual("DIR", Reference(pool.pop(int(self.random.random() * len(pool)))[0]), pe)
+        grip = self.guest.deactivate(pe)
+        return self._virtual("DIR", self.pick(VINTIDS) if grip is None else grip.operand, pe)
 
     def guest_mask(self) -> Operation:
         return self._virtual("PMR", self.pick((0xFF, 0xF8, 0xF0, 0x80, self.virtual_priority(), self.bits(8))))
@@ -162,7 +171,9 @@ class VirtualV3(PhysicalV3):
         return self._virtual(self.pick(("AP0R0", "AP1R0")), value)
 
     def guest_look(self) -> Operation:
-        return self._virtual(self.pick(("RPR", "HPPIR0", "HPPIR1", "PMR", "BPR0", "BPR1", "CTLR", "IGRPEN0", "IGRPEN1")))
+        return self._virtual(
+            self.pick(("RPR", "HPPIR0", "HPPIR1", "PMR", "BPR0", "BPR1", "CTLR", "IGRPEN0", "IGRPEN1"))
+        )
 
     def guest_sgi(self) -> Operation:
         """Traps to EL2 under IMO or FMO."""
