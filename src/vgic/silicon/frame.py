@@ -11,9 +11,9 @@ Security state).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from functools import cache
 
-from vgic.arch.register import Frame, Register
+from vgic.arch.register import Frame, Place
 from vgic.silicon.report import Notice, Report
 
 Reader = Callable[[int, int, bool], int]
@@ -22,14 +22,11 @@ Writer = Callable[[int, int, int, int, bool], None]
 SIZES = (1, 2, 4, 8)
 
 
-class Slot(NamedTuple):
-    """What stands at one offset."""
-
-    register: Register
-    n: int
-    byte: int
-    read: Reader | None
-    write: Writer | None
+@cache
+def _slots(frame: Frame) -> Mapping[int, Place]:
+    """What stands at each byte of a frame."""
+    every = ((r, i, byte) for r in frame for i in range(r.count) for byte in range(r.width // 8))
+    return {(r.offset or 0) + i * r.stride + byte: Place(r, r.first + i, byte) for r, i, byte in every}
 
 
 class Block:
@@ -50,65 +47,59 @@ class Block:
         unknown = [n for n in (*reads, *writes) if n not in frame.by_name]
         if unknown:
             raise LookupError(f"{frame.name} has no register {', '.join(unknown)}")
-        self.slots: dict[int, Slot] = {}
-        for r in frame:
-            read, write = reads.get(r.name), writes.get(r.name)
-            for i in range(r.count):
-                for byte in range(r.width // 8):
-                    offset = (r.offset or 0) + i * r.stride + byte
-                    old = self.slots.get(offset)
-                    if old is None or (old.read is None and old.write is None):
-                        self.slots[offset] = Slot(r, r.first + i, byte, read, write)
-                    elif old.register.access != r.access:      # a write-only and a read-only register share the place
-                        self.slots[offset] = old._replace(read=old.read or read, write=old.write or write)
+        self.slots, self.reads, self.writes = _slots(frame), reads, writes
 
     def unmodelled(self) -> set[str]:
         """The names of the registers that have no handler and no right to be silent."""
-        return {s.register.name for s in self.slots.values() if s.read is None and s.write is None} - self.silent
+        return {p.register.name for p in self.slots.values()} - self.reads.keys() - self.writes.keys() - self.silent
 
-    def _place(self, offset: int, size: int, verb: str, value: int | None) -> Slot | None:
-        slot = self.slots.get(offset)
+    def _place(self, offset: int, size: int, verb: str, value: int | None) -> Place | None:
+        place = self.slots.get(offset)
         what = "" if value is None else f" of {value:#x}"
-        if slot is None:
+        if place is None:
             self.report(Notice("reserved", f"{self.name}+{offset:#x}", f"{verb}{what}: no register there"))
             return None
-        if size not in slot.register.sizes or slot.byte % size:
-            self.report(Notice("unpredictable", slot.register.instance(slot.n),
-                               f"{size}-byte {verb} at byte {slot.byte}: option bad_size = {self.bad_size}"))
-            return None if self.bad_size == "zero" or size not in SIZES or slot.byte % size else slot
-        return slot
+        if size not in place.register.sizes or place.byte % size:
+            self.report(Notice("unpredictable", place.register.instance(place.n),
+                               f"{size}-byte {verb} at byte {place.byte}: option bad_size = {self.bad_size}"))
+            return None if self.bad_size == "zero" or size not in SIZES or place.byte % size else place
+        return place
 
     def read(self, offset: int, size: int, pe: int, ns: bool) -> int:
         """A load. Zero where nothing is modelled, and then a notice is given."""
-        slot = self._place(offset, size, "read", None)
-        if slot is None:
+        place = self._place(offset, size, "read", None)
+        if place is None:
             return 0
-        if slot.read is None:
-            if slot.register.name not in self.silent:
-                kind = "not modelled" if slot.register.access != "WO" or slot.write is None else "unpredictable"
+        name = place.register.name
+        read = self.reads.get(name)
+        if read is None:
+            if name not in self.silent:
+                kind = "not modelled" if place.register.access != "WO" or name not in self.writes else "unpredictable"
                 why = "reads as zero" if kind == "not modelled" else "read of a write-only register: reads as zero"
-                self.report(Notice(kind, slot.register.instance(slot.n), why))
+                self.report(Notice(kind, place.register.instance(place.n), why))
             return 0
-        return slot.read(slot.n, pe, ns) >> 8 * slot.byte & (1 << 8 * size) - 1
+        return read(place.n, pe, ns) >> 8 * place.byte & (1 << 8 * size) - 1
 
     def write(self, offset: int, size: int, value: int, pe: int, ns: bool) -> None:
         """A store. No effect where nothing is modelled, and then a notice is given."""
-        slot = self._place(offset, size, "write", value)
-        if slot is None:
+        place = self._place(offset, size, "write", value)
+        if place is None:
             return
-        lanes = (1 << min(8 * size, slot.register.width - 8 * slot.byte)) - 1
+        lanes = (1 << min(8 * size, place.register.width - 8 * place.byte)) - 1
         value &= lanes
-        if slot.write is None:
-            if slot.register.name not in self.silent:
-                read_only = slot.register.access == "RO" or slot.read is not None
+        name = place.register.name
+        write = self.writes.get(name)
+        if write is None:
+            if name not in self.silent:
+                read_only = place.register.access == "RO" or name in self.reads
                 why = f"write of {value:#x}{' to a read-only register' * read_only}: ignored"
                 kind = "unpredictable" if read_only else "not modelled"
-                self.report(Notice(kind, slot.register.instance(slot.n), why))
+                self.report(Notice(kind, place.register.instance(place.n), why))
             return
-        unknown = slot.register.res0(value << 8 * slot.byte)
+        unknown = place.register.res0(value << 8 * place.byte)
         if unknown:
-            self.report(Notice("reserved", slot.register.instance(slot.n), f"write sets RES0 bits {unknown:#x}"))
-        slot.write(slot.n, value << 8 * slot.byte, lanes << 8 * slot.byte, pe, ns)
+            self.report(Notice("reserved", place.register.instance(place.n), f"write sets RES0 bits {unknown:#x}"))
+        write(place.n, value << 8 * place.byte, lanes << 8 * place.byte, pe, ns)
 
 
 def zero(n: int, pe: int, ns: bool) -> int:
