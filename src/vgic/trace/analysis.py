@@ -78,7 +78,7 @@ class Analysis:
         for n, event in enumerate(events):
             feed(event)
             if lanes is not None:
-                lanes.event(event)
+                lanes.event(event, replay.register)
             if type(event) is Probe:
                 vcpus.probe(event)
             if progress is not None and not n & 0x3FFF:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from vgic.silicon import GicV2, GicV3
 from vgic.silicon.interrupt import STATE_NAMES
-from vgic.trace.events import Access, Event, LineChange, Sgi, SysReg, region_frame
+from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SysReg
 from vgic.trace.replay import Step
 
 WHO = {"ICV": "guest", "GICV": "guest", "ICH": "hyp", "GICH": "hyp"}
@@ -54,8 +54,8 @@ class Lanes:
             elif step.kind == "vend" and step.pe is not None:
                 self.running.pop(step.pe, None)
 
-    def event(self, event: Event) -> None:
-        """An event, after it was fed to the replay."""
+    def event(self, event: Event, register: str) -> None:
+        """An event, after it was fed to the replay; `register`: what it reaches, if it is an access."""
         pe = getattr(event, "pe", None)
         named, self.named = self.named, None
         for at in range(len(self.chip.cpus)) if pe is None or isinstance(event, Sgi) else (pe,):
@@ -66,15 +66,15 @@ class Lanes:
             self.last[at] = now
             idle = before is None and now == ("low", "I", "-", "-")
             if (now != before and not idle) or (named is not None and named.pe in (None, at)):
-                self._row(event, at, now)
+                self._row(event, register, at, now)
 
-    def _row(self, event: Event, pe: int, now: tuple[str, str, str, str]) -> None:
+    def _row(self, event: Event, register: str, pe: int, now: tuple[str, str, str, str]) -> None:
         if self.window is not None and not self.window[0] <= event.line <= self.window[1]:
             return
         if len(self.rows) >= self.most:
             self.left_out += 1
             return
-        self.rows.append(LaneRow(event.line, pe, describe(event), *now))
+        self.rows.append(LaneRow(event.line, pe, describe(event, register), *now))
 
     def _state(self, pe: int) -> tuple[str, str, str, str]:
         irq = self.chip.distributor.find(self.intid, pe)
@@ -90,21 +90,14 @@ class Lanes:
         )
 
 
-def describe(event: Event) -> str:
-    """An event in words."""
-    if isinstance(event, SysReg):
-        who = WHO.get(event.register.partition("_")[0], "host")
-        return f"{who} {_verb(event.write, event.register)} {event.value:#x}"
+def describe(event: Event, register: str) -> str:
+    """An event in words; `register`: the architectural name of what an access reaches."""
+    if isinstance(event, (Access, FrameAccess, SysReg)):
+        who = WHO.get(register.partition("_")[0], "host")
+        value = "" if event.value is None else f" {event.value:#x}"
+        return f"{who} {f'writes {register}' if event.write else f'reads {register} ='}{value}"
     if isinstance(event, LineChange):
         return f"line {event.intid} {'rises' if event.level else 'drops'}"
-    if isinstance(event, Access):
-        frame = region_frame(event.region) or "?"
-        who = WHO.get(frame, "host")
-        return f"{who} {_verb(event.write, f'{frame}+{event.address & 0xFFFF:#x}')} {event.value:#x}"
     if isinstance(event, Sgi):
         return f"host sends SGI {event.intid}"
     return type(event).__name__
-
-
-def _verb(write: bool, place: str) -> str:
-    return f"writes {place}" if write else f"reads {place} ="

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vgic.arch.gicc import GICC
+from vgic.arch.gicd import GICD_V2, GICD_V3
+from vgic.arch.gich import GICH
+from vgic.arch.gicr import GICR
+from vgic.arch.gicv import GICV
 from vgic.silicon import GicV2, GicV3
 from vgic.silicon.gicv3 import REGISTERS
 from vgic.trace.events import FrameAccess, region_frame
@@ -106,20 +111,19 @@ class Places:
         chip = self.chip
         if isinstance(chip, GicV2):
             m = chip.map
-            blocks = ((m.gicc, chip.cpus[0].gicc), (m.gich, chip.virtual[0].gich), (m.gicv, chip.virtual[0].gicv),
-                      (m.gicd, chip.distributor.gicd))
-            frame, block, offset = next(
-                ((b.name, b, address - base) for base, b in blocks if base <= address < base + b.size),
-                ("", None, address))
+            offset, registers = next(((address - base, f) for base, f in (
+                (m.gicd, GICD_V2), (m.gicc, GICC), (m.gich, GICH), (m.gicv, GICV)) if base <= address < base + f.size),
+                (address, None))
+            frame = registers.name if registers is not None else ""
         else:
             frame, _, offset = chip._locate(address)
-            block = {"GICD": chip.distributor.gicd, "GICR": chip.distributor.gicr}.get(frame)
-        slot = block.slots.get(offset) if block is not None else None
-        if slot is None:
+            registers = {"GICD": GICD_V3, "GICR": GICR}.get(frame)
+        found = registers.at(offset) if registers is not None else None
+        if found is None:
             name = f"{frame}+{offset:#x}" if frame else f"{address:#x}"
             return Place(frame, name, name, 0, "", False)
-        name = slot.register.name
-        return Place(frame, name, slot.register.instance(slot.n), slot.n, ROLES.get(name, ""), True)
+        name = found.register.name
+        return Place(frame, name, found.name, found.n, ROLES.get(name, ""), True)
 
 
 def banked(e: FrameAccess) -> bool:
