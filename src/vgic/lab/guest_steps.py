@@ -167,6 +167,11 @@ class GuestSteps:
                 state.handled = state.handled - {op.intid}
             case "EOI":
                 self._eoi(run, vm, pe, iar)
+            case "IAR":
+                self._iar(run, vm, pe)
+            case "EOIR":
+                vm.face.eoir(pe, op.intid)
+                self.m.tell("eoi", run, intid=op.intid)
             case "DIR":
                 self._dir(run, vm, pe, iar if op.intid < 0 else op.intid)
             case "HANDLE":
@@ -198,6 +203,17 @@ class GuestSteps:
         self.m.tell("guest", run, text="executes WFI")
         self.m.leave(run, "WFI")
         self.m.block(run)
+
+    def _iar(self, run: VcpuRun, vm: VmRun, pe: int) -> None:
+        """An IAR read that nobody asked for; rule 16."""
+        before = _interface_state(self.m, pe)
+        iar = vm.face.iar(pe)
+        self.m.tell("ack", run, intid=intid_of(iar))
+        if intid_of(iar) < SPECIAL:
+            self._acknowledged(run, intid_of(iar), iar)
+            run.guest.enters_handler(iar)
+        elif _interface_state(self.m, pe) != before:
+            self.m.faults.tell(16, f"{run.name} reads {iar} from IAR, and the interface changes")
 
     def _eoi(self, run: VcpuRun, vm: VmRun, pe: int, iar: int) -> None:
         vm.face.eoir(pe, iar)
@@ -359,6 +375,11 @@ class GuestSteps:
         except Unsupported:
             return None
         return found
+
+
+def _interface_state(machine: Machine, pe: int) -> tuple[object, ...]:
+    interface = machine.gic.virtual[pe]
+    return (interface.state.eoicount, *(g.active for g in interface.groups), *(lr.state for lr in interface.lrs))
 
 
 def _chip_state(machine: Machine) -> list[tuple[bool, bool, bool]]:

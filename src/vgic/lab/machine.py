@@ -16,6 +16,7 @@ guest's operation, the host's whole handler with the exit that it causes, an ent
     vcpu0 steps                             its guest does the next operation of its handler or program
     vcpu0 put, vcpu0 loaded                 its thread leaves its PE, comes back
     vcpu0 loaded on pe1                     ... on another PE
+    host disables nic, host enables nic     disable_irq, enable_irq
     guest saved                             userspace saves and restores a VM's GIC
 
 All that changes lies in `parts()`. Who wants to hear more gives an observer, which is no part of the state.
@@ -80,8 +81,13 @@ class Machine:
         for pe in range(self.pes):
             if isinstance(self.gic, GicV3):
                 self.gic.set_pe_state(pe, imo=True, fmo=True)
-        self.design = design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
-                             observer=observer.design if observer else None)
+        try:
+            self.design = design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
+                                 observer=observer.design if observer else None, **scenario.design_options)
+        except TypeError as e:
+            if not scenario.design_options or "unexpected keyword" not in str(e):
+                raise
+            raise ScenarioError(f"{scenario.name}: design_options: {e}") from None
         self.devices = tuple(self._device(d, observer) for d in specs if d.kind != "timer")
         self.device_of = {(id(d.vm), d.vintid): d for d in self.devices}
         self.forwarded = frozenset(
@@ -358,6 +364,17 @@ class Machine:
             self.settle()
         return done
 
+    def _disables(self, device: Device, disable: bool) -> bool:
+        desc = self.kernel.irq(pintid_of(device.spec))
+        if bool(desc.depth) is disable:
+            return False
+        self.calm()
+        self.tell("host", text=f"{'disable' if disable else 'enable'}_irq {desc.pintid}")
+        pe = desc.affinity
+        (self.kernel.disable_irq if disable else self.kernel.enable_irq)(desc, pe)
+        self.settle()
+        return True
+
     # -- what can happen
 
     def fair(self) -> Iterator[Action]:
@@ -380,6 +397,9 @@ class Machine:
         for device in self.devices:
             for what in ("pulses",) if device.edge else ("raises", "lowers"):
                 yield f"{device.name} {what}", partial(self._moves, device, what)
+            if device.spec.disables:
+                yield f"host disables {device.name}", partial(self._disables, device, True)
+                yield f"host enables {device.name}", partial(self._disables, device, False)
         if self.timers.ppis:
             yield "time passes", self.passes
         for run in self.vcpus:

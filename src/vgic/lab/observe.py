@@ -20,14 +20,14 @@ class Observer:
         """An access reached the chip. `kind`: "mmio" or "sysreg"; `place`: the frame and offset, or the register."""
 
     def kernel(self, what: str, intid: int, pe: int) -> None:
-        """The kernel took an interrupt ("take"), an "ipi", nothing ("spurious"), or what nobody wants ("unexpected")."""
+        """The kernel took an interrupt ("take"), an "ipi", nothing ("spurious"), or what nobody wants."""
 
     def design(self, event: str, vcpu: Vcpu | None, intid: int) -> None:
         """An event of the design: see `vgic.designs.base.EVENTS`."""
 
     def happens(self, what: str, vcpu: Vcpu | None = None, **more: Any) -> None:
         """Something of the machine: "enter", "exit" (reason=...), "load", "put", "block", "trap" (name=...), "ack"
-        (intid=...), "eoi", "dir", "line" (device=..., level=...), "time", "guest" (text=...)."""
+        (intid=...), "eoi", "dir", "line" (device=..., level=...), "time", "guest" or "host" (text=...)."""
 
 
 class TappedV3(GicV3):

@@ -16,6 +16,8 @@ A program is a list of operations; each is one step of the guest, so that anythi
     CNTV_CVAL +1            arms a timer so many ticks from now; "CNTV_CVAL never": further away than time goes
     WFI                     waits for an interrupt; goes on when there is one
     AWAIT 40                waits, running, until its handler of 40 has been run
+    IAR                     reads IAR whatever is signalled; with nothing there, nothing may change
+    EOIR 40                 writes EOIR outside a handler
     DIR 40                  deactivates an interrupt (EOImode 1) outside its handler
     AGAIN                   starts over
 
@@ -101,8 +103,9 @@ _FORMS: dict[str, tuple[int, str, Callable[[list[str]], tuple[int, int]]]] = {
     "IGRPEN": (1, "IGRPEN 0 or 1", _value(1)),
     **{f"{t}_CTL": (1, f"{t}_CTL VALUE", _value(3)) for t in TIMERS},
     **{f"{t}_CVAL": (1, f"{t}_CVAL +TICKS or never", _cval) for t in TIMERS},
+    "EOIR": (1, "EOIR INTID", _bits("EOIR")),
     "AWAIT": (1, "AWAIT INTID", _bits("AWAIT")),
-    **{word: (0, word, lambda a: (-1, 0)) for word in ("MASK", "UNMASK", "WFI", "AGAIN", "HANDLE", "EOI")},
+    **{word: (0, word, lambda a: (-1, 0)) for word in ("MASK", "UNMASK", "WFI", "AGAIN", "IAR", "HANDLE", "EOI")},
 }
 ONLY_IN_HANDLERS = ("HANDLE", "EOI")
 

@@ -152,6 +152,7 @@ class DeviceSpec(_Table):
             drives the line (each access of its guest is a trap); "irqfd": a device of the VMM that asserts through
             an irqfd and is told of the guest's EOI by a resamplefd.
         routed: the vCPU that its SPI goes to.
+        disables: whether the host's driver may disable and enable the interrupt (lazily, as the kernel does).
         times: how often an edge may come, or a timer's time may pass, until its guest has taken one.
     """
 
@@ -163,6 +164,7 @@ class DeviceSpec(_Table):
     timer: Literal["CNTV", "CNTP"] = "CNTV"
     wiring: Literal["physical", "injected", "irqfd"] = "physical"
     routed: int = Field(0, ge=0, le=7)
+    disables: bool = False
     times: int = Field(2, ge=1, le=2)
 
     def emulated(self) -> bool:
@@ -194,7 +196,7 @@ class RunSpec(_Table):
     """One schedule.
 
     Attributes:
-        script: names of actions, in order. finish: whether the machine then goes on by itself until nothing is left to
+        script: names of actions, in order; "rest" for what happens by itself until nothing is left to do. finish: whether the machine then goes on by itself until nothing is left to
             do. most: after so many steps of that it is told as never coming to rest.
     """
 
@@ -220,6 +222,7 @@ class Scenario(_Table):
     """A scenario. See the module's text.
 
     Attributes:
+        design: which hands interrupts over, and design_options: more arguments of its constructor.
         userspace: whether a VMM may save and restore the guest's GIC.
     """
 
@@ -228,14 +231,15 @@ class Scenario(_Table):
     teaches: Sentence
     mechanisms: list[Annotated[str, AfterValidator(_mechanism)]] = Field(default_factory=list)
     design: str = "kvm"
+    design_options: dict[str, bool | int | str] = Field(default_factory=dict)
     expect: Literal["holds", "breaks"] = "holds"
     rules: list[Annotated[int, AfterValidator(_rule)]] = Field(default_factory=list)
     userspace: bool = False
-    machine: MachineSpec = MachineSpec()
+    machine: MachineSpec = MachineSpec.model_validate({})
     vm: list[VmSpec] = Field(min_length=1, max_length=4)
     device: list[DeviceSpec] = Field(default_factory=list, max_length=16)
-    run: RunSpec = RunSpec()
-    check: CheckSpec = CheckSpec()
+    run: RunSpec = RunSpec.model_validate({})
+    check: CheckSpec = CheckSpec.model_validate({})
 
     def vm_name(self, n: int) -> str:
         """A VM's name: its own, or vm and its number."""

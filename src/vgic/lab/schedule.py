@@ -23,7 +23,8 @@ from vgic.rules.state import STATE_RULES
 from vgic.silicon.interrupt import STATE_NAMES
 from vgic.silicon.timer import Timer
 
-MOST_BROKEN = 8
+REST = "rest"
+"""In a script: on by itself until at rest."""
 
 
 class Step(NamedTuple):
@@ -188,6 +189,9 @@ class Schedule:
         return self._result(self._finish())._replace(seed=seed)
 
     def _scripted(self, n: int, name: str) -> None:
+        if name == REST:
+            self._finish()
+            return
         call = self.choices.get(name)
         if call is None:
             close = difflib.get_close_matches(name, list(self.choices), 1)

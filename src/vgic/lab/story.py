@@ -146,6 +146,8 @@ class Story(Observer):
                 self.words.append(f"the counter reaches {more['count']}")
             case "soft timer":
                 self.words.append("a timer of the kernel fires")
+            case "host":
+                self.words.append(f"host: {more['text']}")
             case "guest":
                 self._guest(name, more["text"])
 

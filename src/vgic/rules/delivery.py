@@ -1,4 +1,4 @@
-"""Rules of delivery: what came is delivered, once, to who waits for it, and nothing else is (1, 2, 13, 18 to 20, 34, 39).
+"""Rules of delivery: what came is delivered, once, to who waits for it, and nothing else is.
 
 Whether an interrupt is lost shows when the machine is at rest: nothing happens any more by itself, and its guest, which
 would take it, has not got it. Then the rule broken depends on where the interrupt is. It is in no carrier: 1 (an edge),

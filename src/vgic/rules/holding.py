@@ -66,7 +66,7 @@ def stuck_active(w: World) -> str | None:
                     continue
                 irq = w.gic.distributor.find(pintid, pe or 0)
                 if irq is not None and irq.active and not _shown(w, run, vintid):
-                    return f"pINTID {pintid} stays active; {run.name}, its guest, has {vintid} neither pending nor active"
+                    return f"pINTID {pintid} stays active; {run.name} has {vintid} neither pending nor active"
     return None
 
 
