@@ -106,8 +106,8 @@ class Rig:
         return taken
 
     def maintained(self, pe: int = 0) -> bool:
-        """Whether a maintenance interrupt was pending; it ends the guest's run, which goes on. (The exit ends its cause,
-        so that the host finds nothing to take.)"""
+        """Whether a maintenance interrupt was pending; it ends the guest's run, which goes on. (The exit ends its
+        cause, so that the host finds nothing to take.)"""
         due = self.gic.irq(pe) and self.gic.maintenance(pe)
         self.interrupts(pe)
         return due
@@ -137,6 +137,26 @@ class Rig:
 
     def hcr(self, pe: int = 0) -> int:
         return int(self.design.hw.read_hcr(pe))
+
+    def kicked(self, vcpu: Vcpu) -> bool:
+        return vcpu.kicked
+
+    def block(self, vcpu: Vcpu) -> bool:
+        """WFI: out, put, and asleep unless something is pending."""
+        self.exit(vcpu)
+        self.design.vcpu_blocking(vcpu)
+        self.put(vcpu)
+        vcpu.blocked = not self.design.pending(vcpu)
+        return vcpu.blocked
+
+    def blocked(self, vcpu: Vcpu) -> bool:
+        return vcpu.blocked
+
+    def wake(self, vcpu: Vcpu, pe: int = 0) -> None:
+        """Scheduled again."""
+        self.load(vcpu, pe)
+        self.design.vcpu_unblocking(vcpu)
+        self.enter(vcpu)
 
     # -- the guest's virtual CPU interface
 

@@ -166,9 +166,9 @@ def test_one_that_is_listed_already_kicks_all_the_same(build: Build) -> None:
     rig.cycle(rig.v0)
     assert rig.ack(rig.v0) == NIC
     rig.eoi(rig.v0, NIC)
-    assert not rig.v0.kicked
+    assert not rig.kicked(rig.v0)
     rig.design.inject(rig.vm, None, NIC, True)
-    assert rig.v0.kicked
+    assert rig.kicked(rig.v0)
     rig.cycle(rig.v0)
     assert rig.ack(rig.v0) == NIC
 
@@ -247,17 +247,12 @@ def test_pending_asks_for_what_the_guest_could_take(build: Build) -> None:
 
 def test_a_kick_wakes_a_blocked_vcpu(build: Build) -> None:
     rig = build()
-    rig.boot(rig.v0, 0, NIC, enter=False)
-    rig.design.vcpu_blocking(rig.v0)
-    rig.put(rig.v0)
-    rig.v0.blocked = not rig.design.pending(rig.v0)
-    assert rig.v0.blocked
+    rig.boot(rig.v0, 0, NIC)
+    assert rig.block(rig.v0)
     rig.design.inject(rig.vm, None, NIC, True)
-    assert not rig.v0.blocked
+    assert not rig.blocked(rig.v0)
     assert ("wake", -1) in rig.told
-    rig.load(rig.v0)
-    rig.design.vcpu_unblocking(rig.v0)
-    rig.enter(rig.v0)
+    rig.wake(rig.v0)
     assert rig.ack(rig.v0) == NIC
 
 

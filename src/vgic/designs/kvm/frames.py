@@ -191,7 +191,7 @@ class GuestFrames:
         names: dict[str, tuple[Reader | None, Writer | None]] = {}
         for name, handlers in table.items():
             if name == "ICFGR":
-                names |= {"GICR_ICFGR0": handlers, "GICR_ICFGR1": handlers}
+                names |= {"GICR_ICFGR0": handlers, "GICR_ICFGR1": _instance(1, handlers)}
             else:
                 names["GICR_IPRIORITYR<n>" if name == "IPRIORITYR" else f"GICR_{name}0"] = handlers
         return names
@@ -295,3 +295,11 @@ class GuestFrames:
 
         names = ("GICC_CTLR", "GICC_PMR", "GICC_BPR", "GICC_ABPR", "GICC_APR<n>")
         return {name: register(name) for name in names} | {"GICC_DIR": (None, write_dir)}
+
+
+def _instance(n: int, handlers: tuple[Reader | None, Writer | None]) -> tuple[Reader, Writer]:
+    """Handlers of a register that is instance n of a kind, but has a name of its own."""
+    read, write = handlers
+    assert read is not None
+    assert write is not None
+    return lambda a: read(a._replace(n=n)), lambda a, value, lanes: write(a._replace(n=n), value, lanes)
