@@ -1,7 +1,7 @@
 """A GICv2 and a GICv3 to test, driven by register names, with one vocabulary for what both can do.
 
-`V2` uses Group 0 and no Security Extensions, `V3` Group 1 and a single Security state, unless a test asks otherwise. The
-states that `state` tells are read from registers, never from the model's objects.
+`V2` uses Group 0 and no Security Extensions, `V3` Group 1 and a single Security state, unless a test asks otherwise.
+The states that `state` tells are read from registers, never from the model's objects.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ class Board:
 
     gic: GicV2 | GicV3
     group = 0
+    v3 = False
+    lr_register: Register
+
+    def __init__(self, **options: Any) -> None:
+        raise NotImplementedError
 
     def r(self, name: str, pe: int = 0, **how: Any) -> int:
         """A read of a register by its name."""
@@ -86,8 +91,6 @@ class Board:
         register = f"{'GICR' if self.v3 and intid < 32 else 'GICD'}_ICFGR{intid // 16}"
         shift = intid % 16 * 2
         self.w(register, self.r(register, pe, **how) & ~(3 << shift) | 2 * edge << shift, pe, **how)
-
-    v3 = False
 
     def make(
         self, intid: int, *, edge: bool = False, priority: int = 0x80, group: int | None = None, pe: int = 0,
@@ -157,8 +160,6 @@ class Board:
 
     # -- the virtual interface
 
-    lr_register: Register
-
     def lr(self, n: int, state: int, vintid: int, *, priority: int = 0x80, group: int | None = None,
            pintid: int | None = None, eoi: bool = False, cpuid: int = 0) -> None:
         """Writes a list register; `pintid` means HW=1."""
@@ -192,7 +193,9 @@ class Board:
         """HCR.EOIcount."""
         return self.h("HCR") >> 27
 
-    def vmcr(self, *, pmr: int = 0xF8, bpr0: int = 2, bpr1: int = 3, eng: int = 3, cbpr: int = 0, eoim: int = 0) -> None:
+    def vmcr(
+        self, *, pmr: int = 0xF8, bpr0: int = 2, bpr1: int = 3, eng: int = 3, cbpr: int = 0, eoim: int = 0,
+    ) -> None:
         """Writes VMCR; by default both groups are enabled and nothing is masked."""
         self.hw("VMCR", pmr << 24 | bpr0 << 21 | bpr1 << 18 | eoim << 9 | cbpr << 4 | 8 | eng)
 

@@ -6,7 +6,6 @@ Group 0 on the GICv2 board, Group 1 on the GICv3 one, whose binary point counts 
 from __future__ import annotations
 
 import pytest
-
 from tests.silicon.board import V2, V3, Board
 
 LOW, HIGH = 40, 41

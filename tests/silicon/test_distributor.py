@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.silicon.board import V2, V3, Board
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.silicon.board import GICD, V3
+
 from vgic.silicon import GicV3, GicV3Options, OptionError
 from vgic.silicon.gicv3 import MapV3
 
@@ -101,8 +101,8 @@ def test_dpg_of_secure_groups_is_secure() -> None:
 
 
 @pytest.mark.parametrize("name", [
-    "IGROUPR0", "IGRPMODR0", "ISENABLER0", "ICENABLER0", "ISPENDR0", "ICPENDR0", "ISACTIVER0", "ICACTIVER0", "IPRIORITYR7",
-    "ICFGR1", "NSACR1", "ITARGETSR8", "ITARGETSR0", "SPENDSGIR0", "CPENDSGIR3"])
+    "IGROUPR0", "IGRPMODR0", "ISENABLER0", "ICENABLER0", "ISPENDR0", "ICPENDR0", "ISACTIVER0", "ICACTIVER0",
+    "IPRIORITYR7", "ICFGR1", "NSACR1", "ITARGETSR8", "ITARGETSR0", "SPENDSGIR0", "CPENDSGIR3"])
 def test_private_interrupts_have_no_place_in_gicd(name: str) -> None:
     board = V3(security=True)
     board.w("GICD_" + name, 0xFFFF_FFFF, secure=True)
@@ -137,7 +137,8 @@ def test_last_ends_every_region() -> None:
     """IHI 0069, GICR_TYPER.Last: of a series of contiguous redistributors."""
     bases = (0x1000_0000, 0x2000_0000)
     gic = GicV3(GicV3Options(pes=5), MapV3(gicr=((bases[0], 2), (bases[1], 8))))
-    last = [gic.read(base + 0x2_0000 * n + 8, 8) >> 4 & 1 for base in bases for n in range(2 if base == bases[0] else 3)]
+    frames = [bases[0], bases[0] + 0x2_0000, bases[1], bases[1] + 0x2_0000, bases[1] + 0x4_0000]
+    last = [gic.read(frame + 8, 8) >> 4 & 1 for frame in frames]
     assert last == [0, 1, 0, 0, 1]
     gic.write(bases[1] + 0x1_0100, 4, 1 << 20)
     assert gic.read(bases[1] + 0x1_0100, 4) == 1 << 20
@@ -376,3 +377,18 @@ def test_option_lpis() -> None:
     assert board.r("GICR_CTLR") & 1 == 1
     ((notice, count),) = board.gic.notices.of("not modelled")
     assert (notice.register, count) == ("GICR_CTLR.EnableLPIs", 1)
+
+
+def test_option_clear_enable_lpis() -> None:
+    """GICR_CTLR.CES."""
+    assert [V3(clear_enable_lpis=can).r("GICR_CTLR") for can in (False, True)] == [0, 2]
+
+
+def test_option_nmis() -> None:
+    for there in (False, True):
+        board = V3(nmis=there)
+        assert board.r("GICD_TYPER") >> 9 & 1 == there
+        board.w("GICD_INMIR1", 1)
+        board.w("GICR_INMIR0", 1)
+        told = [n.register for n, _ in board.gic.notices.of("not modelled")]
+        assert told == (["GICD_INMIR1", "GICR_INMIR0"] if there else [])

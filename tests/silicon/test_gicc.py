@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.silicon.board import V2
 
 G0, G1 = 40, 41

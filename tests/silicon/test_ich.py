@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.silicon.board import ACTIVE, INVALID, PENDING, PENDING_ACTIVE, V3, virtual
+
 from vgic.silicon import Undefined
 
 LPI = 8192

@@ -1,9 +1,8 @@
-"""The state machine of one interrupt (IHI 0048B 3.2.4, IHI 0069 4.1.2): every transition, on both chips, by registers."""
+"""The state machine of one interrupt (IHI 0048B 3.2.4, IHI 0069 4.1.2): each transition, on both chips."""
 
 from __future__ import annotations
 
 import pytest
-
 from tests.silicon.board import V2, V3, Board
 
 PPI, SPI = 27, 40

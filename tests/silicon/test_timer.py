@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.silicon.board import V2, V3, Board
+
 from vgic.arch.register import UnknownRegister
 from vgic.silicon import GenericTimers
 from vgic.silicon.timer import PPIS
@@ -185,7 +185,7 @@ def test_other_names_are_refused_with_the_nearest(name: str) -> None:
     for access in (lambda: m.r(name), lambda: m.w(name, 0)):
         with pytest.raises(UnknownRegister, match=f"no register {name}"):
             access()
-    with pytest.raises(UnknownRegister, match="nearest: .*CNTV_CTL_EL0"):
+    with pytest.raises(UnknownRegister, match=r"nearest: .*CNTV_CTL_EL0"):
         m.r("CNTV_CTL_EL1")
 
 

@@ -7,7 +7,6 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.silicon.board import (
     ACTIVE,
     INVALID,

@@ -1,0 +1,136 @@
+"""QEMU's departures: each is an option, and whenever one decides an outcome the chip says so."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+from tests.silicon.board import PENDING, V2, V3, Board, virtual
+
+from vgic.silicon import GicV2Options, GicV3Options
+from vgic.silicon.profile import PROFILE, SENTENCES
+
+
+def two_groups(board: V2) -> None:
+    for intid, group in ((40, 0), (41, 1)):
+        board.make(intid, group=group, edge=True, priority=0x40 + 0x40 * group)
+        board.pulse(intid)
+
+
+def group_enable_selects(board: V2) -> None:
+    two_groups(board)
+    board.w("GICC_CTLR", 2)
+    board.r("GICC_AIAR")
+
+
+def virtual_group_enable_selects(board: V2) -> None:
+    virtual(board)
+    board.lr(0, PENDING, 50, group=0)
+    board.vmcr(eng=2)
+    board.viar(1)
+
+
+def hppir_masked(board: V2) -> None:
+    board.make(40)
+    board.line(40, True)
+    board.pmr(0)
+    board.hppir()
+
+
+def hppir_shows_cpuid(board: V2) -> None:
+    board.make(5)
+    board.sgi(5, 1, pe=1)
+    board.hppir()
+
+
+def preemption_masks_candidate(board: V2) -> None:
+    for intid, priority in ((40, 0x98), (41, 0x90)):
+        board.make(intid, edge=True, priority=priority)
+        board.pulse(intid)
+        if intid == 40:
+            board.ack()
+            board.w("GICC_BPR", 6)
+    board.ack()
+
+
+def sleep_blocks(board: V3) -> None:
+    board.w("GICR_WAKER", 2)
+    board.make(40)
+    board.line(40, True)
+    board.signalled()
+
+
+def disabled_group_hides(board: V3) -> None:
+    board.make(40, group=0, priority=0x40)
+    board.make(41)
+    board.line(40, True)
+    board.line(41, True)
+    board.w("ICC_IGRPEN0_EL1", 0)
+    board.ack()
+
+
+def eoicount_in_split_mode(board: V3) -> None:
+    virtual(board)
+    board.vmcr(eoim=1)
+    board.w("ICH_AP1R0_EL2", 1)
+    board.veoi(50)
+
+
+def vgrp0d_from_veng1(board: V3) -> None:
+    board.hcr(32)
+    board.vmcr(eng=1)
+    board.h("MISR")
+
+
+def sgir_checks_group(board: V2) -> None:
+    board.sgi(5, 2)
+
+
+OCCASIONS: dict[tuple[str, int], Callable[..., object]] = {
+    ("group_enable_selects", 2): group_enable_selects,
+    ("virtual_group_enable_selects", 2): virtual_group_enable_selects,
+    ("hppir_masked", 2): hppir_masked,
+    ("hppir_shows_cpuid", 2): hppir_shows_cpuid,
+    ("alias_registers", 2): lambda board: board.r("GICC_AIAR"),
+    ("preemption_masks_candidate", 2): preemption_masks_candidate,
+    ("sgir_checks_group", 2): sgir_checks_group,
+    ("disabled_group_hides", 3): disabled_group_hides,
+    ("sleep_blocks", 3): sleep_blocks,
+    ("priority_stores_low_bits", 3): lambda board: board.prioritize(40, 0xFF),
+    ("vpmr_stores_low_bits", 3): lambda board: board.w("ICH_VMCR_EL2", 0xFF << 24),
+    ("lr_stores_res0", 3): lambda board: board.w("ICH_LR0_EL2", 1 << 45),
+    ("irm_stored", 3): lambda board: board.w("GICD_IROUTER40", 1 << 31),
+    ("eoicount_in_split_mode", 3): eoicount_in_split_mode,
+    ("vgrp0d_from_veng1", 3): vgrp0d_from_veng1,
+    ("typer_lines_of_spis", 3): lambda board: board.r("GICD_TYPER"),
+}
+CHIPS: dict[int, tuple[type[Board], type[GicV2Options] | type[GicV3Options]]] = {
+    2: (V2, GicV2Options), 3: (V3, GicV3Options)}
+
+
+def told(board: Board) -> set[str]:
+    return {notice.register for notice, _ in board.gic.notices.of("deviation")}
+
+
+@pytest.mark.parametrize(("option", "gic"), list(OCCASIONS))
+def test_a_departure_is_told_when_it_decides(option: str, gic: int) -> None:
+    chip, options = CHIPS[gic]
+    default = getattr(options(), option)
+    assert isinstance(default, bool)
+    # The Security Extensions are where sgir_checks_group matters; they change nothing for the others' occasions.
+    secure = {"security": True} if option == "sgir_checks_group" else {}
+    plain, departed = chip(**secure), chip(**secure, **{option: not default})
+    OCCASIONS[option, gic](plain)
+    OCCASIONS[option, gic](departed)
+    assert told(plain) == set()
+    assert told(departed) == {option}
+
+
+def test_every_departure_has_an_occasion_a_sentence_and_is_an_option() -> None:
+    assert {(d.option, d.gic) for d in PROFILE} == set(OCCASIONS)
+    for d in PROFILE:
+        assert d.option in {f.name for f in dataclasses.fields(CHIPS[d.gic][1])}
+        assert d.sentence.endswith(".")
+        assert d.section.startswith("IHI 0048B" if d.gic == 2 else "IHI 0069")
+        assert SENTENCES[d.option].sentence == d.sentence
