@@ -1,10 +1,20 @@
 """The engine against plain Python on random machines."""
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
-from tests.explore.random_models import Machine
+from tests.explore.random_models import Cell, Machine
 
 from vgic.explore.explorer import Delivered, Explorer, Result
+
+
+def is_one(cell: Cell) -> bool:
+    return cell.a == 1
+
+
+def has_b(cell: Cell) -> bool:
+    return cell.b
 
 
 def search(seed: int, steps: bool, rules: bool, engine: str, threads: int = 1) -> Result:
@@ -37,8 +47,9 @@ def test_lost_goals_equal_plain_python(seed: int) -> None:
     results = []
     for engine in ("plain", "compiled"):
         m = Machine(seed)
-        goal = Delivered("a is 1", lambda m=m: m.cells[0].a == 1, lambda name: name[-1] in "13",
-                         (lambda m=m: m.cells[1].b) if seed % 2 else None)
+        first, second = m.cells[:2]
+        goal = Delivered("a is 1", partial(is_one, first), lambda name: name[-1] in "13",
+                         partial(has_b, second) if seed % 2 else None)
         results.append(Explorer(m, m.actions(), delivered=[goal]).search(engine=engine, states=20000))
     want, got = results
     if want.why_cut == "states":

@@ -232,7 +232,8 @@ def successors(ws: Any, root: Any, trie: Arr, scratch: Arr, outs: Arr, born: Arr
     """Append the successors of scratch.work[0] to outs from n on, and the leaf of each to born.
 
     Returns (the new n, self loops, the new number of misses). Where the walk meets what is not learned, n
-    is -1, and each such place that no one asked for yet is a row (s, place, index in child) of `miss`."""
+    is -1, and each such place that no one asked for yet is a row of `miss`: s, place, index in child, and which
+    image of s (-1: s itself)."""
     node, br, call, child, leaf_masks, call_masks, _ = trie
     work, stack, frames = scratch
     stack[0, 0] = root
@@ -267,6 +268,7 @@ def successors(ws: Any, root: Any, trie: Arr, scratch: Arr, outs: Arr, born: Arr
                         miss[nm, 0] = s
                         miss[nm, 1] = place
                         miss[nm, 2] = at
+                        miss[nm, 3] = -1
                         nm += 1
                         child[at] = -2
                 continue
@@ -340,12 +342,13 @@ def orbit(ws: Any, sym: Arr, keys: Arr, i: Any) -> Any:
 
 # ---------------------------------------------------------------------------- search
 @compiled
-def judge(ws: Any, rules: Arr, trie: Arr, scratch: Arr, states: Arr, table: Arr, todo: Arr, lo: Any, hi: Any, born: Arr,
-          flags: Arr, miss: Arr, again: Arr, out: Arr) -> Any:
+def judge(ws: Any, rules: Arr, trie: Arr, scratch: Arr, sym: Arr, states: Arr, table: Arr, todo: Arr, lo: Any, hi: Any,
+          born: Arr, flags: Arr, miss: Arr, again: Arr, out: Arr) -> Any:
     """Judge the states todo[lo:hi], or lo..hi themselves where `todo` is empty; by the rules that `born` asks for (the
-    leaf that each came from), or by all. A state judged true has its flag set, by slot of the table;
-    without flags it ends the search, as out[3]. out[1] counts the misses; a state that meets one is noted in
-    again[:, 1], counted by out[2], to be judged again."""
+    leaf that each came from), or by all. A state judged true has its flag set, by slot of the table; without flags it
+    ends the search, as out[3], with its words in scratch.work[0]. With symmetry all images of a state are judged; for
+    flags they must be judged alike, else the state is out[3]. out[1] counts the misses; a state that meets
+    one is noted in again[:, 1], counted by out[2], to be judged again."""
     roots, leaf_rules, fan = rules[:3]
     node, br, call, child, _, call_masks, _ = trie
     work, stack, frames = scratch
@@ -354,58 +357,69 @@ def judge(ws: Any, rules: Arr, trie: Arr, scratch: Arr, states: Arr, table: Arr,
         mask = leaf_rules[born[i - lo]] if len(born) else ~np.uint64(0)
         if mask == 0:
             continue
-        known = out[1] + fan < len(miss)
-        hit = False
-        copy_in(ws, work, states, s)
-        for j in range(len(roots)):
-            if not known or hit or not (mask >> np.uint64(j)) & np.uint64(1):
-                continue
-            stack[0, 0] = roots[j]
-            stack[0, 1] = 0
-            stack[0, 2] = 1
-            sp = 1
-            while sp and not hit:
-                sp -= 1
-                t, r, free = stack[sp, 0], stack[sp, 1], stack[sp, 2]
-                b1 = node[t, 1]
-                c0 = node[t, 2]
-                for e in range(node[t, 0], b1 + node[t, 3] - c0):
-                    row = r
-                    if e < b1:
-                        place = np.int64(e)
-                        at = window(br, place, work, r)
-                    else:
-                        c = np.int64(c0 + e - b1)
-                        place = -1 - c
-                        row = free
-                        apply(ws, work, r, work, row, call_masks, c)
-                        result = run_step(ws, trie, work, row, c, frames)
-                        at = np.int64(call[c, 1]) + result if result >= 0 else -1 - result
-                        free += 1
-                    x = np.int64(child[at])
-                    if x < 0:
-                        known = False
-                        if x == -1:
-                            miss[out[1], 0] = s
-                            miss[out[1], 1] = place
-                            miss[out[1], 2] = at
-                            out[1] += 1
-                            child[at] = -2
-                    elif x > 0:
-                        hit |= node[x, 6] > 0
-                        if node[x, 1] > node[x, 0] or node[x, 3] > node[x, 2]:
-                            stack[sp, 0] = x
-                            stack[sp, 1] = row
-                            stack[sp, 2] = free
-                            sp += 1
-        if hit:
-            if len(flags) == 0:
+        known = True
+        hits = 0
+        for g in range(-1, len(sym[1])):
+            known &= out[1] + fan < len(miss)
+            hit = False
+            if g < 0:
+                copy_in(ws, work, states, s)
+            else:
+                image(ws, sym, g, states, s, work)
+            for j in range(len(roots)):
+                if not known or hit or not (mask >> np.uint64(j)) & np.uint64(1):
+                    continue
+                stack[0, 0] = roots[j]
+                stack[0, 1] = 0
+                stack[0, 2] = 1
+                sp = 1
+                while sp and not hit:
+                    sp -= 1
+                    t, r, free = stack[sp, 0], stack[sp, 1], stack[sp, 2]
+                    b1 = node[t, 1]
+                    c0 = node[t, 2]
+                    for e in range(node[t, 0], b1 + node[t, 3] - c0):
+                        row = r
+                        if e < b1:
+                            place = np.int64(e)
+                            at = window(br, place, work, r)
+                        else:
+                            c = np.int64(c0 + e - b1)
+                            place = -1 - c
+                            row = free
+                            apply(ws, work, r, work, row, call_masks, c)
+                            result = run_step(ws, trie, work, row, c, frames)
+                            at = np.int64(call[c, 1]) + result if result >= 0 else -1 - result
+                            free += 1
+                        x = np.int64(child[at])
+                        if x < 0:
+                            known = False
+                            if x == -1:
+                                miss[out[1], 0] = s
+                                miss[out[1], 1] = place
+                                miss[out[1], 2] = at
+                                miss[out[1], 3] = g
+                                out[1] += 1
+                                child[at] = -2
+                        elif x > 0:
+                            hit |= node[x, 6] > 0
+                            if node[x, 1] > node[x, 0] or node[x, 3] > node[x, 2]:
+                                stack[sp, 0] = x
+                                stack[sp, 1] = row
+                                stack[sp, 2] = free
+                                sp += 1
+            hits += hit
+            if hit and len(flags) == 0:
                 out[3] = s
                 return
-            flags[seek(ws, states, s, mix(ws, states, s), table, states)] = 1
-        elif not known:
+        if not known:
             again[out[2], 1] = s
             out[2] += 1
+        elif hits == len(sym[1]) + 1:
+            flags[seek(ws, states, s, mix(ws, states, s), table, states)] = 1
+        elif hits:
+            out[3] = s
+            return
 
 
 @compiled
@@ -416,7 +430,7 @@ def settle(ws: Any, trie: Arr, scratch: Arr, rules: Arr, sym: Arr, states: Arr, 
     n0 = out[0]
     out[0] = insert(ws, outs, born, m, table, states, n0, new_born, 0)
     if len(rules[0]):
-        judge(ws, rules, trie, scratch, states, table, rules[3], n0, out[0], new_born, rules[4], miss, again,
+        judge(ws, rules, trie, scratch, sym, states, table, rules[3], n0, out[0], new_born, rules[4], miss, again,
               out)
 
 

@@ -21,12 +21,11 @@ from vgic.explore.plain import lasso, said_of
 from vgic.explore.result import Broken, Delivered
 from vgic.explore.search import Search
 from vgic.explore.values import ModelError
-from vgic.explore.way import actions_along, rows_to
+from vgic.explore.way import actions_to
 
 Array = npt.NDArray[Any]
 
 _BLOCK: Final = 1 << 15
-_SAMPLE: Final = 500
 
 
 class _Stuck:
@@ -40,14 +39,15 @@ class _Stuck:
     def states(self) -> Array:
         """The states from which the goal can't be reached, in breadth-first order."""
         search = self.search
-        if search.group:
-            self._check_symmetric()
         while True:
             generation = search.store.generation
             self.can = np.zeros(len(search.store.table), np.uint8)
             for lo, hi in self._blocks(1 << 20):
                 search.judge(np.arange(lo, hi), [self.goal], self.can)
                 self._raised()
+                if search.found:
+                    raise ModelError(f"{self.rule.name} is not the same after each exchange: judge it without symmetry,"
+                                     " or make it one of all that can be exchanged")
             left = self._passes(generation)
             if left is not None:
                 break                                # else the states were laid out anew: the flags are void
@@ -102,16 +102,6 @@ class _Stuck:
             raise ModelError(f"{failure.name} raises {failure.error!r}. The state:"
                              f" {self.search.units.describe(failure.row)}") from failure.error
 
-    def _check_symmetric(self) -> None:
-        search, rule = self.search, self.rule
-        for row in search.sample(_SAMPLE):
-            for g, exchange in enumerate(search.group.exchanges):
-                image = search.group.image(g, row)
-                for call in filter(None, (rule.goal, rule.when)):
-                    if bool(search.units.run(call, row).value) != bool(search.units.run(call, image).value):
-                        raise ModelError(f"{rule.name} is not the same after the exchange {exchange.name!r}: judge it"
-                                         " without symmetry, or for all that can be exchanged at once")
-
 
 class _Shared:
     """An iterator that threads can share."""
@@ -149,7 +139,7 @@ def lost(search: Search, rule: Delivered) -> Broken | None:
         row, at = search.row(int(states[0])), search.depth_of(int(states[0]))
     else:
         return None
-    names, row = actions_along(search, rows_to(search, row, at))
+    names = actions_to(search, row, at)
     then, loop = lasso(tuple(row), lambda r: _fair_steps(search, rule, list(r)))
     return Broken(rule.name, said_of(loop), names, "delivered", then, loop)
 

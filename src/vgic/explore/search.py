@@ -27,6 +27,7 @@ Array = npt.NDArray[Any]
 
 _BLOCK: Final = 512
 _ROUND: Final = 1 << 17
+_SAMPLE: Final = 300
 _NONE: Final[Array] = np.zeros(0, np.uint8)
 _NO_STATES: Final[Array] = np.zeros(0, np.int64)
 _NO_BORN: Final[Array] = np.zeros(0, np.int32)
@@ -48,7 +49,7 @@ class Hands:
         self.outs = np.empty((room, W), np.uint64)
         self.born = np.empty(room, np.int32)
         self.new_born = np.empty(room, np.int32)
-        self.miss = np.empty((4096 + 2 * fan, 3), np.int64)
+        self.miss = np.empty((4096 + 2 * fan, 4), np.int64)
         self.again = np.empty((1 << 16, 2), np.int64)
         self.out = out
         self.scratch: tuple[Array, ...] = ()
@@ -171,9 +172,10 @@ class Search:
     def learn_missed(self, miss: Array, count: int) -> bool:
         """Learn what a walk has met. Returns whether some call raised."""
         entries = miss[:count].tolist()
-        asked = [at for _, _, at in entries]
+        asked = [at for _, _, at, _ in entries]
         before = self.trie.cleared
-        self.learn([(self.row(s), place) for s, place, _ in entries])
+        words = [*self.group.words, ()]              # (): the state itself
+        self.learn([(self.group.along(words[g], self.row(s)), place) for s, place, _, g in entries])
         if self.trie.cleared == before:
             child = self.trie.child
             for at in asked:
@@ -185,6 +187,7 @@ class Search:
     def begin(self) -> None:
         """Enter the first state, and judge it."""
         row = [0] * len(self.units.slot)
+        self.group.check_start(row)
         self.prepare()
         words = self.layout.pack(row).reshape(1, -1)
         if self.group:
@@ -211,15 +214,20 @@ class Search:
             self.prepare()
             h = self.hands[0]
             h.out[:4] = 0, 0, 0, -1
-            kernels.judge(self.layout.ws, self._judged_by(judges), self.trie.arrays, h.scratch,
+            kernels.judge(self.layout.ws, self._judged_by(judges), self.trie.arrays, h.scratch, self.sym,
                           self.store.states, self.store.table, todo, 0, min(len(todo), len(h.again)), _NO_BORN, flags,
                           h.miss, h.again, h.out)
             _, missed, back, bad = h.out[:4].tolist()
             todo = np.concatenate((h.again[:back, 1], todo[len(h.again):]))
             if bad >= 0:
-                self.found = Found(self.store.states[bad].copy(), self.depth_of(bad))
+                self.found = Found(h.scratch[0][0].copy(), self.depth_of(bad))
             elif missed and self.learn_missed(h.miss, missed):
                 self._raised()
+
+    def check_symmetry(self) -> None:
+        """Test on some states that the exchanges are symmetries. Raises ModelError."""
+        for row in self.sample(_SAMPLE) if self.group else ():
+            self.group.check(self.actions, row)
 
     def sample(self, count: int) -> list[Row]:
         """Some of the states, spread over all of them."""
@@ -321,7 +329,7 @@ class Search:
             if lo < hi:
                 left.append((lo, hi))
             if bad >= 0 and not self.found:
-                self.found = Found(store.states[bad].copy(), self.depth + 1)
+                self.found = Found(h.scratch[0][0].copy(), self.depth + 1)
         entries = np.concatenate(missed)
         if not self.found and len(entries) and self.learn_missed(entries, len(entries)):
             self._raised()

@@ -2,15 +2,18 @@
 
 A model names exchanges: a permutation of parts (of the vCPUs with all that is theirs, of interrupts of one
 kind), under which references to parts in slots are renamed along. All compositions of them form a group;
-the search keeps of each orbit only the least state. This is exact, if every action of a state has its
-counterpart in the exchanged state. That is a claim on the model, and it is tested: on sampled states the
-successors of the image must be the images of the successors; else the model is refused.
+the search keeps of each orbit only the least state, and judges all states of the orbit by the rules.
+
+This is exact, if the first state is its own image, and if every action of a state has its counterpart in
+the exchanged state. The first is checked. The second is a claim on the model, and it is tested: on sampled
+states the successors of the image must be the images of the successors; else the model is refused.
 
 An image is computed from tables: for each element of the group and each chunk of bits, what it becomes.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -138,6 +141,12 @@ class Group:
             out[to] = values[row[u]]
         return out
 
+    def along(self, word: Sequence[int], row: Sequence[int]) -> Row:
+        """A row after one exchange after another."""
+        for g in word:
+            row = self.image(g, row)
+        return list(row)
+
     # -- tables for the kernels
     def tables(self, layout: Layout) -> tuple[Array, Array]:
         """(chunks: word, shift, mask, base; for each element and chunk, the words that its values become)."""
@@ -187,11 +196,20 @@ class Group:
         return u, values
 
     # -- is it one?
-    def check(self, actions: Sequence[Named], row: Row) -> None:
-        """Raise ModelError if a successor of this state has no counterpart in an image of it.
+    def check_start(self, row: Row) -> None:
+        """Raise ModelError if an exchange changes the first state: then its images would not be reachable."""
+        if not self:
+            return
+        with suppress(Varies):
+            self.close()
+        for g, exchange in enumerate(self.exchanges):
+            for u, (to, values) in self._image[g].items():
+                if values[row[u]] != row[to]:
+                    raise ModelError(f"exchange {exchange.name!r} is no symmetry of the model: at the start"
+                                     f" {self.units.where(u)} differs from {self.units.where(to)}")
 
-        May raise Varies, where the runs met new slots.
-        """
+    def check(self, actions: Sequence[Named], row: Row) -> None:
+        """Raise ModelError if a successor of this state has no counterpart in an image of it."""
         here = self._successors(actions, row)
         self.close()
         for g, exchange in enumerate(self.exchanges):

@@ -1,7 +1,8 @@
 """The way to a state. No parents are stored: each level is walked once more, backwards from the state."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from vgic.explore import kernels
 from vgic.explore.learning import Row
@@ -14,11 +15,10 @@ def way_to(search: Search) -> Broken:
     found = search.found
     assert found is not None
     row = search.layout.unpack(found.words.tolist())
-    rows = rows_to(search, row, found.depth)
-    names, row = actions_along(search, rows)
+    names = actions_to(search, row, found.depth)
     failure = found.failure
     if failure is not None and failure.root == search.root:
-        return Broken(failure.name, failure.error, [*names, _same_action(search, row, failure.name)], "raised")
+        return Broken(failure.name, failure.error, [*names, failure.name], "raised")
     if failure is not None:
         return Broken(failure.name, failure.error, names, "raised")
     for name, call in search.rules:
@@ -30,20 +30,18 @@ def way_to(search: Search) -> Broken:
     raise AssertionError("no rule is broken in the state found")
 
 
-def _same_action(search: Search, row: Row, name: str) -> str:
-    """The action that raises in this state: the one of that name, or with symmetry its counterpart."""
-    names = [name, *(n for n, _ in search.actions)] if search.group else [name]
-    calls = dict(search.actions)
-    return next(n for n in names if not search.group or search.units.run(calls[n], row).raised is not None)
-
-
-def rows_to(search: Search, row: Row, depth: int) -> list[Row]:
-    """A state of each depth up to `depth`, each a successor of the one before (or with symmetry, standing for one);
-    the last is `row`."""
+def actions_to(search: Search, row: Row, depth: int) -> list[str]:
+    """The names of the actions of a shortest way from the first state to this one, which has this depth."""
     rows = [row]
     for d in range(depth - 1, -1, -1):
         rows.append(_predecessor(search, rows[-1], d))
-    return rows[::-1]
+    rows.reverse()
+    names, run = _play(search, rows, lambda r: _standing(search, r))
+    if search.group and run[-1] != row:              # in the orbit: exchange all of the run
+        run = next(images for images in (
+            [search.group.along(word, r) for r in run] for word in search.group.words) if images[-1] == row)
+        names, _ = _play(search, run, tuple)
+    return names
 
 
 def _predecessor(search: Search, row: Row, d: int) -> Row:
@@ -66,27 +64,21 @@ def _predecessor(search: Search, row: Row, d: int) -> Row:
     raise AssertionError(f"no state of depth {d} leads to one of depth {d + 1}")
 
 
-def actions_along(search: Search, rows: Sequence[Row]) -> tuple[list[str], Row]:
-    """The actions that lead along these rows, from the very first state, and the row reached.
-
-    With symmetry each row stands for its orbit: what is played is a real run through those orbits.
-    """
+def _play(search: Search, rows: Sequence[Row], same: Callable[[Row], Any]) -> tuple[list[str], list[Row]]:
+    """A run from the first state through states that are the `same` as these: its actions and its states."""
     names: list[str] = []
-    here: Row = [0] * len(search.units.slot)
+    run: list[Row] = [[0] * len(search.units.slot)]
     for goal in rows[1:]:
-        want = _standing(search, goal)
+        want = same(goal)
         for name, call in search.actions:
-            path = search.units.run(call, here)
-            if path.value is False or path.raised is not None:
-                continue
-            after = path.end()
-            if _standing(search, after) == want:
+            path = search.units.run(call, run[-1])
+            if path.value is not False and path.raised is None and same(path.end()) == want:
                 names.append(name)
-                here = after
+                run.append(path.end())
                 break
         else:
             raise AssertionError("no action leads to the next state of the way")
-    return names, here
+    return names, run
 
 
 def _standing(search: Search, row: Row) -> bytes:
