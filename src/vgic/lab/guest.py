@@ -7,6 +7,7 @@ access that traps, and is given as (address, size, value) for the design to emul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vgic.designs.vm import Vcpu, Vm
@@ -108,11 +109,10 @@ class FaceV3:
         frame, base = self._frame(intid, vcpu)
         return Access(f"{frame}_IPRIORITYR{intid // 4}", base + IPRIORITYR + intid, 1, priority)
 
-    def edge(self, intid: int, vcpu: Vcpu) -> Access:
-        """ICFGR: edge-triggered; the other interrupts of the word are level-sensitive."""
-        frame, base = self._frame(intid, vcpu)
-        n = intid // 16
-        return Access(f"{frame}_ICFGR{n}", base + ICFGR + 4 * n, 4, 2 << 2 * (intid % 16))
+    def edges(self, n: int, intids: Sequence[int], vcpu: Vcpu) -> Access:
+        """ICFGR<n>: these are edge-triggered, the others of the word level-sensitive."""
+        frame, base = self._frame(16 * n, vcpu)
+        return Access(f"{frame}_ICFGR{n}", base + ICFGR + 4 * n, 4, sum(2 << 2 * (i % 16) for i in intids))
 
     def route(self, intid: int, target: Vcpu) -> Access:
         """IROUTER."""

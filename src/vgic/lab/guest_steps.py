@@ -37,11 +37,11 @@ class GuestSteps:
             accesses.append(face.priority(intid, run.vcpu, ghost.priority))
             if intid >= 32:
                 accesses.append(face.route(intid, vm.vcpus[ghost.target].vcpu))
-            if intid >= 16 and not vm.is_level(intid):
-                accesses.append(face.edge(intid, run.vcpu))
             ghost.enabled = intid not in spec.disabled
             if ghost.enabled:
                 accesses.append(face.bit("ISENABLER", intid, run.vcpu))
+        edges = [i for i in run.irqs if i >= 32 and not vm.is_level(i)] if run.vcpu.index == 0 else []
+        accesses[:0] = [face.edges(n, [i for i in edges if i // 16 == n], run.vcpu) for n in sorted({i // 16 for i in edges})]
         for access in accesses:
             self._emulate(run, access)
         self.m.enter(run)

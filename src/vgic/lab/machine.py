@@ -189,6 +189,11 @@ class Machine:
         device = self.device_of.get((id(self.vm_of[name]), vintid))
         return device is not None and not device.edge and device.line.high
 
+    def withheld(self, name: str, vintid: int) -> bool:
+        """Whether the host has disabled the interrupt behind a vCPU's vINTID."""
+        device = self.device_of.get((id(self.vm_of[name]), vintid))
+        return device is not None and device.spec.disables and self.kernel.irq(pintid_of(device.spec)).depth > 0
+
     def host_line_high(self, intid: int) -> bool:
         """The line of one of the host's own devices."""
         return self.host_lines[intid].line.high

@@ -43,7 +43,7 @@ def undelivered(w: World) -> Iterator[Undelivered]:
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
-                if ghost.target != run.vcpu.index or not would_take(run, ghost):
+                if ghost.target != run.vcpu.index or not would_take(run, ghost) or w.withheld(run.name, vintid):
                     continue
                 level = vintid >= 16 and vm.is_level(vintid)
                 if ghost.soft or (w.level_of(run.name, vintid) if level else ghost.owed):
