@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.deviations import DEVIATIONS, Deviation, Sight
@@ -22,6 +22,8 @@ from vgic.oracle.registers import target
 
 BATCH = 256
 """Operations to a batch."""
+FAR = 1024
+"""A result so many operations ago may no longer be in QEMU's memory: it has been compared, so the model's will do."""
 STALE_AFTER = {
     2: frozenset({"GICV_EOIR", "GICV_AEOIR", "GICV_DIR"}),
     3: frozenset({"GICD_ICFGR<n>", "GICR_ICFGR0", "GICR_ICFGR1"}),
@@ -55,14 +57,13 @@ class Tally:
     Attributes:
         operations, compared: operations done, register values compared. episodes: run.
         tolerated: by deviation's id, how often it explained a difference.
-        model_seconds, wait_seconds: time in the model and generator, time waiting for QEMU.
+        wait_seconds: time spent waiting for QEMU.
     """
 
     operations: int = 0
     compared: int = 0
     episodes: int = 0
     tolerated: dict[str, int] = field(default_factory=dict)
-    model_seconds: float = 0.0
     wait_seconds: float = 0.0
 
 
@@ -146,7 +147,8 @@ class Lockstep:
         index = len(self._results)
         value = operation.value
         number = self._values[value.index] if isinstance(value, Reference) else value
-        result = self.qemu.post(operation, self._results)
+        far = isinstance(value, Reference) and index - value.index > FAR
+        result = self.qemu.post(replace(operation, value=number) if far else operation, self._results)
         outcome = self.model.perform(operation, number)
         if operation.kind == "write" and target(self.options.gic, operation.register).register in self._stale_after:
             mailbox = self.qemu.mailbox

@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -152,13 +154,27 @@ class Machine:
 
     def cont(self) -> None:
         """Let the PEs run."""
-        self.qmp.command("cont")
+        with self._alive():
+            self.qmp.command("cont")
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """A broken control socket is told as QEMU's death, with its last words, where it died."""
+        try:
+            yield
+        except OracleError:
+            if self._process is not None:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(1.0)
+            self.check()
+            raise
 
     def reset(self) -> None:
         """Stop, and put the whole machine into its reset state; RAM stays. `cont` starts it again."""
-        self.qmp.command("stop")
-        self.qmp.command("system_reset")
-        self.qmp.wait("RESET")
+        with self._alive():
+            self.qmp.command("stop")
+            self.qmp.command("system_reset")
+            self.qmp.wait("RESET")
 
     def set_line(self, intid: int, high: bool, pe: int = 0) -> None:
         """Drive an input of the GIC: a PPI of one PE, or an SPI.
@@ -172,7 +188,8 @@ class Machine:
             number = intid - 32
         else:
             raise ValueError(f"INTID {intid} has no line: PPIs are 16 to 31, SPIs 32 to {31 + SPIS}")
-        self.qtest.set_line(self._gic, number, high)
+        with self._alive():
+            self.qtest.set_line(self._gic, number, high)
 
     def close(self) -> None:
         """End QEMU and remove its files. Closing twice is no error."""

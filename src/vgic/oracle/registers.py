@@ -6,7 +6,7 @@ A register is written by its architectural name, and with what the name leaves o
     GICD_ISENABLER1         a memory-mapped register
     GICD_IPRIORITYR8+2      a byte inside it
     GICR_ISPENDR0@1         of PE 1's redistributor (without @: of PE 0)
-    GICD+0xc4               an offset that no register has
+    GICD+0x30               an offset that no register has
 """
 
 from __future__ import annotations

@@ -104,6 +104,13 @@ class SecureV2(PhysicalV2):
     def nsacr(self) -> Operation:
         return self.write(f"GICD_NSACR{self.intid() // 16}", self.bits(32))
 
+    def _spi_bits(self, name: str, word: int, value: int) -> int:
+        """A Non-secure ICACTIVER may have no effect, so what may be active stays so for this generator."""
+        busy = set(self.busy)
+        value = super()._spi_bits(name, word, value)
+        self.busy |= busy
+        return value
+
     def retarget(self) -> Operation:
         """Secure alone: QEMU lets Non-secure accesses move Group 0 too (deviation v2-itargetsr-nonsecure)."""
         operation = super().retarget()
