@@ -54,7 +54,7 @@ class Device:
         if self.ghost is not None:
             self.ghost.line_moved(level)
         if self.observer is not None:
-            self.observer.happens("line", device=self.name, level=level)
+            self.observer.happens("line", device=self.name, vintid=self.vintid, level=level)
         self.drive(level)
 
     def raises(self) -> bool:
@@ -76,7 +76,7 @@ class Device:
         if self.ghost is not None and self.ghost.credit >= self.spec.times:
             return False
         if self.observer is not None:
-            self.observer.happens("line", device=self.name, level=True)
+            self.observer.happens("line", device=self.name, vintid=self.vintid, level=True)
         self.drive(True)
         self.drive(False)
         self._accepted()
@@ -132,7 +132,7 @@ class Emulated(Device):
         if self.ghost.credit >= self.spec.times:
             return False
         if self.observer is not None:
-            self.observer.happens("line", device=self.name, level=True)
+            self.observer.happens("line", device=self.name, vintid=self.vintid, level=True)
         if self._inject(True):
             Device._accepted(self)
         self._inject(False)

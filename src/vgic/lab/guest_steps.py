@@ -41,7 +41,8 @@ class GuestSteps:
             if ghost.enabled:
                 accesses.append(face.bit("ISENABLER", intid, run.vcpu))
         edges = [i for i in run.irqs if i >= 32 and not vm.is_level(i)] if run.vcpu.index == 0 else []
-        accesses[:0] = [face.edges(n, [i for i in edges if i // 16 == n], run.vcpu) for n in sorted({i // 16 for i in edges})]
+        words = sorted({i // 16 for i in edges})
+        accesses[:0] = [face.edges(n, [i for i in edges if i // 16 == n], run.vcpu) for n in words]
         for access in accesses:
             self._emulate(run, access)
         self.m.enter(run)

@@ -37,7 +37,7 @@ from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.observe import Observer, TappedV2, TappedV3
 from vgic.lab.scenario import MachineSpec, Scenario
 from vgic.lab.vms import VcpuRun, VmRun, pintid_of
-from vgic.rules.ghost import DROPPED, GONE, STORM, Faults, TakenGhost
+from vgic.rules.ghost import DROPPED, GONE, PRESENT, STORM, Faults, TakenGhost
 from vgic.rules.state import STATE_RULES
 from vgic.silicon import GenericTimers, GicV2, GicV2Options, GicV3, GicV3Options, OptionError
 from vgic.silicon.report import Notice
@@ -178,7 +178,10 @@ class Machine:
         """Notes the lines of all guests' timers."""
         for run in self.vcpus:
             for vintid, name in run.timer_of.items():
-                run.irqs[vintid].line_moved(self.timer_level(run, name))
+                level, ghost = self.timer_level(run, name), run.irqs[vintid]
+                if level != (ghost.cause == PRESENT):
+                    self.tell("timer", run, vintid=vintid, level=level)
+                ghost.line_moved(level)
 
     def level_of(self, name: str, vintid: int) -> bool:
         """The line of a level interrupt of the vCPU of that name, as its device drives it."""

@@ -27,7 +27,30 @@ class Observer:
 
     def happens(self, what: str, vcpu: Vcpu | None = None, **more: Any) -> None:
         """Something of the machine: "enter", "exit" (reason=...), "load", "put", "block", "trap" (name=...), "ack"
-        (intid=...), "eoi", "dir", "line" (device=..., level=...), "time", "guest" or "host" (text=...)."""
+        (intid=...), "eoi", "dir", "line" (device=..., vintid=..., level=...), "timer" (the line of a guest's), "time", "guest" or "host" (text=...)."""
+
+
+class Both(Observer):
+    """Two observers, both told everything."""
+
+    def __init__(self, first: Observer, second: Observer) -> None:
+        self.first, self.second = first, second
+
+    def access(self, kind: str, write: bool, place: str, value: int, pe: int, guest: bool) -> None:
+        self.first.access(kind, write, place, value, pe, guest)
+        self.second.access(kind, write, place, value, pe, guest)
+
+    def kernel(self, what: str, intid: int, pe: int) -> None:
+        self.first.kernel(what, intid, pe)
+        self.second.kernel(what, intid, pe)
+
+    def design(self, event: str, vcpu: Vcpu | None, intid: int) -> None:
+        self.first.design(event, vcpu, intid)
+        self.second.design(event, vcpu, intid)
+
+    def happens(self, what: str, vcpu: Vcpu | None = None, **more: Any) -> None:
+        self.first.happens(what, vcpu, **more)
+        self.second.happens(what, vcpu, **more)
 
 
 class TappedV3(GicV3):

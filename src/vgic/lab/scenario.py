@@ -35,20 +35,16 @@ Schema for editors.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from vgic.lab.errors import ScenarioError
 from vgic.lab.lines import KeyLines
 from vgic.lab.program import parse
+from vgic.lab.validate import key_words, read_toml, validated
 from vgic.rules.catalogue import RULES
-
-LARGEST = 1 << 20
-"""Bytes of a scenario file beyond which it can only be a mistake."""
 
 
 def _program(op: str) -> str:
@@ -196,8 +192,8 @@ class RunSpec(_Table):
     """One schedule.
 
     Attributes:
-        script: names of actions, in order; "rest" for what happens by itself until nothing is left to do. finish: whether the machine then goes on by itself until nothing is left to
-            do. most: after so many steps of that it is told as never coming to rest.
+        script: names of actions, in order; "rest" for what happens by itself until nothing is left to do.
+        finish: whether the machine rests at the end, too. most: after so many steps of that it never will.
     """
 
     script: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(default_factory=list, max_length=500)
@@ -260,123 +256,28 @@ def schema() -> dict[str, Any]:
 
 def load(path: Path | str) -> Scenario:
     """Reads a scenario. ScenarioError where it can't be used."""
-    path = Path(path)
-    try:
-        if path.stat().st_size > LARGEST:
-            raise ScenarioError(f"{path}: {path.stat().st_size} bytes: expected a scenario of at most {LARGEST}")
-        data = path.read_bytes()
-    except OSError as e:
-        raise ScenarioError(f"{path}: {e.strerror or e}: expected a scenario file, or the name of one of ours"
-                            " (vgic scenarios lists them)") from None
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as e:
-        line = data[:e.start].count(b"\n") + 1
-        raise ScenarioError(f"{path}:{line}: byte {data[e.start]:#04x} is not UTF-8: expected a TOML file") from None
-    return parse_scenario(text, str(path))
+    return parse_scenario(read_toml(path, "a scenario file, or the name of one of ours (vgic scenarios lists them)"),
+                          str(path))
 
 
 def parse_scenario(text: str, name: str = "scenario") -> Scenario:
     """A scenario from the text of its file; `name` is what errors call it."""
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as e:
-        raise ScenarioError(_toml_error(e, text, name)) from None
-    lines = KeyLines(text)
-    try:
-        scenario = Scenario.model_validate(data)
-    except ValidationError as e:
-        raise ScenarioError("\n".join(_words(error, data, lines, name) for error in e.errors()[:8])) from None
+    scenario, lines = validated(Scenario, text, name, _TABLES)
     _cross_check(scenario, lines, name)
     return scenario
 
 
-def _toml_error(e: Exception, text: str, name: str) -> str:
-    words = str(e)
-    if isinstance(e, RecursionError):
-        return f"{name}:1: arrays nested too deeply: expected a scenario"
-    what, _, place = words.rpartition(" (at ")
-    line = place.partition("line ")[2].partition(",")[0]
-    if not line.isdigit():
-        what, line = words.replace(" (at end of document)", ""), str(max(1, len(text.splitlines())))
-    return f"{name}:{line}: not TOML: {what[0].lower()}{what[1:]}"
-
-
-def _key(path: tuple[str | int, ...], data: Any) -> str:
-    """A path as people write it: device "nic": trigger; vm 0: vcpu 1: program 3."""
-    words: list[str] = []
-    here = data
-    for part in path:
-        if isinstance(part, int):
-            here = here[part] if isinstance(here, list) and part < len(here) else None
-            named = here.get("name") if isinstance(here, dict) else None
-            words[-1] += f' "{named}"' if isinstance(named, str) else f" {part}"
-        else:
-            here = here.get(part) if isinstance(here, dict) else None
-            words.append(part)
-    return ": ".join(words)
-
-
-def _words(error: Any, data: Any, lines: KeyLines, name: str) -> str:
-    path = tuple(p for p in error["loc"] if p != "[key]")
-    kind, context, given = error["type"], error.get("ctx", {}), error["input"]
-    where = f"{name}:{lines.line(path)}: "
-    if kind == "extra_forbidden":
-        where += f"{_key(path[:-1], data)}: " if path[:-1] else ""
-        known = _fields(path[:-1])
-        close = difflib.get_close_matches(str(path[-1]), known, 1)
-        hint = f"did you mean {close[0]}?" if close else f"expected {', '.join(known)}"
-        return f"{where}{path[-1]}: no such key: {hint}"
-    if kind == "missing":
-        where += f"{_key(path[:-1], data)}: " if path[:-1] else ""
-        return f"{where}{path[-1]}: missing: expected {_EXPECTED.get(str(path[-1]), 'a value')}"
-    where += f"{_key(path, data)}: " if path else ""
-    if kind == "value_error":
-        return f"{where}{context['error']}"
-    shown = _shown(given)
-    if kind == "literal_error":
-        return f"{where}{shown}: expected {context['expected'].replace(chr(39), chr(34))}"
-    expected = {
-        "string_type": "a string", "int_type": "an integer", "bool_type": "true or false", "list_type": "an array",
-        "dict_type": "a table", "model_type": "a table", "string_pattern_mismatch": "a name: small letters, digits, -",
-        "too_short": f"at least {context.get('min_length')}", "too_long": f"at most {context.get('max_length')}",
-        "string_too_short": f"at least {context.get('min_length')} characters",
-        "string_too_long": f"at most {context.get('max_length')} characters",
-        "greater_than_equal": f"at least {context.get('ge')}", "less_than_equal": f"at most {context.get('le')}",
-    }.get(kind, error["msg"])
-    return f"{where}{shown}: expected {expected}"
-
-
-_EXPECTED = {
-    "name": "a name: small letters, digits, -", "title": "a sentence: what happens", "vm": "at least one [[vm]] table",
-    "teaches": "a sentence: what one learns", "vcpu": "at least one [[vm.vcpu]] table",
-    "kind": '"timer", "level" or "edge"',
+_TABLES: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Scenario, ("machine",): MachineSpec, ("vm",): VmSpec, ("vm", "vcpu"): VcpuSpec, ("device",): DeviceSpec,
+    ("run",): RunSpec, ("check",): CheckSpec,
 }
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, list):
-        return f"an array of {len(value)}"
-    text = str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _fields(path: tuple[str | int, ...]) -> list[str]:
-    """The keys that a table may have."""
-    tables: dict[tuple[str, ...], type[BaseModel]] = {
-        (): Scenario, ("machine",): MachineSpec, ("vm",): VmSpec, ("vm", "vcpu"): VcpuSpec, ("device",): DeviceSpec,
-        ("run",): RunSpec, ("check",): CheckSpec}
-    model = tables.get(tuple(p for p in path if isinstance(p, str)))
-    return list(model.model_fields) if model is not None else []
 
 
 def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
     """What one table says of another."""
 
     def wrong(path: tuple[str | int, ...], what: str) -> None:
-        raise ScenarioError(f"{name}:{lines.line(path)}: {_key(path, s.model_dump())}: {what}")
+        raise ScenarioError(f"{name}:{lines.line(path)}: {key_words(path, s.model_dump())}: {what}")
 
     if s.expect == "breaks" and not s.rules:
         wrong(("expect",), '"breaks": expected rules = [...] too: those that are broken')

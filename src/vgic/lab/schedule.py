@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from vgic.lab.errors import ScenarioError
 from vgic.lab.machine import Machine, MakeDesign
+from vgic.lab.observe import Both, Observer
 from vgic.lab.scenario import Scenario
 from vgic.lab.story import Story
 from vgic.lab.vms import pintid_of
@@ -152,12 +153,17 @@ class Schedule:
 
     Args:
         scenario: what runs. design: the design's class. list_registers: instead of the scenario's.
+        observer: told everything, too. lenient: what a script asks and isn't possible is left out.
     """
 
-    def __init__(self, scenario: Scenario, design: MakeDesign, list_registers: int | None = None) -> None:
-        self.scenario = scenario
+    def __init__(
+        self, scenario: Scenario, design: MakeDesign, list_registers: int | None = None,
+        observer: Observer | None = None, lenient: bool = False,
+    ) -> None:
+        self.scenario, self.lenient = scenario, lenient
         self.story = Story(getattr(design, "name", "design"), scenario.machine.gic == 2)
-        self.machine = Machine(scenario, design, self.story, list_registers)
+        heard: Observer = self.story if observer is None else Both(self.story, observer)
+        self.machine = Machine(scenario, design, heard, list_registers)
         self.story.counts.clear()
         self.story.begin()
         for run in self.machine.vcpus:
@@ -197,7 +203,7 @@ class Schedule:
             close = difflib.get_close_matches(name, list(self.choices), 1)
             hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(self.choices)}"
             raise ScenarioError(f"{self.scenario.name}: run: script {n}: no action {name!r}: {hint}")
-        if not self._take(name, call):
+        if not self._take(name, call) and not self.lenient:
             can = ", ".join(other for other, c in self.machine.fair() if self._possible(other))
             raise ScenarioError(
                 f"{self.scenario.name}: run: script {n}: {name!r} is not possible at step {len(self.steps) + 1}"

@@ -1,0 +1,82 @@
+"""The same scenario under several designs: a verdict and costs of each, and the fewest list registers that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vgic.cost.meter import COUNTED, Meter
+from vgic.cost.profile import Profile
+from vgic.designs.base import Design, Unsupported
+from vgic.lab.loader import design_file, find_design, guarded
+from vgic.lab.scenario import Scenario
+from vgic.lab.schedule import Run, Schedule
+
+MOST_LIST_REGISTERS = 16
+
+
+class Row(NamedTuple):
+    """One design.
+
+    Attributes:
+        design: its name. refused: why it can't run this, "" if it can. broken: the rules that it breaks.
+        counts: of the whole run. per_interrupt: of each interrupt acknowledged, "cycles" too.
+        to_ack, again: median latencies in cycles, None where nothing was measured.
+        needs: the fewest list registers at which it breaks no rule, None where it breaks one with the most.
+    """
+
+    design: str
+    refused: str = ""
+    broken: tuple[int, ...] = ()
+    counts: dict[str, int] = {}  # noqa: RUF012  # a NamedTuple's default, never written
+    per_interrupt: dict[str, float] = {}  # noqa: RUF012  # likewise
+    to_ack: float | None = None
+    again: float | None = None
+    needs: int | None = None
+
+
+class Comparison(NamedTuple):
+    """The rows, and what they are about."""
+
+    scenario: Scenario
+    profile: Profile
+    rows: tuple[Row, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """0 where every design holds, 1 where one breaks a rule or can't run it."""
+        return 0 if all(not row.broken and not row.refused for row in self.rows) else 1
+
+
+def _measured(scenario: Scenario, cls: type[Design], meter: Meter, list_registers: int | None) -> Run:
+    def whole() -> Run:
+        schedule = Schedule(scenario, cls, list_registers, meter, lenient=True)
+        meter.start()
+        return schedule.run()
+    return guarded(design_file(cls), f"{scenario.name}: design {cls.name} failed", whole)
+
+
+def _row(scenario: Scenario, name: str, profile: Profile) -> Row:
+    cls = find_design(name)
+    meter = Meter(profile)
+    try:
+        run = _measured(scenario, cls, meter, None)
+    except Unsupported as e:
+        return Row(cls.name, refused=str(e))
+    per = {what: meter.per_interrupt(what) for what in (*COUNTED, "cycles")}
+    return Row(cls.name, "", run.broken, dict(meter.counts), per, meter.latency(meter.to_ack),
+               meter.latency(meter.again), _fewest(scenario, cls, profile))
+
+
+def _fewest(scenario: Scenario, cls: type[Design], profile: Profile) -> int | None:
+    for n in range(1, MOST_LIST_REGISTERS + 1):
+        if _measured(scenario, cls, Meter(profile), n).holds:
+            return n
+        if n > scenario.machine.list_registers + 4:
+            break
+    return None
+
+
+def compare_designs(scenario: Scenario, designs: Sequence[str], profile: Profile) -> Comparison:
+    """One row a design. ScenarioError where one can't be found."""
+    return Comparison(scenario, profile, tuple(_row(scenario, name, profile) for name in designs))
