@@ -100,4 +100,4 @@ class IrqDesc(Part):
         return data.hwirq
 
     def __repr__(self) -> str:
-        return f"<irq {self.irq}: {self.name or 'unnamed'}, INTID {self.pintid}>"
+        return f"<irq {self.irq}, INTID {self.pintid}>"

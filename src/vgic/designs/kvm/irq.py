@@ -74,8 +74,7 @@ class VirtualIrq(Part):
         return 1
 
     def __repr__(self) -> str:
-        state = ("I", "P", "A", "PA")[self.pending() + 2 * self.active]
-        return f"<virtual {self.intid} {state}{' on LR' if self.on_lr else ''}>"
+        return f"<virtual {self.intid}>"
 
 
 class VgicCpu(Part):

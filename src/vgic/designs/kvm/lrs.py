@@ -1,13 +1,13 @@
 """List registers: filled at each entry, read back at each exit (M2, M3, M5, M6, M9).
 
 **Entry** (`flush_hwstate`): the interrupts of the ap_list go into list registers in order, with the state that they
-have. What an edge had latched moves into the register. A mapped interrupt gets the HW bit, and is never pending and active: its
-pending state waits in the physical distributor. A level-sensitive one without a twin gets the EOI bit, so that its
-completion is seen, and is never pending and active either: only from Active alone does a deactivation tell.
+have. What an edge had latched moves into the register. A mapped interrupt gets the HW bit, and is never pending and
+active: its pending state waits in the physical distributor. A level-sensitive one without a twin gets the EOI bit, so
+that its completion is seen, and is never pending and active either: only from Active alone does a deactivation tell.
 
 **Exit** (`sync_hwstate`): what is left in a register goes back (`fold_lr`). Active is as the guest left it. An edge
-that is still pending is latched again. A level's latch ends once the register is empty: the guest took it. A mapped level whose
-line was only seen to rise is sampled again where it may have fallen.
+that is still pending is latched again. A level's latch ends once the register is empty: the guest took it. A mapped
+level whose line was only seen to rise is sampled again where it may have fallen.
 
 **Overflow**. More interrupts than registers: the list is sorted, what can be taken now first. Conditions that end
 the guest's run are armed: UIE when registers become free, NPIE when nothing pending is left in them, LRENPIE when the

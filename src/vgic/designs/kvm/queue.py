@@ -21,7 +21,7 @@ from vgic.host.chip import ACTIVE, PENDING
 from vgic.parts import step
 from vgic.silicon import GicV3
 
-MANY_SPIS = 7
+MANY_SPIS = 3
 """Where `active_spis` stops counting, up and down. The kernel's counter has no bound; only 0 or not matters."""
 
 
