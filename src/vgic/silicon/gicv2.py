@@ -68,7 +68,8 @@ class GicV2:
         if block is None:
             return 0
         value = block.read(offset, size, pe, self.distributor.ns(secure))
-        self.wires.settle(self.outputs)
+        if block is not self.distributor.gicd:      # an IAR may have acknowledged
+            self.wires.settle(self.outputs)
         return value
 
     def write(self, address: int, size: int, value: int, pe: int = 0, *, secure: bool = False) -> None:
