@@ -11,6 +11,7 @@ from typing import Any
 from vgic.rules import HARDWARE_CHECKS, Judge
 from vgic.silicon.profile import PROFILE, SENTENCES, Deviation
 from vgic.trace.configure import Configuration, configure
+from vgic.trace.diagnose import Diagnosis, Recent, diagnose
 from vgic.trace.events import Event, Probe
 from vgic.trace.lanes import Lanes
 from vgic.trace.lives import Lives
@@ -43,6 +44,7 @@ class Analysis:
         self.file = path if isinstance(path, str) else path.name
         began = time.perf_counter()
         self.reader = Reader(path)
+        self.diagnosis: Diagnosis | None = None
         self._broke_off: list[TraceError] = []
         events = self._guarded(iter(self.reader))
         head = list(itertools.islice(events, HEAD))
@@ -75,8 +77,15 @@ class Analysis:
     def _run(self, events: Iterable[Event], progress: Callable[[int, int | None], None] | None) -> None:
         replay, lanes, vcpus = self.replay, self.lanes, self.lives.vcpus
         feed = replay.feed
+        recent: Recent | None = Recent(self.chip, replay)
         for n, event in enumerate(events):
-            feed(event)
+            if recent is not None:
+                recent.before(event)
+                feed(event)
+                if recent.contradicted():
+                    self.diagnosis, recent = diagnose(recent, self.configuration.chip), None
+            else:
+                feed(event)
             if lanes is not None:
                 lanes.event(event, replay.register)
             if type(event) is Probe:
@@ -84,6 +93,8 @@ class Analysis:
             if progress is not None and not n & 0x3FFF:
                 progress(self.reader.position, self.reader.total)
         replay.finish()
+        if recent is not None:
+            self.diagnosis = diagnose(recent, self.configuration.chip)
 
     # -- what came out
 
@@ -139,6 +150,7 @@ class Analysis:
             "other_lines": dict(self.reader.other), "repeats": self.reader.repeats,
             "qemu_profile": [{**d._asdict(), "count": dict(self.deviations()).get(d, 0)} for d in self.profile()],
             "differences": {"count": r.different, "first": [d._asdict() for d in r.differences]},
+            "diagnosis": {**self.diagnosis._asdict(), "text": str(self.diagnosis)} if self.diagnosis else None,
             "notices": [{"kind": n.kind, "register": n.register, "detail": n.detail, "count": c}
                         for n, c in notices(self.chip)],
             "lives": [row._asdict() for row in self.lives.rows()],

@@ -47,6 +47,8 @@ def _deviations(a: Analysis) -> list[str]:
 def _differences(a: Analysis) -> list[str]:
     r = a.replay
     out = [""] if r.different else []
+    if a.diagnosis is not None:
+        out = ["", *wrap("DIAGNOSIS  ", f"{a.diagnosis}.")]
     for d in r.differences:
         where = "" if d.pe is None else f" on pe{d.pe}"
         out += wrap(f"DIFFERS at line {d.line:,}: ",

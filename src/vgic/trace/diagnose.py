@@ -1,0 +1,382 @@
+"""Which single line of a recording is wrong? Asked when the recording first contradicts the chip.
+
+A recorder may lose a line, write one twice, or write two in the wrong order; a bit may flip. What then contradicts the
+chip is often not that line but a later read. So the last lines before the first contradiction are kept (`Recent`),
+with a snapshot of the chip every `SPACING` events. When `AHEAD` more events have come, every candidate edit of one
+line is tried on a second chip: it is put back to where the edit is, is fed the edited events, and the edit fits if all
+that follows agrees, the contradiction and what came after it included.
+
+    doubled   a line that says the same as its neighbour is left out
+    swapped   two neighbours change places
+    changed   a line gets another value
+    missing   a line is put in
+
+There are too many lines and values to try all. Three things choose:
+
+- Nearness: of the last `NEAR` events each is tried.
+- Familiarity: software does the same again and again. Farther back an edit is tried only where one line follows another
+  of its PE as it never does elsewhere, and what is put in, or put in another's place, is what stood between two such
+  neighbours elsewhere.
+- The contradiction itself: a read of the register that a line wrote tells which bits are wrong.
+
+Where several edits fit, the one that leaves the fewest unfamiliar neighbours is told. The whole is bounded by `BUDGET`
+events replayed, and depends on nothing but the events. No fit: nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from vgic.rules import HARDWARE_CHECKS, Check, Judge
+from vgic.silicon import GicV2, GicV3
+from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SgiPending, SysReg
+from vgic.trace.familiar import VALUES, Familiar, Key
+from vgic.trace.lanes import describe
+from vgic.trace.places import Places
+from vgic.trace.replay import Difference, Replay
+from vgic.trace.snapshot import Keeper, Snapshot
+
+SPACING, SEGMENTS = 512, 12
+"""Events between snapshots, and snapshots kept."""
+AHEAD = 500
+"""Events after the contradiction that must agree."""
+NEAR = 48
+BUDGET = 500_000
+
+KINDS = frozenset({Access, FrameAccess, SysReg, LineChange, Sgi, SgiPending})
+FORGETFUL: tuple[type[Check], ...] = tuple(c for c in HARDWARE_CHECKS if c.rule_id not in (8, 15))
+"""The checks that may begin anywhere: rules 8 and 15 remember what came long before."""
+ORDER = ("doubled", "swapped", "changed", "missing")
+
+
+class Edit(NamedTuple):
+    """The events from `at` on, `gone` of them, are replaced by `new`."""
+
+    kind: str
+    at: int
+    gone: int
+    new: tuple[Any, ...]
+
+
+class Diagnosis(NamedTuple):
+    """What is wrong with one line.
+
+    Attributes:
+        kind: doubled, swapped, changed or missing. line: the line; missing: the one before which a line is missing.
+        first: missing: the earliest line before which it could stand; else as line.
+        what: the line as it should be, in words. agree: the events after the contradiction that then agree.
+    """
+
+    kind: str
+    line: int
+    first: int
+    what: str
+    agree: int
+
+    def __str__(self) -> str:
+        rest = f"; then the next {self.agree:,} events agree" if self.agree else ""
+        if self.kind == "doubled":
+            return f"line {self.line:,} is doubled{rest}"
+        if self.kind == "swapped":
+            return f"lines {self.line:,} and {self.line + 1:,} are swapped{rest}"
+        if self.kind == "changed":
+            return f"the value at line {self.line:,} is changed: {self.what} fits{rest}"
+        place = f"before line {self.line:,}" if self.first == self.line else (
+            f"before one of the lines {self.first:,} to {self.line:,}")
+        return f"a line is missing {place}: {self.what} fits{rest}"
+
+
+class Recent:
+    """The last events of a replay, with snapshots. Bounded: `SPACING` x `SEGMENTS` events."""
+
+    def __init__(self, chip: GicV2 | GicV3, replay: Replay) -> None:
+        self.keeper, self.replay = Keeper(chip), replay
+        self.spacing = max(SPACING, len(self.keeper.parts))
+        self.segments: list[tuple[Snapshot, list[Any]]] = []
+        self.found: int | None = None
+        self.length = 0
+        self.ahead = 0
+
+    def before(self, event: Event) -> None:
+        """The next event, before the replay is fed with it."""
+        if type(event) not in KINDS:
+            return
+        if not self.segments or (len(self.segments[-1][1]) >= self.spacing and self.found is None):
+            self.segments.append((self.keeper.take(self.replay), []))
+            if len(self.segments) > SEGMENTS:
+                self.length -= len(self.segments.pop(0)[1])
+        self.segments[-1][1].append(event)
+        self.length += 1
+
+    def contradicted(self) -> bool:
+        """Whether the replay has met the first contradiction, and enough events have come since."""
+        if self.found is None:
+            judge = self.replay.judge
+            if not self.replay.different and not (judge is not None and judge.breaches):
+                return False
+            self.found = self.length - 1
+        return self.length - self.found > AHEAD
+
+
+class Diagnoser:
+    """Searches one window for the edit that fits.
+
+    Args:
+        recent: the window, after the contradiction. chip: a new chip of the same configuration.
+        difference: the first one, None if a rule was broken before any.
+    """
+
+    def __init__(self, recent: Recent, chip: GicV2 | GicV3, difference: Difference | None) -> None:
+        assert recent.found is not None
+        self.events: list[Any] = [e for _, segment in recent.segments for e in segment]
+        self.at = recent.found
+        self.difference = difference
+        self.places = Places(chip)
+        self.keeper = Keeper(chip)
+        self.replay = Replay(chip, most=0)
+        self.replay.property_bytes = recent.replay.property_bytes
+        self.snapshots: dict[int, Snapshot] = {}
+        start = 0
+        for snapshot, segment in recent.segments:
+            self.snapshots[start] = snapshot
+            start += len(segment)
+        self.budget = BUDGET
+        self.keys = [self._key(e) for e in self.events]
+        self.familiar = Familiar(self.keys)
+
+    # -- events
+
+    def _key(self, e: Any) -> Key:
+        if isinstance(e, SysReg):
+            return Key(e.pe, (e.register, e.write), e.value)
+        if isinstance(e, Access):
+            return Key(e.pe, (self.places.at(e.address).full, e.write, e.size), e.value)
+        if isinstance(e, FrameAccess):
+            return Key(e.pe, (e.frame, e.offset, e.write, e.size), e.value if e.value is not None else -1)
+        if isinstance(e, LineChange):
+            return Key(e.pe, ("line", e.intid), e.level)
+        if isinstance(e, Sgi):
+            return Key(e.pe, ("sgi", e.irm, e.affinity, e.targets), e.intid)
+        return Key(e.pe, ("sgi pending",), e.intid)
+
+    def _with(self, e: Any, value: int) -> Any:
+        """The event with another value, None where it can't have it."""
+        if value < 0 or value >> 64:
+            return None
+        if isinstance(e, LineChange):
+            return e._replace(level=value) if value < 2 else None
+        if isinstance(e, (Sgi, SgiPending)):
+            return e._replace(intid=value) if value < 16 else None
+        if isinstance(e, (Access, FrameAccess)) and value >> 8 * e.size:
+            return None
+        return e._replace(value=value)
+
+    def _acts(self, e: Any) -> bool:
+        """Whether an event can change the chip: all but most reads."""
+        if isinstance(e, SysReg):
+            return e.write or self.places.register(e.register).role in ("iar", "viar")
+        if isinstance(e, Access):
+            return e.write or self.places.at(e.address).role in ("iar", "viar")
+        if isinstance(e, FrameAccess):
+            return e.write or e.frame in ("GICC", "GICV")
+        return True
+
+    # -- trying
+
+    def find(self) -> Diagnosis | None:
+        """The edit that fits best, told."""
+        fits: list[tuple[int, int, int, Edit]] = []
+        for positions in self._rings():
+            self._sweep(positions, fits)
+            if fits:
+                return self._told(min(fits)[3])
+            if self.budget <= 0:
+                break
+        return None
+
+    def _rings(self) -> Iterator[list[int]]:
+        """Positions to try together: the near ones, then the odd ones farther off, nearest first."""
+        near = max(0, self.at - NEAR)
+        yield list(range(near, self.at + 2))
+        odd = [p for p in range(near) if self.familiar.odd(p) or self._doubled(p)]
+        while odd:
+            yield odd[-64:]
+            del odd[-64:]
+
+    def _doubled(self, p: int) -> bool:
+        return p > 0 and self.keys[p] == self.keys[p - 1] and self.events[p].line == self.events[p - 1].line + 1
+
+    def _sweep(self, positions: list[int], fits: list[tuple[int, int, int, Edit]]) -> None:
+        """Tries every edit at these positions, in their order."""
+        reached: int | None = None
+        here: Snapshot | None = None
+        for p in positions:
+            if p > len(self.events):
+                break
+            start = max(s for s in self.snapshots if s <= min(p, self.at))
+            edits = list(self._edits(p))
+            if not edits:
+                continue
+            if here is None or reached is None or start > reached:
+                here, reached = self.snapshots[start], start
+            if not self._forward(here, reached, p):
+                return
+            here, reached = self.keeper.take(self.replay), p
+            for edit in edits:
+                if self._fits(here, edit):
+                    odd = self.familiar.change(edit.at, edit.gone, [self._key(e) for e in edit.new])
+                    fits.append((odd, ORDER.index(edit.kind), self.at - p, edit))
+                if self.budget <= 0:
+                    return
+
+    def _forward(self, here: Snapshot, reached: int, p: int) -> bool:
+        """Brings the second chip from a snapshot to a position, by the events as they are."""
+        self._reset(here)
+        for e in self.events[reached:p]:
+            self.replay.feed(e)
+        self.budget -= p - reached + 16
+        return self.budget > 0
+
+    def _reset(self, here: Snapshot) -> None:
+        replay = self.replay
+        self.keeper.put(here, replay)
+        replay.different = 0
+        replay.judge = Judge(replay.chip, FORGETFUL, 1)
+
+    def _fits(self, here: Snapshot, edit: Edit) -> bool:
+        """Whether nothing contradicts the chip any more, up to the last event that is known."""
+        self._reset(here)
+        replay, judge = self.replay, self.replay.judge
+        assert judge is not None
+        self.budget -= 16
+        for e in edit.new:
+            replay.feed(e)
+        events, snapshots = self.events, self.snapshots
+        for p in range(edit.at + edit.gone, len(events)):
+            if replay.different or judge.breaches:
+                self.budget -= p - edit.at
+                return False
+            if p in snapshots and edit.at < p <= self.at and self.keeper.state() == snapshots[p].parts:
+                self.budget -= p - edit.at
+                return False      # nothing is left of the edit: what contradicts the chip will do so again
+            replay.feed(events[p])
+        self.budget -= len(events) - edit.at
+        return not replay.different and not judge.breaches
+
+    # -- candidates
+
+    def _edits(self, p: int) -> Iterator[Edit]:
+        events, last = self.events, len(self.events)
+        if p < last and self._doubled(p):
+            yield Edit("doubled", p, 1, ())
+        if p + 1 < last and p <= self.at and events[p + 1].line == events[p].line + 1 and (
+                self._acts(events[p]) or self._acts(events[p + 1])) and self.keys[p] != self.keys[p + 1]:
+            yield Edit("swapped", p, 2, (events[p + 1]._replace(line=events[p].line),
+                                         events[p]._replace(line=events[p + 1].line)))
+        if p < last and p <= self.at and (p == self.at or self._acts(events[p])):
+            for value in self._values(p):
+                new = self._with(events[p], value)
+                if new is not None:
+                    yield Edit("changed", p, 1, (new,))
+        if p <= self.at + 1:
+            for new in self._missing(p):
+                yield Edit("missing", p, 0, (new,))
+
+    def _values(self, p: int) -> Iterator[int]:
+        """Values that the line may have had."""
+        key, tried = self.keys[p], {self.keys[p].value}
+
+        def fresh(values: Sequence[int]) -> Iterator[int]:
+            for value in values:
+                if value not in tried:
+                    tried.add(value)
+                    yield value
+        numbers = self._numbers()
+        if numbers:
+            expected, got = numbers
+            if p == self.at:
+                yield from fresh([expected])
+            yield from fresh([key.value ^ expected ^ got])
+            low = 0xFFFFFF if key.value >> 32 else 0x3FF
+            yield from fresh([key.value & ~low | n for n in (got & low, expected & low)])
+        yield from fresh(self.familiar.instead(p)[:VALUES])
+        yield from fresh(self.familiar.values(key)[:VALUES])
+        if self.familiar.count(key) == 1 and self.at - p <= NEAR:
+            yield from fresh([key.value ^ 1 << bit for bit in range(max(8, key.value.bit_length() + 1))])
+
+    def _numbers(self) -> tuple[int, int] | None:
+        """The first difference's two values, if it is one of values."""
+        d = self.difference
+        try:
+            return None if d is None else (int(d.expected, 16), int(d.got, 16))
+        except ValueError:
+            return None
+
+    def _missing(self, p: int) -> Iterator[Any]:
+        """Lines that may be missing before the event at p."""
+        tried: set[Any] = set()
+        for e in (*(self.events[i] for i in self.familiar.between(p)), *self._opposite(p)):
+            if self._acts(e):
+                line = self.events[p].line if p < len(self.events) else self.events[-1].line + 1
+                stream = self.keys[p].stream if p < len(self.events) else e.pe
+                new = e._replace(line=line) if e.pe is None or stream is None else e._replace(line=line, pe=stream)
+                if new not in tried:
+                    tried.add(new)
+                    yield new
+
+    def _opposite(self, p: int) -> Iterator[Any]:
+        """Before the event that contradicts: the line change that would make it one, or the write that it reads."""
+        if p != self.at:
+            return
+        e = self.events[p]
+        if isinstance(e, LineChange):
+            yield e._replace(level=1 - e.level)
+        elif isinstance(e, (SysReg, Access)) and not e.write:
+            yield e._replace(write=True)
+
+    # -- telling
+
+    def _told(self, edit: Edit) -> Diagnosis:
+        agree = len(self.events) - 1 - self.at
+        new = edit.new[0] if edit.new else None
+        line = self.events[edit.at].line if edit.at < len(self.events) else self.events[-1].line + 1
+        if edit.kind in ("doubled", "swapped"):
+            return Diagnosis(edit.kind, line, line, "", agree)
+        if edit.kind == "changed":
+            return Diagnosis(edit.kind, line, line, self._value_words(new), agree)
+        return Diagnosis(edit.kind, line, self._earliest(edit), self._words(new), agree)
+
+    def _earliest(self, edit: Edit) -> int:
+        """The earliest line before which the missing one could stand as well."""
+        at = edit.at
+        while at > 0 and edit.at - at < NEAR:
+            start = max(s for s in self.snapshots if s <= at - 1)
+            self.budget = BUDGET
+            self._forward(self.snapshots[start], start, at - 1)
+            if not self._fits(self.keeper.take(self.replay), edit._replace(at=at - 1)):
+                break
+            at -= 1
+        return int(self.events[at].line) if at < len(self.events) else edit.new[0].line
+
+    def _words(self, e: Any) -> str:
+        register = e.register if isinstance(e, SysReg) else (
+            self.places.at(e.address).full if isinstance(e, Access) else f"{e.frame}+{e.offset:#x}"
+            if isinstance(e, FrameAccess) else "")
+        if isinstance(e, SgiPending):
+            return f"SGI {e.intid} pending on pe{e.pe}"
+        return describe(e, register) + ("" if e.pe is None else f" on pe{e.pe}")
+
+    def _value_words(self, e: Any) -> str:
+        if isinstance(e, LineChange):
+            return f"level {e.level}"
+        return str(e.intid) if isinstance(e, (Sgi, SgiPending)) else f"{e.value:#x}"
+
+
+def diagnose(recent: Recent, new_chip: Callable[[], GicV2 | GicV3]) -> Diagnosis | None:
+    """What is wrong with one line, as far as the window around the first contradiction tells. None: no edit fits."""
+    if recent.found is None:
+        return None
+    first = recent.replay.differences[0] if recent.replay.differences else None
+    event = [e for _, segment in recent.segments for e in segment][recent.found]
+    return Diagnoser(recent, new_chip(), first if first is not None and first.line == event.line else None).find()
