@@ -34,6 +34,7 @@ LAYERS = (
     "plug",
     "oracle",
     "view",
+    "commands",
     "cli",
     "__main__",
 )

@@ -6,6 +6,7 @@ Exit status: 0 all holds, 1 a rule is broken or something differs, 2 the input c
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -58,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
 
     trace = commands.add_parser(
         "trace", help="replay recordings of a real system into the chip, predict every read, judge the rules",
-        description="Replays recordings (QEMU trace text; plain, .xz, .gz, .zst, - for standard input) into the chip.")
+        description="Replays recordings (QEMU trace text) into the chip, or follows a host's kernel events (ftrace). "
+                    "Plain, .xz, .gz, .zst, - for standard input.")
     trace.add_argument("files", metavar="FILE", nargs="+")
     trace.add_argument("--machine", help="qemu-virt-v2, qemu-virt-v3 or qemu-virt-v4; otherwise seen from the events")
     trace.add_argument("--option", metavar="NAME=VALUE", action="append", default=[],
@@ -82,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     rules.add_argument("ids", metavar="ID", nargs="*")
     rules.add_argument("--json", action="store_true")
     rules.set_defaults(run=_rules)
+
+    for topic in ("vgic.commands.lab", "vgic.oracle.command"):
+        importlib.import_module(topic).add(commands)
     return parser
 
 
@@ -104,7 +109,10 @@ def _print_json(value: object) -> None:
 def _trace(options: argparse.Namespace) -> int:
     from vgic.trace.analysis import Analysis
     from vgic.trace.configure import MACHINES
-    from vgic.trace.source import TraceError
+    from vgic.trace.ftrace_analysis import FtraceAnalysis
+    from vgic.trace.sniff import sniff
+    from vgic.trace.source import Source, TraceError
+    from vgic.view.ftrace import text as tell_ftrace
     from vgic.view.recording import text as tell
 
     if options.machine is not None and options.machine not in MACHINES:
@@ -125,12 +133,19 @@ def _trace(options: argparse.Namespace) -> int:
     if window is not None and lanes is None:
         raise _Refused("--window goes with --lanes INTID")
     most = _number(options.most, "--most", 1, 1_000_000)
+    for_qemu = [name for name in ("machine", "option", "lanes") if getattr(options, name)]
     status, told = 0, []
     for n, file in enumerate(options.files):
+        analysis: Analysis | FtraceAnalysis
         try:
-            with _progress(file) as progress:
-                analysis = Analysis(file, machine=options.machine, overrides=overrides, lanes=lanes, window=window,
-                                    most=most, progress=progress)
+            with _progress(file) as progress, Source(file) as source:
+                if sniff(source) == "ftrace":
+                    if for_qemu:
+                        raise TraceError(source.name, None, f"--{for_qemu[0]} is for QEMU traces; this is ftrace")
+                    analysis = FtraceAnalysis(source, most=most, progress=progress)
+                else:
+                    analysis = Analysis(source, machine=options.machine, overrides=overrides, lanes=lanes,
+                                        window=window, most=most, progress=progress)
         except TraceError as e:
             print(f"vgic: {e}", file=sys.stderr)
             status = 2
@@ -139,7 +154,8 @@ def _trace(options: argparse.Namespace) -> int:
         if options.json:
             told.append(analysis.json())
         else:
-            print(("\n" if n else "") + tell(analysis))
+            text = tell_ftrace(analysis) if isinstance(analysis, FtraceAnalysis) else tell(analysis)
+            print(("\n" if n else "") + text)
         sys.stdout.flush()
         for error in analysis.errors():
             print(f"vgic: {error}", file=sys.stderr)
