@@ -80,6 +80,21 @@ def test_ich_hcr_traps_nonsecure_el1(bit: int, virtualized: bool) -> None:
             board.lr(0, 1, 60)
 
 
+@pytest.mark.parametrize(("imo", "fmo"), [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize("name", SGIS)
+def test_sgis_trap_to_el2_with_imo_or_fmo(name: str, imo: bool, fmo: bool) -> None:
+    """There is no virtual SGI register."""
+    board = V3()
+    board.gic.set_pe_state(0, imo=imo, fmo=fmo)
+    board.w(name, 0, el=2)
+    board.w(name, 0, el=1, secure=True)
+    if imo or fmo:
+        with pytest.raises(Trap, match=f"{name} traps to EL2: HCR_EL2.IMO or FMO = 1"):
+            board.w(name, 0, el=1)
+    else:
+        board.w(name, 0, el=1)
+
+
 @pytest.mark.parametrize(("irq", "fiq"), [(False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize(("el", "secure"), [(1, False), (1, True), (2, False), (3, False)])
 def test_scr_el3_routing_traps_to_el3(el: int, secure: bool, irq: bool, fiq: bool) -> None:
