@@ -165,6 +165,7 @@ class Explorer:
                     why = search.run(at_rest)
                     if saved is not None and not search.found:
                         saved.save(search, warm.expanded)
+                    search.check_model()
                     search.check_symmetry()
                     broken = None
                     if search.found:

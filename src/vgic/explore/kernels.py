@@ -90,6 +90,12 @@ def seek(ws: Any, keys: Arr, i: Any, h: Any, table: Arr, states: Arr) -> Any:
 
 
 @compiled
+def slot_of(ws: Any, keys: Arr, table: Arr, states: Arr) -> Any:
+    """The slot that holds keys[0], or -1."""
+    return seek(ws, keys, 0, mix(ws, keys, 0), table, states)
+
+
+@compiled
 def insert(ws: Any, keys: Arr, born: Arr, m: Any, table: Arr, states: Arr, n: Any, new_born: Arr, nb: Any) -> Any:
     """Put keys[:m] into the table; new ones are appended to states from n on, what `born` says of them to
     new_born from nb on. Returns the new n."""

@@ -15,14 +15,17 @@ caller goes on in a new *segment*, of which the step's result is the only thing 
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from vgic.explore.reach import Call, Reach, Seal, slots_of
 from vgic.explore.values import NO_PART, OBJECT, UNSET, Frozen, ModelError, freeze, key_of, thaw
 from vgic.parts import is_step
+
+_SELDOM: Final = 20                 # so many times longer than a look at all constants, they are not looked at
 
 Row = list[int]
 Effects = list[tuple[int, int]]     # (unit, its new value)
@@ -90,6 +93,8 @@ class Units:
         self._fixed: dict[int, tuple[Any, ...]] = {
             u: v for u, v in enumerate(self.initial) if type(v) is Frozen}
         self._fixed_lists = {u: self._held(u) for u in self._fixed}
+        self._own_lists = dict(self._fixed_lists)
+        self._look_again = 0.0
         self._swapped: list[tuple[Any, type]] = []
         self._patched: list[tuple[type, str, Any]] = []
 
@@ -146,8 +151,11 @@ class Units:
             setattr(cls, name, function)
         self._patched.clear()
         for u in self.vary.values():
-            if self.initial[u] is not UNSET:
-                self.descr[u].__set__(self.slot[u][0], thaw(self.initial[u]))
+            if u in self._own_lists:
+                self._own_lists[u][:] = self.initial[u]
+                self.descr[u].__set__(self.slot[u][0], self._own_lists[u])
+            elif self.initial[u] is not UNSET:
+                self.descr[u].__set__(self.slot[u][0], self.initial[u])
 
     def load(self, row: Sequence[int]) -> None:
         """Write a state into the ordinary objects (after `give_back`)."""
@@ -170,10 +178,10 @@ class Units:
     def _subclass(self, cls: type, is_part: bool) -> type:
         body: dict[str, Any] = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
         if is_part:
-            body |= {"__getattr__": self._getattr_of(cls), "__setattr__": self._setattr_of(cls),
-                     "__delattr__": self._refuse_delete}
+            body |= {"__getattr__": self._getattr_of(cls), "__setattr__": self._setattr_of(cls)}
         else:
-            body |= {"__setattr__": self._refuse_write, "__delattr__": self._refuse_delete}
+            body["__setattr__"] = _function_of(self._refuse_write)
+        body["__delattr__"] = _function_of(self._refuse_delete)
         return type(cls)(cls.__name__, (cls,), body)
 
     def vary_slot(self, u: int) -> None:
@@ -414,22 +422,33 @@ class Units:
         return self.results[step].setdefault(key, len(self.results[step]))
 
     # -- checks on the model, after many runs
-    def check_constants(self, runs: Iterable[tuple[str, Call, Row]]) -> None:
-        """Raise ModelError if one of these runs changed something that is no part."""
-        if self.seal.changed() is None:
+    def check_constants(self, runs: list[tuple[str, Call, Row]], now: bool = False) -> None:
+        """Raise ModelError if one of these runs changed something that is no part; empty the list if none did.
+
+        Looking takes time: it is done where much more time has passed since, or `now`.
+        """
+        began = time.perf_counter()
+        if not now and began < self._look_again:
             return
+        suspect = self.seal.suspect()
+        if suspect is not None:
+            self._find_culprit(suspect, runs)
+        runs.clear()
+        ended = time.perf_counter()
+        self._look_again = ended + _SELDOM * (ended - began)
+
+    def _find_culprit(self, suspect: int, runs: list[tuple[str, Call, Row]]) -> NoReturn:
+        what = self.seal.change(suspect) or "something that is no part"
         self.seal.restore()
+        before, culprit = self.seal.change(suspect), "one of the actions"
         for name, call, row in runs:
             with suppress(Varies):
                 self.run(call, row)
-            what = self.seal.changed()
-            if what is not None:
-                self._refuse_constant(what, name)
-        what = self.seal.changed()
-        self._refuse_constant(what or "something that is no part", "one of the actions")
-
-    def _refuse_constant(self, what: str, name: str) -> None:
-        raise ModelError(f"{name} changes {what}: {NO_PART}")
+            again = self.seal.change(suspect)
+            if again is not None and again != before:
+                what, culprit = again, name
+                break
+        raise ModelError(f"{culprit} changes {what}: {NO_PART}")
 
     def check_repeats(self, name: str, call: Call, row: Row, path: Path) -> None:
         """Run once more, and raise ModelError if the two runs differ: they are not deterministic."""
@@ -455,6 +474,13 @@ class Units:
     def describe(self, row: Sequence[int]) -> dict[str, Any]:
         """The varying slots of a state, by name."""
         return {self.where(u): self.values[u][row[u]] for u in sorted(self.vary.values())}
+
+
+def _function_of(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain function, which a class hands its object to; a bound method would not get it."""
+    def function(*args: Any) -> Any:
+        return method(*args)
+    return function
 
 
 class _Refused(BaseException):

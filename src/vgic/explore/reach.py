@@ -25,8 +25,13 @@ _PLAIN: Final = (int, str, bytes, float, complex, type(None), type(Ellipsis), ra
 _CONTAINERS: Final = (list, dict, set, frozenset, tuple, deque, bytearray)
 
 
-def slots_of(cls: type) -> list[str]:
+_SLOTS: dict[type, tuple[str, ...]] = {}
+
+
+def slots_of(cls: type) -> tuple[str, ...]:
     """The names of the slots of a class and its bases, as attributes (private names mangled)."""
+    if cls in _SLOTS:
+        return _SLOTS[cls]
     names: list[str] = []
     for base in reversed(cls.__mro__):
         declared = base.__dict__.get("__slots__", ())
@@ -35,7 +40,14 @@ def slots_of(cls: type) -> list[str]:
                 name = f"_{base.__name__.lstrip('_')}{name}"
             if name not in ("__dict__", "__weakref__") and name not in names:
                 names.append(name)
-    return names
+    _SLOTS[cls] = tuple(names)
+    return _SLOTS[cls]
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module belongs to a library: the model's own code need not be looked for there."""
+    source = getattr(sys.modules.get(module), "__file__", None) or ""
+    return "site-packages" in source or "dist-packages" in source
 
 
 def looks_like_part(obj: object) -> bool:
@@ -43,6 +55,9 @@ def looks_like_part(obj: object) -> bool:
     cls = type(obj)
     return (bool(slots_of(cls)) and not hasattr(obj, "__dict__") and not is_frozen_dataclass(cls)
             and not isinstance(obj, (tuple, BaseException)) and _package(cls.__module__) not in sys.stdlib_module_names)
+
+
+_WITHOUT_CLASS: Final = (*_CONTAINERS, type, types.ModuleType, types.CellType)
 
 
 def _package(module: str) -> str:
@@ -62,6 +77,8 @@ class Reach:
         self.lists: dict[int, list[str]] = {}
         """id of a list -> the places that hold it."""
         self._given = None if parts is None else {id(part): part for part in parts}
+        self._packages: set[str] = set()
+        """Where the model's code lives; empty until the machine itself has been walked."""
         self._seen: dict[int, Any] = {}
         self._todo: deque[tuple[Any, str]] = deque([(machine, "machine")])
         calls = list(calls)
@@ -72,9 +89,11 @@ class Reach:
         self._drain(True)
         self.model = dict(self._seen)
         """id -> object: all that the machine and its actions are made of, in the order met."""
-        packages = {_package(module) for module in self.modules}
+        ours = {_package(type(obj).__module__) for obj in (machine, *self.parts)}
+        self._packages = ours | {_package(m) for m in self.modules if not _is_installed(m)}
+        self.modules = [m for m in self.modules if _package(m) in self._packages]
         for module in self.modules:                  # grows while we go
-            self._globals(module, packages)
+            self._globals(module, self._packages)
             self._drain(False)
 
     def slots(self) -> Iterator[tuple[Any, str]]:
@@ -111,7 +130,8 @@ class Reach:
             self._todo.extend((x, path) for x in (*(obj.__defaults__ or ()), *(obj.__kwdefaults__ or {}).values()))
         elif isinstance(obj, _CONTAINERS):
             self._container(obj, path)
-        elif _package(type(obj).__module__) not in sys.stdlib_module_names:
+        elif (_package(type(obj).__module__) not in sys.stdlib_module_names if may_be_part
+              else _package(type(obj).__module__) in self._packages):
             self._instance(obj, path, may_be_part)
 
     def _container(self, obj: Any, path: str) -> None:
@@ -138,6 +158,8 @@ class Reach:
             self.parts.append(obj)
         elif not is_frozen_dataclass(type(obj)):
             self.objects.append(obj)
+        elif not may_be_part:
+            return                                   # a table's entry
         self._todo.extend((value, f"{path}.{name}") for name, value in attributes_of(obj).items())
 
     def _class(self, cls: type) -> None:
@@ -149,7 +171,8 @@ class Reach:
 
     def _module(self, name: str) -> None:
         if (name not in self.modules and name in sys.modules and _package(name) not in sys.stdlib_module_names
-                and not name.startswith("vgic.explore")):
+                and not name.startswith("vgic.explore")
+                and (not self._packages or _package(name) in self._packages)):
             self.modules.append(name)
 
     def _globals(self, name: str, packages: set[str]) -> None:
@@ -205,12 +228,25 @@ def _items(held: Any) -> dict[Any, Any]:
     if isinstance(held, dict):
         return dict(held)
     if isinstance(held, (types.ModuleType, type)):
-        return {k: v for k, v in vars(held).items() if not k.startswith(("__", "_abc_"))}
+        return dict(vars(held))
     if isinstance(held, types.CellType):
         return {"value": _content(held)}
     if isinstance(held, set):
         return dict.fromkeys(held)
-    return dict(enumerate(held))
+    if isinstance(held, (list, deque, bytearray)):
+        return dict(enumerate(held))
+    return attributes_of(held)
+
+
+def _view(held: Any) -> Callable[[], Iterable[Any]]:
+    """What reads, fast, all that a container or object holds."""
+    if isinstance(held, dict):
+        return held.values
+    if isinstance(held, (types.ModuleType, type)) or (hasattr(held, "__dict__") and not slots_of(type(held))):
+        return lambda: vars(held).values()
+    if isinstance(held, (list, deque, bytearray, set)):
+        return lambda: held
+    return lambda: _items(held).values()
 
 
 class Seal:
@@ -218,32 +254,51 @@ class Seal:
 
     def __init__(self, reach: Reach) -> None:
         self._known = {id(x) for x in (*reach.parts, *reach.objects)}
-        self._saved: list[tuple[Any, str, dict[Any, Any]]] = []
-        for obj in reach.objects:
-            attributes = getattr(obj, "__dict__", None)
-            if attributes is not None:
-                self._keep(attributes, f"{reach.name[id(obj)]} ({type(obj).__qualname__})")
+        self._saved: list[tuple[Callable[[], Iterable[Any]], list[Any]]] = []
+        self._of: list[tuple[Any, str, dict[Any, Any]]] = []
         in_slots = {id(getattr(part, name, None)) for part, name in reach.slots()}
+        for obj in reach.objects:
+            self._keep(obj, reach.name[id(obj)])
         for container, path in reach.containers:
             if not isinstance(container, list) or id(container) not in in_slots:    # those the units watch
                 self._keep(container, path)
 
     def _keep(self, container: Any, path: str) -> None:
-        self._saved.append((container, path, _items(container)))
+        view = _view(container)
+        self._saved.append((view, list(view())))
+        self._of.append((container, path, _items(container)))
+
+    def suspect(self) -> int | None:
+        """The number of a constant that has changed, or None."""
+        for i, (view, saved) in enumerate(self._saved):
+            now = view()
+            if len(now) != len(saved) or not all(map(is_, now, saved)):  # type: ignore[arg-type]  # views have a length
+                try:
+                    if self.change(i) is not None:
+                        return i
+                except RuntimeError:                 # it changes while we look
+                    return i
+        return None
+
+    def change(self, i: int) -> str | None:
+        """Where constant i has changed, and how; None if it has not."""
+        container, path, was = self._of[i]
+        now = _items(container)
+        for place in (*was, *(p for p in now if p not in was)):
+            if isinstance(container, (types.ModuleType, type)) and place.startswith(("__", "_abc_")):
+                continue
+            if not (place in was and place in now and self._same(was[place], now[place])):
+                before = repr(was[place]) if place in was else "nothing"
+                after = repr(now[place]) if place in now else "nothing"
+                at = f".{place}" if isinstance(place, str) else f"[{place!r}]"
+                of = "" if isinstance(container, _WITHOUT_CLASS) else f"class {type(container).__qualname__}, "
+                return f"{path}{at} ({of}it held {before}, now {after})"
+        return None
 
     def changed(self) -> str | None:
-        """The first constant that changed: where it is, and how. None if there is none."""
-        for container, path, was in self._saved:
-            now = _items(container)
-            if len(was) == len(now) and all(map(is_, was, now)) and all(map(is_, was.values(), now.values())):
-                continue
-            for place in (*was, *(p for p in now if p not in was)):
-                if not (place in was and place in now and self._same(was[place], now[place])):
-                    before = repr(was[place]) if place in was else "nothing"
-                    after = repr(now[place]) if place in now else "nothing"
-                    at = f".{place}" if isinstance(place, str) else f"[{place!r}]"
-                    return f"{path}{at} (it held {before}, now {after})"
-        return None
+        """Where a constant has changed, and how. None if none has."""
+        i = self.suspect()
+        return None if i is None else self.change(i)
 
     def _same(self, a: Any, b: Any) -> bool:
         if a is b:
@@ -255,7 +310,7 @@ class Seal:
 
     def restore(self) -> None:
         """Put lists and dictionaries back as they were."""
-        for container, _, was in self._saved:
+        for container, _, was in self._of:
             if isinstance(container, list):
                 container[:] = was.values()
             elif isinstance(container, dict):

@@ -224,6 +224,10 @@ class Search:
             elif missed and self.learn_missed(h.miss, missed):
                 self._raised()
 
+    def check_model(self) -> None:
+        """Look once more whether anything changed that is no part. Raises ModelError."""
+        self.units.check_constants(self.trie.unchecked, now=True)
+
     def check_symmetry(self) -> None:
         """Test on some states that the exchanges are symmetries. Raises ModelError."""
         for row in self.sample(_SAMPLE) if self.group else ():
@@ -251,7 +255,7 @@ class Search:
         if self.group:
             kernels.canonize(self.layout.ws, self.sym, keys, 1)
         ws, store = self.layout.ws, self.store
-        p = kernels.seek(ws, keys, 0, kernels.mix(ws, keys, 0), store.table, store.states)
+        p = kernels.slot_of(ws, keys, store.table, store.states)
         if p < 0:
             raise AssertionError("a state that was met is not in the table")
         if len(ws) > 1:

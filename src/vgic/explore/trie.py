@@ -117,7 +117,8 @@ class Trie:
         """Counts the times that some call was seen to read more."""
         self.on_resize: list[Callable[[tuple[Array, ...]], None]] = []
         """Called after the states' layout changed, with what moved (see `Layout.renew`)."""
-        self._batch: list[tuple[str, Any, Row]] = []
+        self.unchecked: list[tuple[str, Any, Row]] = []
+        """The runs since the constants were looked at."""
         self.clear()
 
     def add_root(self, calls: Iterable[Named], judges: bool) -> int:
@@ -167,7 +168,6 @@ class Trie:
     def learn(self, jobs: Iterable[tuple[Row, int]]) -> None:
         """Learn what the calls do that wait at these places, on these rows. A place is a branch, or
         -1 - c for the call c of a step. Raises Relearn where the trie is void."""
-        self._batch.clear()
         void = False
         for row, place in jobs:
             try:
@@ -177,7 +177,7 @@ class Trie:
                     self._learn(row, place)
             except (Varies, Relearn):
                 void = True
-        self.units.check_constants(self._batch)
+        self.units.check_constants(self.unchecked)
         if not self.layout.fits():
             self.resize()
         if void or self._regrouped != self.layout.regrouped:
@@ -230,7 +230,7 @@ class Trie:
         root, units = self.roots[r], self.units
         name, call = root.calls[a]
         before = units.grown
-        self._batch.append((name, call, row))
+        self.unchecked.append((name, call, row))
         try:
             path = units.run(call, row)
             if self.paths < _REPEATED or not self.paths & 31:
