@@ -19,7 +19,8 @@ There are too many lines and values to try all. Three things choose:
   neighbours elsewhere.
 - The contradiction itself: a read of the register that a line wrote tells which bits are wrong.
 
-Where several edits fit, the one that leaves the fewest unfamiliar neighbours is told. The whole is bounded by `BUDGET`
+Where several edits fit, the one that leaves the fewest unfamiliar neighbours is told, and the search goes on while none
+leaves fewer than there were. The whole is bounded by `BUDGET`
 events replayed, and depends on nothing but the events. No fit: nothing is said.
 """
 
@@ -189,11 +190,9 @@ class Diagnoser:
         fits: list[tuple[int, int, int, Edit]] = []
         for positions in self._rings():
             self._sweep(positions, fits)
-            if fits:
-                return self._told(min(fits)[3])
-            if self.budget <= 0:
+            if self.budget <= 0 or (fits and min(fits)[0] < 0):
                 break
-        return None
+        return self._told(min(fits)[3]) if fits else None
 
     def _rings(self) -> Iterator[list[int]]:
         """Positions to try together: the near ones, then the odd ones farther off, nearest first."""

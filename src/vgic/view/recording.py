@@ -46,14 +46,14 @@ def _deviations(a: Analysis) -> list[str]:
 
 def _differences(a: Analysis) -> list[str]:
     r = a.replay
-    out = [""] if r.different else []
-    if a.diagnosis is not None:
-        out = ["", *wrap("DIAGNOSIS  ", f"{a.diagnosis}.")]
-    for d in r.differences:
+    diagnosis = wrap("    DIAGNOSIS  ", f"{a.diagnosis}.") if a.diagnosis is not None else []
+    out = [""] if r.different else ["", *diagnosis] if diagnosis else []
+    for n, d in enumerate(r.differences):
         where = "" if d.pe is None else f" on pe{d.pe}"
         out += wrap(f"DIFFERS at line {d.line:,}: ",
                     f"{d.what}{where}: the recording has {d.got}, the chip says {d.expected}")
         out += [f"    {line}"[:WIDTH] for line in d.state]
+        out += diagnosis if n == 0 else []
     if r.different > len(r.differences):
         out.append(f"... {r.different - len(r.differences):,} more differences")
     return out
