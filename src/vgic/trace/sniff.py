@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from vgic.trace.ftrace import LINE
 from vgic.trace.qemu_lines import FORMS
 from vgic.trace.source import Source, TraceError
 
@@ -30,10 +31,7 @@ _QEMU_LOG = (
 )
 """Lines of QEMU's `-d int`, which its log mixes with trace events."""
 
-_FTRACE = re.compile(
-    r"# tracer: |#\s+TASK-PID\s"
-    r"|\s*\S.{0,40}-[0-9]+\s+(?:\(.{7}\)\s+)?\[[0-9]{3,4}\]\s+(?:\S{4,6}\s+)?[0-9]+\.[0-9]+:\s+\w+:"
-)
+_FTRACE_HEADER = re.compile(r"# tracer: |#\s+TASK-PID\s")
 
 _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"\x17\x08Dtracing", "this is trace-cmd's binary file; turn it into text by `trace-cmd report`"),
@@ -86,7 +84,7 @@ def _format_of(line: str) -> Format | None:
     prefix = PREFIX.match(line)
     if prefix or line.partition(" ")[0] in FORMS or line.startswith(_QEMU_LOG):
         return "qemu"
-    return "ftrace" if _FTRACE.match(line) else None
+    return "ftrace" if _FTRACE_HEADER.match(line) or LINE.match(line) else None
 
 
 def _is_binary(start: bytes) -> bool:

@@ -1,0 +1,298 @@
+"""One ftrace recording, analysed: what `vgic trace` does with it. `vgic.view.ftrace` tells it to people.
+
+Each analysis declares the events that it needs. One that was never seen is named, with the command that records it:
+the analysis then either says nothing or, where the event may simply not have happened, says so.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from array import array
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from vgic.trace.events import BadLine
+from vgic.trace.ftrace import Event, Lost, Reader
+from vgic.trace.ftrace_rules import ALLOWED, BROKEN, HOLDS, KERNEL_CHECKS, UNKNOWN, KernelCheck, Verdicts
+from vgic.trace.ftrace_state import SHARED, Follow, Line, Vcpu
+from vgic.trace.source import Source, TraceError
+
+SYSTEMS = {"irq_handler_entry": "irq", "irq_handler_exit": "irq", "ipi_entry": "ipi", "sched_switch": "sched"}
+"""The trace system of an event; the others are kvm's."""
+MANY = 100_000
+"""Spacings, and reasons, kept."""
+
+_REASON = re.compile(r"(\w+): [EH]SR_EC: (0x[0-9a-f]+)(?: \((\w+)\))?")
+
+
+class Exits:
+    """Exits by reason, and the time that each vCPU spent in its guest."""
+
+    needs = frozenset({"kvm_exit"})
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[Vcpu, str], int] = {}
+        self.inside: dict[Vcpu, int] = {}
+
+    def left(self, vcpu: Vcpu, event: Event) -> None:
+        """One exit."""
+        key = (vcpu, reason(event.word))
+        if key not in self.counts and len(self.counts) >= MANY:
+            key = (vcpu, "others")
+        self.counts[key] = self.counts.get(key, 0) + 1
+        if vcpu.entered is not None:
+            self.inside[vcpu] = self.inside.get(vcpu, 0) + event.time - vcpu.entered.time
+
+
+def reason(text: str) -> str:
+    """Why a vCPU left its guest: the interrupt, or the class of the exception that it trapped with."""
+    match = _REASON.match(text)
+    if match is None:
+        return re.sub(r",? *PC[:=].*", "", text)[:32] or "not told"
+    kind, number, name = match.groups()
+    return (name or number) if kind == "TRAP" else kind
+
+
+class Interrupt(NamedTuple):
+    """An interrupt's place in the table: its vCPU (None: shared, or not told which) and vINTID."""
+
+    vcpu: Vcpu | None
+    intid: int
+
+
+class Told:
+    """How often one interrupt's line was told.
+
+    Attributes:
+        high, low: calls with that level. rises: those that raised it, as far as the level before is known.
+        spaces: nanoseconds between calls with level 1 (the first MANY). shortest, longest: of all of them.
+    """
+
+    __slots__ = ("high", "last", "longest", "low", "rises", "shortest", "spaces")
+
+    def __init__(self) -> None:
+        self.high = self.low = self.rises = self.longest = 0
+        self.last: int | None = None
+        self.shortest: int | None = None
+        self.spaces = array("q")
+
+    def tell(self, level: int, before: int | None, when: int) -> None:
+        """One call."""
+        if not level:
+            self.low += 1
+            return
+        self.high += 1
+        self.rises += before == 0
+        if self.last is not None:
+            space = max(0, when - self.last)
+            self.shortest = space if self.shortest is None else min(space, self.shortest)
+            self.longest = max(space, self.longest)
+            if len(self.spaces) < MANY:
+                self.spaces.append(space)
+        self.last = when
+
+    @property
+    def median(self) -> int | None:
+        """Of the spaces kept."""
+        return sorted(self.spaces)[len(self.spaces) // 2] if self.spaces else None
+
+
+class Injections:
+    """Interrupts injected and their spacing, by vCPU and vINTID."""
+
+    needs = frozenset({"vgic_update_irq_pending"})
+
+    def __init__(self) -> None:
+        self.told_of: dict[Interrupt, Told] = {}
+        self.shared: dict[int, int] = {}
+
+    def told(self, vcpu: Vcpu | None, intid: int, level: int, event: Event, before: Line | None, own: bool) -> None:
+        """One call."""
+        key = Interrupt(vcpu, intid)
+        told = self.told_of.get(key)
+        if told is None:
+            if len(self.told_of) >= MANY:
+                return
+            told = self.told_of[key] = Told()
+        known = before.level if before is not None else self.shared.get(intid) if vcpu is None else None
+        told.tell(level, known, event.time)
+        if intid >= SHARED:
+            self.shared[intid] = level
+
+    def lost(self) -> None:
+        """Spacing over a loss is no spacing."""
+        self.shared.clear()
+        for told in self.told_of.values():
+            told.last = None
+
+
+class Blocks:
+    """How long vCPUs were blocked."""
+
+    needs = frozenset({"kvm_wfx_arm64", "kvm_vcpu_wakeup"})
+
+    def __init__(self) -> None:
+        self.times: dict[Vcpu, list[int]] = {}
+
+    def woke(self, vcpu: Vcpu, event: Event) -> None:
+        """One block ended."""
+        if vcpu.blocked is not None:
+            total = self.times.setdefault(vcpu, [0, 0])
+            total[0] += 1
+            total[1] += max(0, event.time - vcpu.blocked.time)
+
+
+class FtraceAnalysis:
+    """One ftrace recording, followed and judged.
+
+    Args:
+        path: the file, "-" for standard input, or an opened Source. most: breaches kept of each rule.
+        progress: called with bytes done and in all, now and then.
+
+    Raises TraceError where the recording can't be used at all.
+    """
+
+    def __init__(
+        self, path: str | Source, *, most: int = 20, progress: Callable[[int, int | None], None] | None = None,
+    ) -> None:
+        self.file = path if isinstance(path, str) else path.name
+        began = time.perf_counter()
+        self.reader = Reader(path)
+        self.verdicts = Verdicts(most)
+        self.checks = [check(self.verdicts) for check in KERNEL_CHECKS]
+        self.exits, self.injections, self.blocks = Exits(), Injections(), Blocks()
+        self.follow = Follow([self.exits, self.injections, self.blocks, *self.checks])
+        for check in self.checks:
+            check.follow = self.follow
+        self.events = 0
+        self.losses: list[Lost] = []
+        self.bad: list[BadLine] = []
+        self.bad_count = self.losses_count = self.lost_events = 0
+        self.first: Event | None = None
+        self.last: Event | None = None
+        self.trouble: TraceError | None = None
+        try:
+            self._run(progress)
+        except TraceError as e:
+            if not self.events:
+                raise
+            self.trouble = e
+        if not self.events:
+            raise TraceError(self.file, None, "no event is in it: a header alone")
+        self.follow.finish(self.last)
+        if self.trouble is None and self.reader.source.unterminated:
+            self.trouble = TraceError(self.file, self.reader.lines, "the last line has no end: it may be cut")
+        self.seconds = time.perf_counter() - began
+
+    def _run(self, progress: Callable[[int, int | None], None] | None) -> None:
+        verdicts, follow, source = self.verdicts, self.follow, self.reader.source
+        last_of: dict[int, int] = {}
+        n = 0
+        for n, e in enumerate(self.reader):
+            if type(e) is Event:
+                verdicts.line = e.line
+                if self.first is None:
+                    self.first = e
+                    verdicts.timed = "." in self.reader.first_time or "us" in self.reader.first_time
+                self.last = e
+                last_of[e.cpu] = e.line
+                follow.feed(e)
+                self.events += 1
+            elif type(e) is Lost:
+                self._lose(e, last_of.get(e.cpu, 0))
+            elif type(e) is BadLine:
+                self.bad_count += 1
+                if len(self.bad) < 5:
+                    self.bad.append(e)
+                follow.lose()
+            if progress is not None and not n & 0x3FFF:
+                progress(source.position, source.total)
+
+    def _lose(self, lost: Lost, since: int) -> None:
+        self.losses_count += 1
+        self.lost_events += lost.events or 0
+        if len(self.losses) < 5:
+            self.losses.append(lost)
+        self.verdicts.take_back(since)
+        self.follow.lose()
+
+    # -- what came out
+
+    def missing(self, needs: frozenset[str]) -> list[str]:
+        """Which of these events were never seen."""
+        return sorted(name for name in needs if not self.reader.counts.get(name))
+
+    def all_missing(self) -> list[str]:
+        """Every event that some analysis needs and that was never seen."""
+        wanted = [self.exits.needs, self.injections.needs, self.blocks.needs, *(c.needs for c in self.checks)]
+        return self.missing(frozenset().union(*wanted))
+
+    def broken(self, check: KernelCheck) -> int:
+        """Breaches of a rule; none where it can't be judged."""
+        return 0 if self.missing(check.needs) else check.counts[BROKEN]
+
+    @property
+    def exit_status(self) -> int:
+        """0 all rules hold as far as they are judged, 1 one is broken, 2 the recording can't be read through."""
+        if self.trouble is not None or self.bad_count:
+            return 2
+        return 1 if any(self.broken(c) for c in self.checks) else 0
+
+    def errors(self) -> list[str]:
+        """What is wrong with the recording itself."""
+        lines = [f"{self.file}:{b.line}: {b.why}: {b.text}" for b in self.bad]
+        if self.bad_count > len(self.bad):
+            lines.append(f"{self.file}: {self.bad_count - len(self.bad):,} more events can't be read")
+        if self.trouble is not None:
+            lines.append(str(self.trouble))
+        return lines
+
+    def vcpus(self) -> list[Vcpu]:
+        """Those that ran a guest, by number and thread."""
+        seen = [v for v in self.follow.vcpus.values() if v.enters]
+        return sorted(seen, key=lambda v: (v.number is None, v.number or 0, v.pid))
+
+    def rows(self) -> list[tuple[str, int, Told]]:
+        """The injections: the vCPU's label ('shared', 'any': not told which), the vINTID, how it was told."""
+        def label(key: Interrupt) -> str:
+            if key.vcpu is not None:
+                return self.follow.label(key.vcpu)
+            return "shared" if key.intid >= SHARED else "any"
+        return sorted(((label(k), k.intid, t) for k, t in self.injections.told_of.items()), key=lambda r: r[:2])
+
+    def json(self) -> dict[str, Any]:
+        """Everything, for programs."""
+        label = self.follow.label
+        return {
+            "file": self.file, "format": "ftrace", "lines": self.reader.lines, "events": self.events,
+            "by_event": dict(sorted(self.reader.counts.items())), "other_lines": self.reader.other,
+            "cpus": sorted(self.reader.cpus), "vcpus": [
+                {"label": label(v), "number": v.number, "pid": v.pid, "task": v.comm, "entries": v.entries,
+                 "ns_in_guest": self.exits.inside.get(v), "blocked": self.blocks.times.get(v, [0, 0])[0],
+                 "ns_blocked": self.blocks.times.get(v, [0, 0])[1]} for v in self.vcpus()],
+            "overwritten": self.reader.overwritten,
+            "lost": {"places": self.losses_count, "events": self.lost_events,
+                     "first": [x._asdict() for x in self.losses]},
+            "missing": [{"event": name, "record": record(name)} for name in self.all_missing()],
+            "exits": [{"vcpu": label(v), "reason": why, "count": n} for (v, why), n in self.exits.counts.items()],
+            "injections": [
+                {"vcpu": where, "vintid": intid, "high": t.high, "low": t.low, "rises": t.rises,
+                 "spacing_ns": {"shortest": t.shortest, "median": t.median, "longest": t.longest if t.spaces else None}}
+                for where, intid, t in self.rows()],
+            "rules": [
+                {"id": c.rule.id, "sentence": c.rule.sentence, "section": c.rule.section, "needs": sorted(c.needs),
+                 "missing": self.missing(c.needs)}
+                | ({} if self.missing(c.needs) else {
+                    "judged": c.judged, HOLDS: c.counts[HOLDS], ALLOWED: c.counts[ALLOWED],
+                    UNKNOWN: c.counts[UNKNOWN], BROKEN: c.counts[BROKEN], "why_unknown": dict(c.why)})
+                for c in self.checks],
+            "breaches": [{"rule": b.rule.id, "line": b.place, "what": b.what}
+                         for c in self.checks if not self.missing(c.needs) for b in c.breaches],
+            "errors": self.errors(), "exit_status": self.exit_status,
+        }
+
+
+def record(name: str) -> str:
+    """trace-cmd's words that record an event."""
+    return f"-e {SYSTEMS.get(name, 'kvm')}:{name}"

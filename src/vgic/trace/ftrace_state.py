@@ -1,0 +1,415 @@
+"""What a host's KVM does, followed through its ftrace events, as far as they allow.
+
+Most of a virtual interrupt's life is hidden from the host's events: the guest acknowledges and ends it without an exit,
+the list registers are not told, and which vCPU a shared interrupt goes to is in memory. So the state here is
+three-valued: what the events prove (True, False, a level), and None for what they leave open. It is None at the
+beginning of every recording, after lost events, and wherever an event may concern one of several vCPUs.
+
+**Who is who.** A vCPU is a thread that enters a guest. Its number comes from the timer events of its own thread, told
+before it enters; two threads with the same number belong to different VMs. An event that names a vCPU's number is that
+vCPU's for certain where its own thread told it, where the interrupted thread is the vCPU and the handler its
+timer's, or where only one vCPU has the number. Otherwise it may be any of them, and what it says becomes unknown for
+each.
+
+**Own and foreign.** An event in the vCPU's own thread, not in an interrupt that borrows it, is the vCPU's own doing.
+Lines that change from elsewhere while it runs its guest or is blocked must reach it: there the rules judge
+(`vgic.trace.ftrace_rules`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from vgic.trace.ftrace import Event
+
+ENABLE, IMASK, ISTATUS = 1, 2, 4
+SHARED = 32
+"""The first INTID that isn't a vCPU's own."""
+
+_GUEST_TIMER = re.compile(r"kvm guest \w*timer")
+_IPI = re.compile(r"IPI|[Rr]eschedul")
+_PIDR2 = 0xFFE8
+_SGI_FRAME = 0x1_0000
+_STRIDE = 0x2_0000
+_ISENABLER0, _ICENABLER0 = _SGI_FRAME + 0x100, _SGI_FRAME + 0x180
+
+
+class Line:
+    """A virtual interrupt's line as KVM was last told.
+
+    Attributes:
+        level: 1, 0, or None where that isn't known. entries: the vCPU's count of guest entries when it was told.
+        touches: the count of trapped writes at that time (see `Follow.touches`).
+    """
+
+    __slots__ = ("entries", "level", "touches")
+
+    def __init__(self, level: int | None, entries: int, touches: int) -> None:
+        self.level, self.entries, self.touches = level, entries, touches
+
+
+class Timer(NamedTuple):
+    """A timer's registers when KVM saved them."""
+
+    ctl: int
+    cval: int
+
+
+class Vcpu:
+    """One vCPU.
+
+    Attributes:
+        pid, number: its thread, and its number in its VM (None: not told). enters: it has been seen to run a guest.
+        running: whether it is in its guest. entries: into the guest. cpu: where. blocked: since which event.
+        lines: by vINTID. enabled: private interrupts that the guest has enabled or disabled in the recording.
+        expired: by timer index: the latest CVAL that is known to have expired.
+        told_at_load: lines told since the timers were mapped, for the load under way. timer_map: (dv, dp).
+        emulated: by timer index: the level last told. direct, emulated_intid: by timer index: vINTIDs.
+    """
+
+    __slots__ = ("blocked", "comm", "cpu", "direct", "emulated", "emulated_intid", "enabled", "entered", "enters",
+                 "entries", "expired", "lines", "number", "pid", "running", "timer_map", "told_at_load")
+
+    def __init__(self, pid: int, comm: str, number: int | None) -> None:
+        self.pid, self.comm, self.number = pid, comm, number
+        self.enters = False
+        self.entries = 0
+        self.cpu: int | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        self.running: bool | None = None
+        self.entered: Event | None = None
+        self.blocked: Event | None = None
+        self.lines: dict[int, Line] = {}
+        self.enabled: dict[int, bool] = {}
+        self.expired: dict[int, int] = {}
+        self.timer_map: tuple[int, int] | None = None
+        self.told_at_load: list[tuple[int, int]] = []
+        self.emulated: dict[int, int] = {}
+        self.emulated_intid: dict[int, int] = {}
+        self.direct: dict[int, int] = {}
+
+    def line(self, intid: int) -> Line:
+        """The line, unknown where it was never told."""
+        return self.lines.get(intid) or Line(None, -1, -1)
+
+    def expected(self, index: int, ctl: int, cval: int) -> int | None:
+        """The level that a timer's line must have with these registers: None where it depends on the counter, whose
+        value no event tells; a CVAL that had expired once stays so."""
+        if not ctl & ENABLE or ctl & IMASK:
+            return 0
+        return 1 if cval <= self.expired.get(index, -1) else None
+
+
+class Taking(NamedTuple):
+    """A handler of a guest's timer interrupt that runs now."""
+
+    vcpu: Vcpu | None
+    event: Event
+    name: str
+
+
+MOMENTS = ("entered", "left", "told", "took", "loaded", "load_untold", "emulated", "blocks", "saved", "woke",
+           "interrupted", "lost", "finished")
+"""What listeners may define:
+
+    entered(vcpu, event), left(vcpu, event)         it enters its guest, it has left
+    told(vcpu, intid, level, event, before, own)    a line's level was told; `before`: the Line until then
+    took(vcpu, intid, before, event)                the host took a guest timer's interrupt (vcpu, intid None: unknown)
+    loaded(vcpu, index, intid, level, timer, event) a direct timer's registers were restored, after its line was told
+    load_untold(vcpu, event)                        they were restored, and no line was told, or another
+    emulated(vcpu, index, fires, level, event)      an emulated timer was looked at; the level that stands after it
+    blocks(vcpu, event), woke(vcpu, event)          WFI, and its end
+    saved(vcpu, index, timer, event)                a timer's registers were saved, and the timer was switched off
+    interrupted(cpu, event)                         an inter-processor interrupt was taken
+    lost(), finished(event)                         all that was known is not any more; the last event
+"""
+
+
+class Follow:
+    """Follows the state and tells moments.
+
+    Args:
+        listeners: objects with methods named in MOMENTS.
+
+    Attributes:
+        vcpus: all that have been seen. touches: writes that trapped, of any vCPU: one may have changed an interrupt.
+    """
+
+    def __init__(self, listeners: Iterable[object]) -> None:
+        self.vcpus: dict[tuple[int, int | None], Vcpu] = {}
+        self.current: dict[int, Vcpu] = {}
+        self.touches = 0
+        self.ipis = 0
+        self._handlers: dict[int, list[tuple[int, Taking | None]]] = {}
+        self._echo: dict[int, tuple[int, int, int, int]] = {}
+        self._emulating: dict[int, tuple[Vcpu, int, int, Event]] = {}
+        self._frames: set[int] = set()
+        self._intids: dict[str, int] = {}
+        self._tell: dict[str, list[Any]] = {
+            moment: [getattr(o, moment) for o in listeners if hasattr(o, moment)] for moment in MOMENTS}
+        self._methods: dict[str, Any] = {
+            "kvm_entry": self._kvm_entry, "kvm_exit": self._kvm_exit, "kvm_get_timer_map": self._timer_map,
+            "kvm_timer_update_irq": self._timer_update, "vgic_update_irq_pending": self._update,
+            "kvm_timer_save_state": self._save, "kvm_timer_restore_state": self._restore,
+            "kvm_timer_emulate": self._emulate, "irq_handler_entry": self._irq_entry,
+            "irq_handler_exit": self._irq_exit, "ipi_entry": self._ipi, "kvm_wfx_arm64": self._wfx,
+            "kvm_wfx": self._wfx, "kvm_vcpu_wakeup": self._wakeup, "kvm_halt_poll_ns": self._halt_poll,
+            "kvm_mmio": self._mmio,
+        }
+
+    def tell(self, moment: str, *args: object) -> None:
+        """Passes a moment on."""
+        for method in self._tell[moment]:
+            method(*args)
+
+    def feed(self, e: Event) -> None:
+        """One event."""
+        if self._emulating and e.pid in self._emulating and e.name != "kvm_timer_update_irq" and self.own(e):
+            self._emulated(e.pid, None)
+        method = self._methods.get(e.name)
+        if method is not None:
+            method(e)
+
+    def lose(self) -> None:
+        """Events are missing, or could not be read: nothing is known any more."""
+        for vcpu in self.vcpus.values():
+            vcpu.forget()
+        self._handlers.clear()
+        self._echo.clear()
+        self._emulating.clear()
+        self.tell("lost")
+
+    def finish(self, last: Event | None) -> None:
+        """No more events."""
+        for pid in list(self._emulating):
+            self._emulating.pop(pid)
+        self.tell("finished", last)
+
+    # -- who
+
+    def own(self, e: Event) -> bool:
+        """Whether the event is its task's own doing, and not an interrupt's that borrows it."""
+        return not (e.interrupting or (e.interrupting is None and self._handlers.get(e.cpu)))
+
+    def _thread(self, e: Event, number: int | None = None) -> Vcpu:
+        """The vCPU that the event's task runs; by its number, where that is told."""
+        vcpu = self.current.get(e.pid)
+        if vcpu is not None and vcpu.number is None and number is not None and (e.pid, number) not in self.vcpus:
+            del self.vcpus[e.pid, None]
+            vcpu.number = number
+            self.vcpus[e.pid, number] = vcpu
+        if vcpu is None or (number is not None and vcpu.number != number):
+            key = (e.pid, number)
+            vcpu = self.vcpus.get(key)
+            if vcpu is None:
+                vcpu = self.vcpus[key] = Vcpu(e.pid, e.comm, number)
+            self.current[e.pid] = vcpu
+        return vcpu
+
+    def _named(self, e: Event, number: int) -> list[Vcpu]:
+        """The vCPUs that an event with this number may mean; the only one where it is certain."""
+        mine = self.current.get(e.pid)
+        taking = self._taking(e.cpu)
+        if mine is not None and mine.number == number and (self.own(e) or (taking is not None and mine.enters)):
+            return [mine]
+        return [v for v in self.vcpus.values() if v.enters and v.number in (number, None)]
+
+    def label(self, vcpu: Vcpu) -> str:
+        """Its name in tables: by its number, with the thread where several have it."""
+        if vcpu.number is None:
+            return f"pid {vcpu.pid}"
+        twins = sum(1 for v in self.vcpus.values() if v.number == vcpu.number and v.enters)
+        return f"vcpu{vcpu.number}" + (f" pid {vcpu.pid}" if twins > 1 else "")
+
+    # -- the guest
+
+    def _kvm_entry(self, e: Event) -> None:
+        vcpu = self._thread(e)
+        if vcpu.blocked is not None:
+            self.tell("woke", vcpu, e)
+            vcpu.blocked = None
+        vcpu.enters = vcpu.running = True
+        vcpu.entries += 1
+        vcpu.cpu, vcpu.entered = e.cpu, e
+        self.tell("entered", vcpu, e)
+
+    def _kvm_exit(self, e: Event) -> None:
+        vcpu = self._thread(e)
+        vcpu.enters = True
+        self.tell("left", vcpu, e)
+        vcpu.running, vcpu.cpu, vcpu.entered = False, e.cpu, None
+
+    def _wfx(self, e: Event) -> None:
+        vcpu = self.current.get(e.pid)
+        if vcpu is not None and e.word in ("wfi", "is_wfe=0"):
+            vcpu.blocked = e
+            self.tell("blocks", vcpu, e)
+
+    def _wakeup(self, e: Event) -> None:
+        vcpu = self.current.get(e.pid)
+        if vcpu is not None and vcpu.blocked is not None:
+            self.tell("woke", vcpu, e)
+            vcpu.blocked = None
+
+    def _halt_poll(self, e: Event) -> None:
+        if self.own(e) and e.pid in self.current:
+            self._thread(e, e.fields[0])
+
+    def _mmio(self, e: Event) -> None:
+        _, address, value = e.fields
+        base = address & ~0xFFFF
+        if e.word == "read" and address & 0xFFFF == _PIDR2 and value >> 4 & 15 in (3, 4):
+            if len(self._frames) < 64:
+                self._frames.add(base)
+        elif e.word == "write":
+            self.touches += 1
+            vcpu = self.current.get(e.pid)
+            if vcpu is not None and self._redistributor(base - _SGI_FRAME):
+                offset = address - base + _SGI_FRAME
+                if offset in (_ISENABLER0, _ICENABLER0):
+                    for intid in range(SHARED):
+                        if value >> intid & 1:
+                            vcpu.enabled[intid] = offset == _ISENABLER0
+
+    def _redistributor(self, base: int) -> bool:
+        """Whether a redistributor begins there: one of a row, whose first one's PIDR2 was read."""
+        return any(0 <= base - first < 512 * _STRIDE and not (base - first) % _STRIDE for first in self._frames)
+
+    # -- lines
+
+    def _timer_map(self, e: Event) -> None:
+        if self.own(e):
+            number, virtual, physical = e.fields
+            vcpu = self._thread(e, number)
+            vcpu.timer_map, vcpu.told_at_load = (virtual, physical), []
+
+    def _timer_update(self, e: Event) -> None:
+        number, intid, level = e.fields
+        self._echo[e.cpu] = (e.pid, number, intid, level)
+        if self.own(e):
+            vcpu = self._thread(e, number)
+            vcpu.told_at_load.append((intid, level))
+            if e.pid in self._emulating:
+                self._emulated(e.pid, (intid, level))
+        self._line(e, number, intid, level)
+
+    def _update(self, e: Event) -> None:
+        number, intid, level = e.fields
+        if self._echo.pop(e.cpu, None) != (e.pid, number, intid, level):
+            self._line(e, number, intid, level)
+
+    def _line(self, e: Event, number: int, intid: int, level: int) -> None:
+        """A level was told. The number that comes with a shared interrupt doesn't say where it goes."""
+        if intid >= SHARED:
+            self.tell("told", None, intid, level, e, None, self.own(e))
+            return
+        named = self._named(e, number)
+        if len(named) != 1:
+            for vcpu in named:
+                vcpu.lines[intid] = Line(None, vcpu.entries, self.touches)
+                vcpu.emulated.clear()
+            self.tell("told", None, intid, level, e, None, self.own(e))
+            return
+        vcpu = named[0]
+        before = vcpu.line(intid)
+        self._took(e, vcpu, intid, before)
+        vcpu.lines[intid] = Line(level, vcpu.entries, self.touches)
+        if intid not in vcpu.direct.values() and not self.own(e):
+            known = [index for index, its in vcpu.emulated_intid.items() if its == intid]
+            if known:
+                vcpu.emulated[known[0]] = level
+            else:
+                vcpu.emulated.clear()
+        self.tell("told", vcpu, intid, level, e, before, self.own(e))
+
+    # -- the host's handlers
+
+    def _irq_entry(self, e: Event) -> None:
+        stack = self._handlers.setdefault(e.cpu, [])
+        taking = None
+        if _GUEST_TIMER.match(e.word):
+            vcpu = self.current.get(e.pid)
+            taking = Taking(vcpu if vcpu is not None and vcpu.enters else None, e, e.word)
+        if len(stack) < 64:
+            stack.append((e.fields[0], taking))
+        if _IPI.match(e.word):
+            self._ipi(e)
+
+    def _ipi(self, e: Event) -> None:
+        self.ipis += 1
+        self.tell("interrupted", e.cpu, e)
+
+    def _taking(self, cpu: int) -> Taking | None:
+        stack = self._handlers.get(cpu)
+        return stack[-1][1] if stack else None
+
+    def _took(self, e: Event, vcpu: Vcpu, intid: int, before: Line) -> None:
+        """The handler tells which interrupt it took."""
+        taking = self._taking(e.cpu)
+        if taking is not None and not self.own(e):
+            self._intids[taking.name] = intid
+            stack = self._handlers[e.cpu]
+            stack[-1] = (stack[-1][0], None)
+            self.tell("took", vcpu, intid, before, taking.event)
+
+    def _irq_exit(self, e: Event) -> None:
+        stack = self._handlers.get(e.cpu, [])
+        while stack:
+            irq, taking = stack.pop()
+            if irq != e.fields[0]:
+                continue
+            if taking is not None:
+                # It found nothing to tell: the interrupt is the one that it always is.
+                intid = self._intids.get(taking.name)
+                vcpu = taking.vcpu
+                before = vcpu.line(intid) if vcpu is not None and intid is not None else None
+                self.tell("took", vcpu if before is not None else None, intid, before, taking.event)
+            return
+
+    # -- timers
+
+    def _save(self, e: Event) -> None:
+        if not self.own(e):
+            return
+        vcpu = self._thread(e)
+        ctl, cval, index = e.fields
+        timer = Timer(ctl, cval)
+        if ctl & ENABLE:
+            if ctl & ISTATUS:
+                vcpu.expired[index] = max(cval, vcpu.expired.get(index, -1))
+            elif cval <= vcpu.expired.get(index, -1):
+                del vcpu.expired[index]  # the guest's counter was set back
+        self.tell("saved", vcpu, index, timer, e)
+
+    def _restore(self, e: Event) -> None:
+        if not self.own(e):
+            return
+        vcpu = self._thread(e)
+        ctl, cval, index = e.fields
+        place = vcpu.timer_map.index(index) if vcpu.timer_map is not None and index in vcpu.timer_map else None
+        if place is None or place >= len(vcpu.told_at_load):
+            self.tell("load_untold", vcpu, e)
+            return
+        intid, level = vcpu.told_at_load[place]
+        if vcpu.direct.setdefault(index, intid) != intid:
+            self.tell("load_untold", vcpu, e)
+            return
+        self.tell("loaded", vcpu, index, intid, level, Timer(ctl, cval), e)
+
+    def _emulate(self, e: Event) -> None:
+        if self.own(e):
+            self._emulating[e.pid] = (self._thread(e), e.fields[0], e.fields[1], e)
+
+    def _emulated(self, pid: int, told: tuple[int, int] | None) -> None:
+        """What followed an emulation: its line was told, or it was not."""
+        vcpu, index, fires, event = self._emulating.pop(pid)
+        level = vcpu.emulated.get(index)
+        if told is not None:
+            vcpu.emulated_intid[index], level = told
+        self.tell("emulated", vcpu, index, fires, level, event)
+        vcpu.emulated[index] = fires if level is None else level
