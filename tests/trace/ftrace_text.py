@@ -22,7 +22,8 @@ class Text:
         self.now += 1
         task = task or f"CPU {vcpu}/KVM-{100 + vcpu}"
         time = f"{self.now // 1_000_000}.{self.now % 1_000_000:06}"
-        self.lines.append(f"{task:>24} [{vcpu if cpu is None else cpu:03}] {flags}{' ' * bool(flags)} {time}: {name}: {text}")
+        where = vcpu if cpu is None else cpu
+        self.lines.append(f"{task:>24} [{where:03}] {flags}{' ' * bool(flags)} {time}: {name}: {text}")
         return self
 
     def wait(self, microseconds: int) -> Text:
