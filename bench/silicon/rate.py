@@ -34,7 +34,8 @@ def main() -> None:
             plain, told = chip(**shape), chip(**shape)
             told.gic.on_output(lambda pe, name, level: None)
             without, with_callback = rate(plain), rate(told)
-            print(f"Gic{chip.__name__} {shape['intids']:>4} INTIDs {shape['pes']} PEs: {without:>8.0f}/s, with a callback "
+            size = f"{shape['intids']:>4} INTIDs {shape['pes']} PEs"
+            print(f"Gic{chip.__name__} {size}: {without:>8.0f}/s, with a callback "
                   f"{with_callback:>7.0f}/s (1 in {without / with_callback:.1f})")
 
 

@@ -117,3 +117,14 @@ def test_registers_that_the_options_leave_out_are_silent(name: str) -> None:
     board = V3()
     board.w(name, 40)
     assert kinds(board) == []
+
+
+@pytest.mark.parametrize(("options", "has", "hasnt"), [
+    ({}, set(), {"GICR_SYNCR", "GICR_PROPBASER", "GICD_SETSPI_NSR", "GICD_ISENABLER<n>", "GICD_INMIR<n>"}),
+    ({"lpis": True}, {"GICR_SYNCR", "GICR_INVLPIR"}, {"GICR_PROPBASER"}),
+    ({"nmis": True}, {"GICD_INMIR<n>", "GICR_INMIR0"}, {"GICR_SYNCR"})])
+def test_what_is_not_modelled_has_a_list(options: dict[str, bool], has: set[str], hasnt: set[str]) -> None:
+    unmodelled = V3(**options).gic.unmodelled()
+    assert has <= unmodelled
+    assert not hasnt & unmodelled
+    assert V2().gic.unmodelled() == set()

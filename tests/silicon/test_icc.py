@@ -355,3 +355,13 @@ def test_sgis_with_a_single_security_state(register: str, group: int, to: set[in
     board.put("IGROUPR", 5, group, 1)
     board.w(register, 5 << 24 | 2)
     assert sent(board) == to
+
+
+def test_an_acknowledge_of_an_interrupt_that_is_not_modelled_makes_its_priority_active() -> None:
+    """An LPI: no active state, only a priority to drop."""
+    board = V3()
+    board.w("ICC_BPR1_EL1", 5)
+    board.gic.cpus[0].acknowledge_foreign(G1NS, 0xB8)
+    assert board.rpr() == 0xA0
+    board.eoi(8192)
+    assert board.rpr() == 0xFF

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.silicon.board import V2, V3, Board
 
+from vgic.silicon.interrupt import Interrupt
+
 PPI, SPI = 27, 40
 EACH = pytest.mark.parametrize("intid", [PPI, SPI], ids=["PPI", "SPI"])
 
@@ -381,3 +383,15 @@ def test_gicv3_pending_registers_change_sgis() -> None:
     assert board.state(3) == "P"
     board.set("ICPENDR", 3)
     assert board.state(3) == "I"
+
+
+def test_what_an_interrupt_looks_like() -> None:
+    irq = Interrupt(40, edge=True)
+    assert repr(irq) == "<40 I>"
+    irq.set_line(True)
+    assert (repr(irq), irq.state(), irq.forwardable()) == ("<40 P>", 1, False)
+    irq.enabled = True
+    assert irq.forwardable()
+    irq.acknowledge(True)
+    irq.set_pending(True)
+    assert (repr(irq), irq.state(), irq.forwardable()) == ("<40 PA>", 3, False)

@@ -447,3 +447,11 @@ def test_the_active_priority_is_the_group_priority_of_the_acknowledge(vboard: Bo
     assert vboard.vapr() == 1 << (0x80 >> 3)
     vboard.vmcr()
     assert vboard.vrpr() == 0x80
+
+
+def test_what_a_list_register_looks_like() -> None:
+    board = V3()
+    board.lr(2, PENDING, 50, pintid=TWIN, priority=0x90)
+    assert repr(board.gic.virtual[0].lrs[2]) == "<LR2 P 50 -> 40 HW group 1 prio 0x90>"
+    board.lr(2, ACTIVE, 50, eoi=True, group=0)
+    assert repr(board.gic.virtual[0].lrs[2]) == "<LR2 A 50 EOI group 0 prio 0x80>"
