@@ -1,7 +1,7 @@
 """A meter: an observer that counts what a machine does and adds up its cycles as they pass.
 
 Latencies are differences of that sum: from a line's rise (an edge) to the guest's acknowledge, and from an EOI with
-the line still high to the acknowledge that follows. Nothing else takes time: devices, guests' own work and waiting are free.
+the line still high to the acknowledge that follows. Devices, guests' own work and waiting take no time.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from vgic.lab.machine import Machine
 
 SGI_SOURCE = 10
+CLEAR = 0x80
+"""From a set-bits register to its clear-bits twin."""
 
 
 class GuestSteps:
@@ -50,10 +52,15 @@ class GuestSteps:
         face.pmr(pe, run.guest.state.pmr)
         face.ctlr(pe, run.guest.state.split, True)
         for name, timer in run.timers.items():
-            self.m.timers.sysreg_write(f"{name}_CVAL_EL0", NEVER, pe)
-            self.m.timers.sysreg_write(f"{name}_CTL_EL0", 1, pe)
             timer.enable = True
+            for register, value in (("CVAL", NEVER), ("CTL", 1)):
+                if not self._trapped_timer(name):
+                    self.m.timers.sysreg_write(f"{name}_{register}_EL0", value, pe)
         self.m.leave(run, "boot")
+        for name in run.timers:
+            for register, value in (("CVAL", NEVER), ("CTL", 1)):
+                if self._trapped_timer(name):
+                    self.m.design.sysreg_write(run.vcpu, f"{name}_{register}_EL0", value)
 
     # -- what it may do
 
@@ -254,7 +261,9 @@ class GuestSteps:
         device.served()
 
     def _timer(self, run: VcpuRun, pe: int, name: str, register: str, value: int) -> None:
-        self.m.timers.sysreg_write(f"{name}_{register}_EL0", value, pe)
+        trapped = self._trapped_timer(name)
+        if not trapped:
+            self.m.timers.sysreg_write(f"{name}_{register}_EL0", value, pe)
         ghost = run.timers.get(name)
         if ghost is not None:
             if register == "CVAL":
@@ -264,6 +273,11 @@ class GuestSteps:
         shown = "never" if value == NEVER else str(value)
         self.m.tell("guest", run, text=f"writes {name}_{register}_EL0 = {shown}")
         self.m.timers_moved()
+        if trapped:
+            self._emulated(run, Access(f"{name}_{register}_EL0", 0, 8, value, f"{name}_{register}_EL0"))
+
+    def _trapped_timer(self, name: str) -> bool:
+        return name in self.m.trapped_timers
 
     def _sgi(self, run: VcpuRun, vm: VmRun, op: Op) -> None:
         target = vm.vcpus[op.value]
@@ -275,7 +289,8 @@ class GuestSteps:
         self._emulated(run, vm.face.sgi(op.intid, target.vcpu))
 
     def _distributor(self, run: VcpuRun, vm: VmRun, op: Op) -> None:
-        ghost = run.irqs.get(op.intid)
+        owner = vm.vcpus[op.of] if op.of >= 0 else run
+        ghost = owner.irqs.get(op.intid)
         face = vm.face
         if ghost is None:
             return
@@ -291,7 +306,7 @@ class GuestSteps:
             self._judge_read(run, op, register, bool(shown), ghost)
         else:
             self._note_bit(run, vm, op, ghost)
-            self._emulated(run, face.bit(op.word, op.intid, run.vcpu))
+            self._emulated(run, face.bit(op.word, op.intid, owner.vcpu))
             if op.word == "ICENABLER":          # disabled from the moment that the write has returned
                 ghost.enabled = False
 
@@ -348,14 +363,15 @@ class GuestSteps:
     # -- userspace
 
     def saved(self, vm: VmRun) -> bool:
-        """Userspace reads the pending, active and enable state of a stopped VM and writes it back; rule 21: nothing
-        physical changes, and what it reads then is the same."""
+        """Userspace reads the pending, active and enable state of a stopped VM, clears it, and writes it back;
+        rule 21: nothing physical changes, and what it reads then is the same."""
         if any(run.vcpu.in_guest for run in vm.vcpus):
             return False
         before, read = _chip_state(self.m), self._save(vm)
         if read is None:
             return False
         for run, address, value in read:
+            self.m.design.uaccess_write(run.vcpu, address + CLEAR, 4, 0xFFFF_FFFF)
             self.m.design.uaccess_write(run.vcpu, address, 4, value)
         again = self._save(vm)
         after = _chip_state(self.m)

@@ -94,6 +94,7 @@ class Machine:
             pintid_of(d) for d in specs if d.kind != "edge" and d.vm != "host" and not d.emulated())
         self.taken = {(pe, i): TakenGhost() for pe in range(self.pes) for i in sorted(self.forwarded)}
         self.twins = {(vm.name, v): pintid_of(d) for vm in self.vms for v, d in vm.devices.items() if not d.emulated()}
+        self.trapped_timers = frozenset({"CNTP"} if getattr(self.design, "vhe", True) is False else ())
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.faults = Faults()
         self.steps = GuestSteps(self)
@@ -267,7 +268,7 @@ class Machine:
         run.vcpu.kicked = False
         self.tell("give up", run)
         self.design.flush(run.vcpu)
-        self.design.sync(run.vcpu)
+        getattr(self.design, "abandon_entry", self.design.sync)(run.vcpu)
         self.settle()
         return True
 

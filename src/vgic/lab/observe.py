@@ -26,8 +26,10 @@ class Observer:
         """An event of the design: see `vgic.designs.base.EVENTS`."""
 
     def happens(self, what: str, vcpu: Vcpu | None = None, **more: Any) -> None:
-        """Something of the machine: "enter", "exit" (reason=...), "load", "put", "block", "trap" (name=...), "ack"
-        (intid=...), "eoi", "dir", "line" (device=..., vintid=..., level=...), "timer" (the line of a guest's), "time", "guest" or "host" (text=...)."""
+        """Something of the machine: "enter", "exit" (reason=...), "give up", "load" (pe=...), "put", "block",
+        "trap" (name=..., value=...), "ack", "eoi", "dir" (intid=...), "line" (device=..., vintid=..., level=...),
+        "timer" (a guest's line: vintid=..., level=...), "time" (count=...), "soft timer" (n=...), "guest" or "host"
+        (text=...)."""
 
 
 class Both(Observer):

@@ -5,6 +5,7 @@ A program is a list of operations; each is one step of the guest, so that anythi
     operation               what the guest does
     ISENABLER 40            enables an interrupt in its distributor (a trapped access), likewise
     ICENABLER 40  ISPENDR 40  ICPENDR 40  ISACTIVER 40  ICACTIVER 40
+    ICENABLER 1 of 1        the same to a private interrupt of another vCPU (GICv3: in its redistributor)
     IPRIORITYR 40 0x80      sets its priority
     ROUTE 40 1              sends an SPI to its vCPU 1 (IROUTER, ITARGETSR)
     READ ISPENDR 40         reads its pending bit, and sees whether that is true; likewise READ ISACTIVER 40
@@ -49,12 +50,14 @@ class Op:
     Attributes:
         word: its name. intid: the interrupt concerned, -1 if none, or if the handler's own.
         value: a number more: a priority, a target vCPU, a register's value, ticks. text: as it was written.
+        of: the vCPU whose private interrupt it is, -1 for its own.
     """
 
     word: str
     intid: int
     value: int
     text: str
+    of: int = -1
 
 
 def number(text: str, low: int, high: int, what: str) -> int:
@@ -122,6 +125,9 @@ def parse(text: str, *, handler: bool = False) -> Op:
         if len(args) != 2 or args[0] not in ("ISPENDR", "ISACTIVER"):
             raise ValueError(f'"{text}": expected "READ ISPENDR INTID" or "READ ISACTIVER INTID"')
         return Op(f"READ {args[0]}", _intid(args[1]), 0, text)
+    of = -1
+    if word in BITS and len(args) == 3 and args[1] == "of":
+        of, args = number(args[2], 0, 7, "a vCPU"), args[:1]
     form = _FORMS.get(word)
     if form is None:
         raise ValueError(f'"{text}": no operation {word!r}: expected one of {", ".join((*_FORMS, "DIR", "READ"))}')
@@ -134,4 +140,4 @@ def parse(text: str, *, handler: bool = False) -> Op:
         intid, value = convert(args)
     except ValueError as e:
         raise ValueError(f'"{text}": {e}') from None
-    return Op(word, intid, value, text)
+    return Op(word, intid, value, text, of)

@@ -91,13 +91,13 @@ class MachineSpec(_Table):
     """The chip and its PEs.
 
     Attributes:
-        gic: 2 or 3. pes: 1 to 8. list_registers: of each PE. host_split: whether the host uses EOImode 1.
+        gic: 2 or 3. pes: 1 to 8. list_registers: of each PE, 1 to 16, GICv2 to 64. host_split: whether the host uses EOImode 1.
         options: more options of the chip, by the names of `vgic.silicon.options`.
     """
 
     gic: Literal[2, 3] = 3
     pes: int = Field(1, ge=1, le=8)
-    list_registers: int = Field(4, ge=1, le=16)
+    list_registers: int = Field(4, ge=1, le=64)
     host_split: bool = True
     options: dict[str, bool | int | str] = Field(default_factory=dict)
 
@@ -233,7 +233,7 @@ class Scenario(_Table):
     userspace: bool = False
     machine: MachineSpec = MachineSpec.model_validate({})
     vm: list[VmSpec] = Field(min_length=1, max_length=4)
-    device: list[DeviceSpec] = Field(default_factory=list, max_length=16)
+    device: list[DeviceSpec] = Field(default_factory=list, max_length=64)
     run: RunSpec = RunSpec.model_validate({})
     check: CheckSpec = CheckSpec.model_validate({})
 

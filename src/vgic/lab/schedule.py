@@ -51,7 +51,7 @@ class Run(NamedTuple):
     Attributes:
         scenario, design: what ran. list_registers: of each PE. lanes: their names. steps: what happened.
         breaches: the first of each rule. judged: how often each rule was judged. counts: how often what happened.
-        at_rest: whether the machine came to rest at the end. latency: steps from a line to its acknowledge, of each.
+        at_rest: whether the machine came to rest at the end. skipped: what the script asks and wasn't possible.
     """
 
     scenario: Scenario
@@ -64,6 +64,7 @@ class Run(NamedTuple):
     counts: dict[str, int]
     at_rest: bool
     seed: int | None = None
+    skipped: tuple[str, ...] = ()
 
     @property
     def broken(self) -> tuple[int, ...]:
@@ -172,6 +173,7 @@ class Schedule:
         self.scope = Scope(self.machine, self.story)
         self.steps: list[Step] = []
         self.breaches: dict[int, Breach] = {}
+        self.skipped: list[str] = []
         self.judged = 0
         self.choices = self.machine.all_actions()
 
@@ -203,7 +205,11 @@ class Schedule:
             close = difflib.get_close_matches(name, list(self.choices), 1)
             hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(self.choices)}"
             raise ScenarioError(f"{self.scenario.name}: run: script {n}: no action {name!r}: {hint}")
-        if not self._take(name, call) and not self.lenient:
+        if self._take(name, call):
+            return
+        if self.lenient:
+            self.skipped.append(name)
+        else:
             can = ", ".join(other for other, c in self.machine.fair() if self._possible(other))
             raise ScenarioError(
                 f"{self.scenario.name}: run: script {n}: {name!r} is not possible at step {len(self.steps) + 1}"
@@ -251,4 +257,4 @@ class Schedule:
         return Run(
             self.scenario, self.story.design_name, len(self.machine.gic.virtual[0].lrs), self.scope.names(),
             tuple(self.steps), tuple(sorted(self.breaches.values(), key=lambda b: b.step)), self.judged,
-            dict(sorted(self.story.counts.items())), at_rest)
+            dict(sorted(self.story.counts.items())), at_rest, skipped=tuple(self.skipped))

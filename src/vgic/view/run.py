@@ -54,6 +54,8 @@ class RunReport:
         exits = f"{_many(c.get('exit', 0), 'exit')}{f' ({reasons})' if reasons else ''}"
         text = (f"{_many(c.get('acknowledged', 0), 'interrupt')} acknowledged, {c.get('ended', 0)} ended by its guest;"
                 f" {exits}; {_many(c.get('host interrupt', 0), 'host interrupt')}.")
+        if self.run.skipped:
+            text += f" Left out, as not possible with this design: {', '.join(self.run.skipped)}."
         return textwrap.fill(text, WIDTH)
 
     def verdict(self) -> str:
@@ -82,7 +84,7 @@ class RunReport:
             "list_registers": r.list_registers, "holds": r.holds, "expected": r.scenario.expect,
             "broken": [{"rule": b.rule.id, "sentence": b.rule.sentence, "section": b.rule.section, "step": b.step,
                         "what": b.what} for b in r.breaches],
-            "at_rest": r.at_rest, "judged": r.judged, "counts": r.counts, "script": list(r.actions),
+            "at_rest": r.at_rest, "skipped": list(r.skipped), "judged": r.judged, "counts": r.counts, "script": list(r.actions),
             "steps": self.lanes().json()}
 
 
@@ -98,7 +100,7 @@ def perform(
     cls = find_design(design or scenario.design)
 
     def whole() -> Run:
-        schedule = Schedule(scenario, cls, list_registers)
+        schedule = Schedule(scenario, cls, list_registers, lenient=cls.name != scenario.design)
         return schedule.run() if seed is None else schedule.random(seed, steps or 40)
 
     try:
