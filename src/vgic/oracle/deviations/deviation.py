@@ -45,7 +45,8 @@ class Deviation:
     Args:
         id: its name. kind: what is done about it.
         sentence: what QEMU does, and what the architecture says. section: where it says so.
-        gic: which GIC. versions: QEMU's, the first and the last seen with it (7.2, 10.0).
+        gic: which GIC. versions: QEMU's, the first seen with it (7.2) and the last that may have it: 10.0, the newest
+            looked at, or 9.2 where 10.0 has mended it.
         machine: the rest of the machine that shows it.
         script: an episode's operations that show it, one a line. shows: the register, or the operation, that differs.
         option: of kind option: the model's option and its architectural value.

@@ -134,6 +134,7 @@ DEVIATIONS_V2: tuple[Deviation, ...] = (
         2,
         "pe0 el2 write GICC_CTLR 0x200\npe0 el2 write GICD_ISACTIVER1 0x1\npe0 el2 write GICC_DIR 0x20",
         "GICD_ISACTIVER1",
+        versions=("7.2", "9.2"),
     ),
     Deviation(
         "v2-pending-by-target",
@@ -155,6 +156,7 @@ DEVIATIONS_V2: tuple[Deviation, ...] = (
         "pe0 el2 write GICD_ISPENDR0 0x8000000",
         "GICD_ISPENDR0",
         "pes=2 security=off",
+        versions=("7.2", "9.2"),
     ),
     Deviation(
         "v2-icfgr1-shared",

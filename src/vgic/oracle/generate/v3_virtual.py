@@ -15,6 +15,8 @@ EL1, EL2 = Place(1), Place(2)
 VINTIDS = (0, 5, 15, 16, 27, 30, 31, 33, 34, 39, 40, 99, 500, 1019)
 TWINS = (*LINES, *PPI_LINES, 40, 77, 25)
 LPIS = (8192, 8193, 13000)
+_LR_NMI = 1 << 59
+"""Newer than the GICs compared: QEMU 7.2 keeps it, 10.0 doesn't."""
 _ACKNOWLEDGES = ("ICV_IAR0_EL1", "ICV_IAR1_EL1")
 TALL0, TALL1, TC, TDIR = 1 << 11, 1 << 12, 1 << 10, 1 << 14
 
@@ -197,4 +199,4 @@ class VirtualV3(PhysicalV3):
             return self.read(self.pick(("ICH_HCR_EL2", "ICH_LR0_EL2", "ICH_VMCR_EL2", "ICC_SRE_EL2")), place=EL1)
         if x == 6:
             return self._virtual(self.pick(("AP0R1", "AP1R2", "EOIR1", "DIR")))
-        return self.write("ICH_LR2_EL2", self.bits(64) & ~0xFFFF_FFFF | self.bits(10), place=EL2)
+        return self.write("ICH_LR2_EL2", self.bits(64) & ~(0xFFFF_FFFF | _LR_NMI) | self.bits(10), place=EL2)
