@@ -100,6 +100,7 @@ class Rig:
                 self.exit(vcpu)
             while self.gic.irq(pe):
                 taken.append(self.kernel.handle_irq(pe))
+                self.wire()
                 assert len(taken) < most, f"interrupt storm: {taken}"
             if vcpu is not None and guest:
                 self.enter(vcpu)

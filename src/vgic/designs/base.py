@@ -120,8 +120,8 @@ class Design:
         raise NotImplementedError
 
     def sync(self, vcpu: Vcpu) -> None:
-        """The vCPU has left its guest (or gave up its entry after `flush`): read back what the guest did, leave the
-        virtual CPU interface disabled. The vCPU is loaded; physical interrupts are masked."""
+        """The vCPU has left its guest (or gave up its entry after `flush`): read back what the guest did. The vCPU is
+        loaded; physical interrupts are masked."""
         raise NotImplementedError
 
     def pending(self, vcpu: Vcpu) -> bool:

@@ -30,7 +30,12 @@ class Queueing(Design):
 
     Attributes:
         hw: the registers of the virtual CPU interface. v3_host: whether it is a GICv3's.
+        irq_class, cpu_class, dist_class: the parts; a subclass may add slots to them.
     """
+
+    irq_class: type[VirtualIrq] = VirtualIrq
+    cpu_class: type[VgicCpu] = VgicCpu
+    dist_class: type[VgicDist] = VgicDist
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
@@ -42,8 +47,8 @@ class Queueing(Design):
         for vm in self.vms:
             if vm.gic == 3 and not self.v3_host:
                 raise Unsupported(f"{vm.name}: a GICv3 guest needs a GICv3 host")
-        self.cpus = {vcpu: VgicCpu(self.hw.words) for vcpu in self.vcpus}
-        self.dists = {vm: VgicDist() for vm in self.vms}
+        self.cpus = {vcpu: self.cpu_class(self.hw.words) for vcpu in self.vcpus}
+        self.dists = {vm: self.dist_class() for vm in self.vms}
         self.private = {vcpu: self._private_irqs(vcpu) for vcpu in self.vcpus}
         self.shared = {vm: self._shared_irqs(vm) for vm in self.vms}
         self.notifiers: dict[tuple[Vm, int], list[AckNotifier]] = {}
@@ -51,11 +56,11 @@ class Queueing(Design):
     def _private_irqs(self, vcpu: Vcpu) -> dict[int, VirtualIrq]:
         vm = vcpu.vm
         mask = 1 << vcpu.index if vm.gic == 2 else 0
-        return {i: VirtualIrq(i, vm.gic - 2, vcpu, mask) for i in range(PRIVATE) if vm.exists(i)}
+        return {i: self.irq_class(i, vm.gic - 2, vcpu, mask) for i in range(PRIVATE) if vm.exists(i)}
 
     def _shared_irqs(self, vm: Vm) -> dict[int, VirtualIrq]:
         intids = [i for i in range(PRIVATE, PRIVATE + vm.spis) if vm.exists(i)]
-        return {i: VirtualIrq(i, vm.gic - 2, vm.vcpus[0]) for i in (*intids, *vm.lpis)}
+        return {i: self.irq_class(i, vm.gic - 2, vm.vcpus[0]) for i in (*intids, *vm.lpis)}
 
     # -- looking up
 
