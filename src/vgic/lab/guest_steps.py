@@ -210,7 +210,7 @@ class GuestSteps:
             return
         self.m.tell("guest", run, text="executes WFI")
         self.m.leave(run, "WFI")
-        self.m.block(run)
+        run.sched.blocking = True
 
     def _iar(self, run: VcpuRun, vm: VmRun, pe: int) -> None:
         """An IAR read that nobody asked for; rule 16."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import vgic.designs
-from vgic.designs.base import Design
+from vgic.designs.base import Design, Unsupported
 from vgic.lab.errors import DesignFailed, ScenarioError
 from vgic.lab.scenario import Scenario, load
 
@@ -76,7 +76,7 @@ def guarded(file: Path | None, what: str, call: Callable[[], T]) -> T:
     """The result of a call into a user's file; DesignFailed, with the traceback from that file on, where it raises."""
     try:
         return call()
-    except (ScenarioError, KeyboardInterrupt):
+    except (ScenarioError, Unsupported, KeyboardInterrupt):
         raise
     except BaseException as e:
         frames = traceback.extract_tb(e.__traceback__)

@@ -14,6 +14,7 @@ guest's operation, the host's whole handler with the exit that it causes, an ent
     vcpu0 exits                             it is left for no reason of ours
     vcpu0 acks                              its guest takes the virtual interrupt that is signalled
     vcpu0 steps                             its guest does the next operation of its handler or program
+    vcpu0 blocks                            after WFI: it waits, put, unless there is an interrupt to take
     vcpu0 put, vcpu0 loaded                 its thread leaves its PE, comes back
     vcpu0 loaded on pe1                     ... on another PE
     host disables nic, host enables nic     disable_irq, enable_irq
@@ -238,7 +239,7 @@ class Machine:
 
     def can_enter(self, run: VcpuRun) -> bool:
         """Whether it is loaded and out of its guest."""
-        return run.vcpu.pe is not None and not run.vcpu.in_guest and not run.vcpu.blocked
+        return run.vcpu.pe is not None and not run.vcpu.in_guest and not run.sched.blocking
 
     def enter(self, run: VcpuRun) -> bool:
         """Flush and entry."""
@@ -246,6 +247,9 @@ class Machine:
             return False
         run.vcpu.kicked = False
         self.tell("enter", run)
+        for ghost in run.irqs.values():         # what its own model has lowered is known to be low
+            if ghost.software and ghost.cause == DROPPED and ghost.target == run.vcpu.index:
+                ghost.cause = GONE
         self.design.flush(run.vcpu)
         run.vcpu.in_guest = True
         self.settle()
@@ -293,7 +297,7 @@ class Machine:
 
     def put(self, run: VcpuRun) -> bool:
         """The scheduler takes it off its PE."""
-        if run.vcpu.pe is None:
+        if run.vcpu.pe is None or run.sched.blocking:
             return False
         self.calm()
         self._put(run)
@@ -311,16 +315,21 @@ class Machine:
         self._load(run, pe)
         return True
 
-    def block(self, run: VcpuRun) -> None:
-        """WFI, out of the guest: wait, unless there is something to take."""
-        if run.vcpu.kicked or self.design.pending(run.vcpu):
-            return
+    def block(self, run: VcpuRun) -> bool:
+        """After WFI, out of the guest: wait, unless there is something to take."""
+        if not run.sched.blocking:
+            return False
+        run.sched.blocking = False
+        if self.design.pending(run.vcpu):
+            self.tell("stay", run)
+            return True
         self.tell("block", run)
         self.design.vcpu_blocking(run.vcpu)
         self.design.vcpu_put(run.vcpu)
         run.vcpu.blocked = True
         run.sched.waiting = True
         self.settle()
+        return True
 
     # -- the host and its devices
 
@@ -398,6 +407,7 @@ class Machine:
             yield f"{run.name} acks", partial(self.steps.ack, run)
             yield f"{run.name} steps", partial(self.steps.step, run)
         for run in self.vcpus:
+            yield f"{run.name} blocks", partial(self.block, run)
             yield f"{run.name} enters", partial(self.enter, run)
             yield f"{run.name} loaded", partial(self.load, run, run.home)
 
@@ -440,7 +450,7 @@ class Machine:
         if any(self.can_take(pe) for pe in range(self.pes)):
             return False
         return not any(
-            self.can_kick_out(run) or self.can_enter(run) or self.can_load(run, run.home)
+            self.can_kick_out(run) or run.sched.blocking or self.can_enter(run) or self.can_load(run, run.home)
             or self.steps.can_ack(run) or self.steps.can_step(run) for run in self.vcpus)
 
     def rules(self) -> list[tuple[str, Callable[[], str | None]]]:

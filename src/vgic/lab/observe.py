@@ -26,7 +26,7 @@ class Observer:
         """An event of the design: see `vgic.designs.base.EVENTS`."""
 
     def happens(self, what: str, vcpu: Vcpu | None = None, **more: Any) -> None:
-        """Something of the machine: "enter", "exit" (reason=...), "give up", "load" (pe=...), "put", "block",
+        """Something of the machine: "enter", "exit" (reason=...), "give up", "load" (pe=...), "put", "block", "stay",
         "trap" (name=..., value=...), "ack", "eoi", "dir" (intid=...), "line" (device=..., vintid=..., level=...),
         "timer" (a guest's line: vintid=..., level=...), "time" (count=...), "soft timer" (n=...), "guest" or "host"
         (text=...)."""

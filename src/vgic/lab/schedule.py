@@ -223,7 +223,8 @@ class Schedule:
         if words[1] == "takes":
             return m.can_take(int(words[0][2:]))
         run = m.by_name[words[0]]
-        return {"kicked": lambda: m.can_kick_out(run), "acks": lambda: m.steps.can_ack(run),
+        return {"blocks": lambda: run.sched.blocking, "kicked": lambda: m.can_kick_out(run),
+                "acks": lambda: m.steps.can_ack(run),
                 "steps": lambda: m.steps.can_step(run), "enters": lambda: m.can_enter(run),
                 "loaded": lambda: m.can_load(run, run.home)}[words[1]]()
 

@@ -128,6 +128,9 @@ class Story(Observer):
             case "block":
                 self.states[name] = "blocked"
                 self.words.append(f"{name} blocks")
+            case "stay":
+                self.states[name] = "loaded"
+                self.words.append(f"{name} does not block: it has an interrupt to take")
             case "trap":
                 self.count("trap")
                 value = more.get("value")

@@ -14,12 +14,13 @@ PRIORITY = 0xA0
 
 
 class SchedState(Part):
-    """A vCPU's thread. `waiting`: it was put by WFI, and has not been loaded since."""
+    """A vCPU's thread. `blocking`: its guest executed WFI, and it has not yet looked whether to block. `waiting`: it
+    was put by WFI, and has not been loaded since."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("blocking", "waiting")
 
     def __init__(self) -> None:
-        self.waiting = False
+        self.blocking = self.waiting = False
 
 
 class VcpuRun:
@@ -85,7 +86,9 @@ class VmRun:
             for i, v in enumerate(spec.vcpu))
         self.face: FaceV3 = FaceV3(gic, self.vm) if isinstance(gic, GicV3) else FaceV2(gic, self.vm)
         routed = {v: self.devices[v].routed for v in spis}
-        self.spis = {v: IrqGhost(self._priority(v), routed.get(v, 0)) for v in self.intids if v >= 32}
+        injected = {v for v, d in self.devices.items() if d.wiring == "injected"}
+        self.spis = {
+            v: IrqGhost(self._priority(v), routed.get(v, 0), v in injected) for v in self.intids if v >= 32}
         for run in self.vcpus:
             run.irqs.update({i: IrqGhost(self._priority(i), run.vcpu.index) for i in self.intids if i < 32})
             run.irqs.update(self.spis)

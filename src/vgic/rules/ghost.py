@@ -28,13 +28,16 @@ class IrqGhost(Part):
         cause: NONE to GONE. soft: the guest set it pending by ISPENDR, and it has not been acknowledged since.
         active: the vCPU (its index in the VM) that acknowledged it and has not deactivated it, None if none.
         was_disabled: whether it has been disabled while an edge was owed.
+        software: no physical interrupt stands behind it; it never changes.
         sources: GICv2 SGIs: bit n: vCPU n sent it, and it has not been acknowledged since.
     """
 
     __slots__ = (
-        "active", "cause", "credit", "enabled", "owed", "priority", "soft", "sources", "target", "was_disabled")
+        "active", "cause", "credit", "enabled", "owed", "priority", "soft", "software", "sources", "target",
+        "was_disabled")
 
-    def __init__(self, priority: int, target: int) -> None:
+    def __init__(self, priority: int, target: int, software: bool = False) -> None:
+        self.software = software
         self.enabled = False
         self.priority = priority
         self.target = target
