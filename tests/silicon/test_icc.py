@@ -348,13 +348,15 @@ def test_an_sgi_from_el3_is_secure_whatever_scr_ns_is() -> None:
         assert sent(board) == {1}
 
 
-@pytest.mark.parametrize(("register", "group", "to"), [
-    ("ICC_SGI1R_EL1", 1, {1}), ("ICC_SGI1R_EL1", 0, set()), ("ICC_SGI0R_EL1", 0, {1}), ("ICC_SGI0R_EL1", 1, set())])
-def test_sgis_with_a_single_security_state(register: str, group: int, to: set[int]) -> None:
-    board = V3()
+@pytest.mark.parametrize("option", [True, False])
+@pytest.mark.parametrize(("register", "group"), [(r, g) for r in BY_NSACR for g in (0, 1)])
+def test_option_sgi1r_sends_group0(register: str, group: int, option: bool) -> None:
+    """With a single Security state ICC_SGI1R sends both groups, the other two Group 0 alone."""
+    board = V3(sgi1r_sends_group0=option)
     board.put("IGROUPR", 5, group, 1)
     board.w(register, 5 << 24 | 2)
-    assert sent(board) == to
+    expected = group == 1 or option if register == "ICC_SGI1R_EL1" else group == 0
+    assert sent(board) == ({1} if expected else set())
 
 
 def test_an_acknowledge_of_an_interrupt_that_is_not_modelled_makes_its_priority_active() -> None:

@@ -97,6 +97,7 @@ OCCASIONS: dict[tuple[str, int], Callable[..., object]] = {
     ("sgir_checks_group", 2): sgir_checks_group,
     ("disabled_group_hides", 3): disabled_group_hides,
     ("sleep_blocks", 3): sleep_blocks,
+    ("sgi1r_sends_group0", 3): lambda board: board.sgi(5, 2),
     ("priority_stores_low_bits", 3): lambda board: board.prioritize(40, 0xFF),
     ("vpmr_stores_low_bits", 3): lambda board: board.w("ICH_VMCR_EL2", 0xFF << 24),
     ("lr_stores_res0", 3): lambda board: board.w("ICH_LR0_EL2", 1 << 45),

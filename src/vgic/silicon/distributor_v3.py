@@ -106,6 +106,11 @@ class DistributorV3(Distributor):
         assert irq is not None
         if group == G1S and irq.group == G0:      # Secure Group 1 asked for, configured as Group 0: sent as Group 0
             group = G0
+        if group == G1NS and irq.group == G0 and self.state.ds:      # a single Security state: ICC_SGI1R sends both
+            if self.options.sgi1r_sends_group0:
+                group = G0
+            else:
+                self.report(deviation("sgi1r_sends_group0", f"SGI {intid} of Group 0 is not sent to pe{pe}"))
         if group != irq.group:
             return
         if ns and irq.group != G1NS and irq.nsacr < (1 if irq.group == G0 else 2):
@@ -242,7 +247,7 @@ class DistributorV3(Distributor):
         if o.typer_lines_of_spis:
             self.report(deviation("typer_lines_of_spis", f"GICD_TYPER.ITLinesNumber reads {lines}"))
         return (
-            lines | (self.options.security and not self.state.ds) << 10 | o.nmis << 9 | o.message_spis << 16 | o.lpis << 17
+            lines | o.nmis << 9 | (o.security and not self.state.ds) << 10 | o.message_spis << 16 | o.lpis << 17
             | o.vlpis << 18 | (o.id_bits - 1) << 19 | 1 << 24 | (o.one_of_n == "none") << 25
             | o.range_selector() << 26
         )

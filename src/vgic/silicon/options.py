@@ -176,6 +176,9 @@ class GicV3Options(Options):
         message_spis: whether GICD_SETSPI_* and GICD_CLRSPI_* exist (GICD_TYPER.MBIS).
         disabled_group_hides: whether a pending interrupt of a group that ICC_IGRPEN disables still counts as the
             highest priority one and so hides a lower one of an enabled group (the architecture: no).
+        sgi1r_sends_group0: whether ICC_SGI1R_EL1 also sends SGIs that are in Group 0, with a single Security state (IHI
+            0069, "Use of control registers for SGI forwarding": it does; ICC_ASGI1R_EL1 and ICC_SGI0R_EL1 send those
+            alone).
         sleep_blocks: whether a redistributor whose GICR_WAKER.ChildrenAsleep is 1 holds its interrupts back.
         priority_stores_low_bits: whether GICD_IPRIORITYR and GICR_IPRIORITYR keep the unimplemented bits.
         vpmr_stores_low_bits: the same for ICH_VMCR_EL2.VPMR.
@@ -210,6 +213,7 @@ class GicV3Options(Options):
     irm_stored: bool = False
     message_spis: bool = False
     disabled_group_hides: bool = False
+    sgi1r_sends_group0: bool = True
     sleep_blocks: bool = True
     priority_stores_low_bits: bool = False
     vpmr_stores_low_bits: bool = False
@@ -248,7 +252,7 @@ class GicV3Options(Options):
         """The choices of QEMU's arm-gicv3 (7.2 to 10.0)."""
         base: dict[str, object] = {
             "one_of_n": "none", "common_lpi_affinity": 1, "irm_stored": True, "disabled_group_hides": True,
-            "sleep_blocks": False,
+            "sleep_blocks": False, "sgi1r_sends_group0": False,
             "priority_stores_low_bits": True, "vpmr_stores_low_bits": True, "lr_stores_res0": True,
             "eoicount_in_split_mode": True, "vgrp0d_from_veng1": True, "lpis": True, "cpu_id_bits": 24,
             "eoi_of_unimplemented": "ignored",
