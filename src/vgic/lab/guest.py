@@ -7,7 +7,7 @@ access that traps, and is given as (address, size, value) for the design to emul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vgic.designs.vm import Vcpu, Vm
@@ -61,33 +61,34 @@ class FaceV3:
 
     names = ("ICV_IAR1_EL1", "ICV_EOIR1_EL1", "ICV_DIR_EL1")
 
-    def __init__(self, gic: GicV3, vm: Vm) -> None:
+    def __init__(self, gic: GicV2 | GicV3, vm: Vm) -> None:
+        assert isinstance(gic, GicV3)
         self.gic, self.vm = gic, vm
 
-    def iar(self, pe: int) -> int:
+    def iar(self, vcpu: Vcpu) -> int:
         """Acknowledges."""
-        return self.gic.sysreg_read("ICC_IAR1_EL1", pe, el=1)
+        return self.gic.sysreg_read("ICC_IAR1_EL1", _pe(vcpu), el=1)
 
-    def eoir(self, pe: int, value: int) -> None:
+    def eoir(self, vcpu: Vcpu, value: int) -> None:
         """Drops the priority; EOImode 0: deactivates."""
-        self.gic.sysreg_write("ICC_EOIR1_EL1", value, pe, el=1)
+        self.gic.sysreg_write("ICC_EOIR1_EL1", value, _pe(vcpu), el=1)
 
-    def dir(self, pe: int, value: int) -> None:
+    def dir(self, vcpu: Vcpu, value: int) -> None:
         """Deactivates. Trap where the hypervisor wants to see it."""
-        self.gic.sysreg_write("ICC_DIR_EL1", value, pe, el=1)
+        self.gic.sysreg_write("ICC_DIR_EL1", value, _pe(vcpu), el=1)
 
     def trapped_dir(self, value: int) -> Access:
         """The same as the hypervisor sees it when it traps."""
         return Access("ICC_DIR_EL1", 0, 8, value, "ICC_DIR_EL1")
 
-    def pmr(self, pe: int, value: int) -> None:
+    def pmr(self, vcpu: Vcpu, value: int) -> None:
         """The priority mask."""
-        self.gic.sysreg_write("ICC_PMR_EL1", value, pe, el=1)
+        self.gic.sysreg_write("ICC_PMR_EL1", value, _pe(vcpu), el=1)
 
-    def ctlr(self, pe: int, split: bool, grpen: bool) -> None:
+    def ctlr(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
         """EOImode and the group enable."""
-        self.gic.sysreg_write("ICC_CTLR_EL1", 2 * split, pe, el=1)
-        self.gic.sysreg_write("ICC_IGRPEN1_EL1", int(grpen), pe, el=1)
+        self.gic.sysreg_write("ICC_CTLR_EL1", 2 * split, _pe(vcpu), el=1)
+        self.gic.sysreg_write("ICC_IGRPEN1_EL1", int(grpen), _pe(vcpu), el=1)
 
     def enable_distributor(self) -> Access:
         """GICD_CTLR: ARE and group 1."""
@@ -125,38 +126,41 @@ class FaceV3:
         return Access("ICC_SGI1R_EL1", 0, 8, value, "ICC_SGI1R_EL1")
 
 
+Reach = Callable[[Vcpu, Access], int]
+"""Carries out an access of a guest to its GICC frame: at GICV, or by a trap."""
+
+
 class FaceV2(FaceV3):
-    """A GICv2 as its guest uses it: GICV in place of GICC, group 0."""
+    """A GICv2 as its guest uses it: GICC, which may be GICV; group 0."""
 
     names = ("GICV_IAR", "GICV_EOIR", "GICV_DIR")
 
-    def __init__(self, gic: GicV2, vm: Vm) -> None:
-        self.chip, self.vm = gic, vm
-        self.gicv = gic.map.gicv
+    def __init__(self, vm: Vm, reach: Reach) -> None:
+        self.vm, self.reach = vm, reach
 
-    def iar(self, pe: int) -> int:
-        return self.chip.read(self.gicv + 0xC, 4, pe)
+    def _gicc(self, vcpu: Vcpu, name: str, offset: int, value: int | None = None) -> int:
+        return self.reach(vcpu, Access(name, self.vm.map.gicc + offset, 4, value))
 
-    def eoir(self, pe: int, value: int) -> None:
-        self.chip.write(self.gicv + 0x10, 4, value, pe)
+    def iar(self, vcpu: Vcpu) -> int:
+        return self._gicc(vcpu, "GICC_IAR", 0xC)
 
-    def dir(self, pe: int, value: int) -> None:
-        self.chip.write(self.gicv + 0x1000, 4, value, pe)
+    def eoir(self, vcpu: Vcpu, value: int) -> None:
+        self._gicc(vcpu, "GICC_EOIR", 0x10, value)
 
-    def pmr(self, pe: int, value: int) -> None:
-        self.chip.write(self.gicv + 4, 4, value, pe)
+    def dir(self, vcpu: Vcpu, value: int) -> None:
+        self._gicc(vcpu, "GICC_DIR", 0x1000, value)
 
-    def ctlr(self, pe: int, split: bool, grpen: bool) -> None:
-        self.chip.write(self.gicv, 4, grpen | split << 9, pe)
+    def pmr(self, vcpu: Vcpu, value: int) -> None:
+        self._gicc(vcpu, "GICC_PMR", 4, value)
+
+    def ctlr(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
+        self._gicc(vcpu, "GICC_CTLR", 0, grpen | split << 9)
 
     def enable_distributor(self) -> Access:
         return Access("GICD_CTLR", self.vm.map.gicd, 4, 1)
 
     def _frame(self, intid: int, vcpu: Vcpu) -> tuple[str, int]:
         return "GICD", self.vm.map.gicd
-
-    def trapped_dir(self, value: int) -> Access:
-        return Access("GICC_DIR", self.vm.map.gicc + 0x1000, 4, value)
 
     def route(self, intid: int, target: Vcpu) -> Access:
         return Access(f"GICD_ITARGETSR{intid // 4}", self.vm.map.gicd + ITARGETSR + intid, 1, 1 << target.index)
@@ -218,6 +222,12 @@ class Guest:
         """It wrote EOIR in its handler."""
         s = self.state
         s.dropped = (*s.dropped[:-1], True)
+
+
+def _pe(vcpu: Vcpu) -> int:
+    pe = vcpu.pe
+    assert pe is not None
+    return pe
 
 
 def intid_of(iar: int) -> int:

@@ -9,7 +9,6 @@ from vgic.lab.guest import SPECIAL, Access, intid_of
 from vgic.lab.program import NEVER, Op
 from vgic.lab.vms import VcpuRun, VmRun
 from vgic.rules.ghost import PRESENT, IrqGhost
-from vgic.silicon import GicV2
 from vgic.silicon.report import Trap
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ class GuestSteps:
 
     def __init__(self, machine: Machine) -> None:
         self.m = machine
-        self.v2 = isinstance(machine.gic, GicV2)
 
     # -- boot
 
@@ -49,14 +47,15 @@ class GuestSteps:
             self._emulate(run, access)
         self.m.enter(run)
         pe = self._pe(run)
-        face.pmr(pe, run.guest.state.pmr)
-        face.ctlr(pe, run.guest.state.split, True)
+        face.pmr(run.vcpu, run.guest.state.pmr)
+        face.ctlr(run.vcpu, run.guest.state.split, True)
         for name, timer in run.timers.items():
             timer.enable = True
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
                 if not self._trapped_timer(name):
                     self.m.timers.sysreg_write(f"{name}_{register}_EL0", value, pe)
-        self.m.leave(run, "boot")
+        if run.vcpu.in_guest:
+            self.m.leave(run, "boot")
         for name in run.timers:
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
                 if self._trapped_timer(name):
@@ -69,12 +68,9 @@ class GuestSteps:
         assert pe is not None
         return pe
 
-    def _virq(self, pe: int) -> bool:
-        return self.m.gic.virq(pe)
-
     def can_ack(self, run: VcpuRun) -> bool:
         """Whether a virtual interrupt is signalled and it takes interrupts."""
-        return run.vcpu.in_guest and not run.guest.state.masked and self._virq(self._pe(run))
+        return run.vcpu.in_guest and not run.guest.state.masked and self.m.virq(run)
 
     def can_step(self, run: VcpuRun) -> bool:
         """Whether it can do its next operation now."""
@@ -83,7 +79,7 @@ class GuestSteps:
         op = run.guest.next_op()
         if op is None:
             pe = self._pe(run)
-            return not run.guest.spins and not self._virq(pe) and not self.m.gic.irq(pe)
+            return not run.guest.spins and not self.m.virq(run) and not self.m.gic.irq(pe)
         if op.word == "AWAIT":
             return op.intid in run.guest.state.handled
         return True
@@ -100,7 +96,7 @@ class GuestSteps:
         if not self.can_ack(run):
             return False
         self._stepped(run)
-        iar = self.m.vm_of[run.name].face.iar(self._pe(run))
+        iar = self.m.vm_of[run.name].face.iar(run.vcpu)
         intid = intid_of(iar)
         self.m.settle()
         self.m.tell("ack", run, intid=intid)
@@ -121,7 +117,7 @@ class GuestSteps:
             faults.tell(34, f"{who}, which its guest has disabled")
         if ghost.active is not None:
             faults.tell(4, f"{who}, which is active: vCPU {ghost.active} has not deactivated it")
-        if self.v2 and intid < 16:
+        if vm.vm.gic == 2 and intid < 16:
             source = iar >> SGI_SOURCE & 7
             if not ghost.sources >> source & 1:
                 faults.tell(39, f"{who} from vCPU {source}, which did not send it")
@@ -172,13 +168,14 @@ class GuestSteps:
             case "WFI":
                 self._wfi(run)
             case "AWAIT":
+                self.m.tell("guest", run, text=f"goes on: its handler of {op.intid} was run")
                 state.handled = state.handled - {op.intid}
             case "EOI":
                 self._eoi(run, vm, pe, iar)
             case "IAR":
                 self._iar(run, vm, pe)
             case "EOIR":
-                vm.face.eoir(pe, op.intid)
+                vm.face.eoir(run.vcpu, op.intid)
                 self.m.tell("eoi", run, intid=op.intid)
             case "DIR":
                 self._dir(run, vm, pe, iar if op.intid < 0 else op.intid)
@@ -186,13 +183,15 @@ class GuestSteps:
                 self._serve(run, vm, pe, intid_of(iar))
             case "PMR":
                 state.pmr = op.value
-                vm.face.pmr(pe, op.value)
+                vm.face.pmr(run.vcpu, op.value)
+                self.m.tell("guest", run, text=op.text)
             case "EOIMODE" | "IGRPEN":
+                self.m.tell("guest", run, text=op.text)
                 if op.word == "EOIMODE":
                     state.split = bool(op.value)
                 else:
                     state.grpen = bool(op.value)
-                vm.face.ctlr(pe, state.split, state.grpen)
+                vm.face.ctlr(run.vcpu, state.split, state.grpen)
             case "CNTV_CTL" | "CNTP_CTL":
                 self._timer(run, pe, op.word[:4], "CTL", op.value)
             case "CNTV_CVAL" | "CNTP_CVAL":
@@ -205,7 +204,7 @@ class GuestSteps:
 
     def _wfi(self, run: VcpuRun) -> None:
         pe = self._pe(run)
-        if self._virq(pe) or self.m.gic.irq(pe):
+        if self.m.virq(run) or self.m.gic.irq(pe):
             self.m.tell("guest", run, text="executes WFI, and goes on at once")
             return
         self.m.tell("guest", run, text="executes WFI")
@@ -215,7 +214,7 @@ class GuestSteps:
     def _iar(self, run: VcpuRun, vm: VmRun, pe: int) -> None:
         """An IAR read that nobody asked for; rule 16."""
         before = _interface_state(self.m, pe)
-        iar = vm.face.iar(pe)
+        iar = vm.face.iar(run.vcpu)
         self.m.tell("ack", run, intid=intid_of(iar))
         if intid_of(iar) < SPECIAL:
             self._acknowledged(run, intid_of(iar), iar)
@@ -224,21 +223,17 @@ class GuestSteps:
             self.m.faults.tell(16, f"{run.name} reads {iar} from IAR, and the interface changes")
 
     def _eoi(self, run: VcpuRun, vm: VmRun, pe: int, iar: int) -> None:
-        vm.face.eoir(pe, iar)
+        vm.face.eoir(run.vcpu, iar)
         self.m.tell("eoi", run, intid=intid_of(iar))
         if not run.guest.state.split:
             self._deactivated(run, intid_of(iar))
 
     def _dir(self, run: VcpuRun, vm: VmRun, pe: int, iar: int) -> None:
         self._deactivated(run, intid_of(iar))
-        trapped = vm.face.trapped_dir(iar)
-        if self.v2 and self.m.design.translate(run.vcpu, trapped.address) is None:
-            self._emulated(run, trapped)
-        else:
-            try:
-                vm.face.dir(pe, iar)
-            except Trap:
-                self._emulated(run, trapped)
+        try:
+            vm.face.dir(run.vcpu, iar)
+        except Trap:
+            self.trapped(run, vm.face.trapped_dir(iar))
         self.m.tell("dir", run, intid=intid_of(iar))
 
     def _deactivated(self, run: VcpuRun, intid: int) -> None:
@@ -274,7 +269,7 @@ class GuestSteps:
         self.m.tell("guest", run, text=f"writes {name}_{register}_EL0 = {shown}")
         self.m.timers_moved()
         if trapped:
-            self._emulated(run, Access(f"{name}_{register}_EL0", 0, 8, value, f"{name}_{register}_EL0"))
+            self.trapped(run, Access(f"{name}_{register}_EL0", 0, 8, value, f"{name}_{register}_EL0"))
 
     def _trapped_timer(self, name: str) -> bool:
         return name in self.m.trapped_timers
@@ -282,11 +277,11 @@ class GuestSteps:
     def _sgi(self, run: VcpuRun, vm: VmRun, op: Op) -> None:
         target = vm.vcpus[op.value]
         ghost = target.irqs[op.intid]
-        if self.v2:
+        if vm.vm.gic == 2:
             ghost.sources |= 1 << run.vcpu.index
         else:
             ghost.edge_came()
-        self._emulated(run, vm.face.sgi(op.intid, target.vcpu))
+        self.trapped(run, vm.face.sgi(op.intid, target.vcpu))
 
     def _distributor(self, run: VcpuRun, vm: VmRun, op: Op) -> None:
         owner = vm.vcpus[op.of] if op.of >= 0 else run
@@ -296,17 +291,17 @@ class GuestSteps:
             return
         if op.word == "IPRIORITYR":
             ghost.priority = op.value
-            self._emulated(run, face.priority(op.intid, run.vcpu, op.value))
+            self.trapped(run, face.priority(op.intid, run.vcpu, op.value))
         elif op.word == "ROUTE":
             ghost.target = op.value
-            self._emulated(run, face.route(op.intid, vm.vcpus[op.value].vcpu))
+            self.trapped(run, face.route(op.intid, vm.vcpus[op.value].vcpu))
         elif op.word.startswith("READ"):
             register = op.word.split()[1]
-            shown = self._emulated(run, face.bit(register, op.intid, run.vcpu, write=False)) >> op.intid % 32 & 1
+            shown = self.trapped(run, face.bit(register, op.intid, run.vcpu, write=False)) >> op.intid % 32 & 1
             self._judge_read(run, op, register, bool(shown), ghost)
         else:
             self._note_bit(run, vm, op, ghost)
-            self._emulated(run, face.bit(op.word, op.intid, owner.vcpu))
+            self.trapped(run, face.bit(op.word, op.intid, owner.vcpu))
             if op.word == "ICENABLER":          # disabled from the moment that the write has returned
                 ghost.enabled = False
 
@@ -343,10 +338,11 @@ class GuestSteps:
 
     # -- traps
 
-    def _emulated(self, run: VcpuRun, access: Access) -> int:
+    def trapped(self, run: VcpuRun, access: Access) -> int:
         """An access that traps: exit, and the design does it."""
-        self.m.tell("trap", run, name=access.name, value=access.value)
-        self.m.leave(run, "trap")
+        if run.vcpu.in_guest:
+            self.m.tell("trap", run, name=access.name, value=access.value)
+            self.m.leave(run, "trap")
         return self._emulate(run, access)
 
     def _emulate(self, run: VcpuRun, access: Access) -> int:

@@ -31,9 +31,11 @@ from functools import partial
 from typing import Any
 
 from vgic.designs.base import Design
+from vgic.designs.vm import Vcpu
 from vgic.host import Kernel
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
+from vgic.lab.guest import Access
 from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.observe import Observer, TappedV2, TappedV3
 from vgic.lab.scenario import MachineSpec, Scenario
@@ -69,8 +71,9 @@ class Machine:
         self.scenario, self.observer = scenario, None
         self.gic = _chip(scenario, observer, list_registers)
         self.pes = scenario.machine.pes
-        self.vms = tuple(VmRun(n, scenario, self.gic) for n in range(len(scenario.vm)))
+        self.vms = tuple(VmRun(n, scenario, self.gic, self.reach) for n in range(len(scenario.vm)))
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
+        self.of_vcpu = {v.vcpu: v for v in self.vcpus}
         self.by_name = {v.name: v for v in self.vcpus}
         self.vm_of = {v.name: vm for vm in self.vms for v in vm.vcpus}
         specs = scenario.device
@@ -95,6 +98,7 @@ class Machine:
             pintid_of(d) for d in specs if d.kind != "edge" and d.vm != "host" and not d.emulated())
         self.taken = {(pe, i): TakenGhost() for pe in range(self.pes) for i in sorted(self.forwarded)}
         self.twins = {(vm.name, v): pintid_of(d) for vm in self.vms for v, d in vm.devices.items() if not d.emulated()}
+        self.own_interface = hasattr(self.design, "virq")
         self.trapped_timers = frozenset({"CNTP"} if getattr(self.design, "vhe", True) is False else ())
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.faults = Faults()
@@ -145,6 +149,23 @@ class Machine:
         for vm in self.vms:
             for run in vm.vcpus:
                 run.ghost.barren = 0
+
+    def reach(self, vcpu: Vcpu, access: Access) -> int:
+        """A guest's access to its GICC frame: at GICV where the design maps it there, by a trap elsewhere."""
+        physical, pe = self.design.translate(vcpu, access.address), vcpu.pe
+        assert pe is not None
+        if physical is None:
+            return self.steps.trapped(self.of_vcpu[vcpu], access)
+        if access.value is None:
+            return self.gic.read(physical, access.size, pe)
+        self.gic.write(physical, access.size, access.value, pe)
+        return 0
+
+    def virq(self, run: VcpuRun) -> bool:
+        """Whether a virtual interrupt is signalled to a vCPU that is loaded."""
+        if self.own_interface:
+            return bool(self.design.virq(run.vcpu))  # type: ignore[attr-defined]  # what own_interface says
+        return run.vcpu.pe is not None and self.gic.virq(run.vcpu.pe)
 
     # -- where everybody is
 
@@ -238,8 +259,10 @@ class Machine:
                 ghost.cause = GONE
 
     def can_enter(self, run: VcpuRun) -> bool:
-        """Whether it is loaded and out of its guest."""
-        return run.vcpu.pe is not None and not run.vcpu.in_guest and not run.sched.blocking
+        """Whether it is loaded and out of its guest. The host has interrupts enabled until just before an entry, so it
+        takes first what is signalled to the PE; what comes later comes in the guest."""
+        pe = run.vcpu.pe
+        return pe is not None and not run.vcpu.in_guest and not run.sched.blocking and not self.gic.irq(pe)
 
     def enter(self, run: VcpuRun) -> bool:
         """Flush and entry."""

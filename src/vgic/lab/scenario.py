@@ -91,7 +91,8 @@ class MachineSpec(_Table):
     """The chip and its PEs.
 
     Attributes:
-        gic: 2 or 3. pes: 1 to 8. list_registers: of each PE, 1 to 16, GICv2 to 64. host_split: whether the host uses EOImode 1.
+        gic: 2 or 3. pes: 1 to 8. list_registers: of each PE, 1 to 16, GICv2 to 64.
+        host_split: whether the host uses EOImode 1.
         options: more options of the chip, by the names of `vgic.silicon.options`.
     """
 

@@ -162,7 +162,8 @@ class Schedule:
         observer: Observer | None = None, lenient: bool = False,
     ) -> None:
         self.scenario, self.lenient = scenario, lenient
-        self.story = Story(getattr(design, "name", "design"), scenario.machine.gic == 2)
+        guests = {vm.gic or scenario.machine.gic for vm in scenario.vm}
+        self.story = Story(getattr(design, "name", "design"), guests == {2})
         heard: Observer = self.story if observer is None else Both(self.story, observer)
         self.machine = Machine(scenario, design, heard, list_registers)
         self.story.counts.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vgic.designs.vm import Vcpu, Vm
-from vgic.lab.guest import FaceV2, FaceV3, Guest
+from vgic.lab.guest import FaceV2, FaceV3, Guest, Reach
 from vgic.lab.program import NEVER, parse
 from vgic.lab.scenario import DeviceSpec, Scenario, VcpuSpec, VmSpec
 from vgic.parts import Part
@@ -63,7 +63,7 @@ class VmRun:
         face: its GIC, as its guests use it. completions: the vINTIDs whose completion somebody waits for.
     """
 
-    def __init__(self, n: int, scenario: Scenario, gic: GicV2 | GicV3) -> None:
+    def __init__(self, n: int, scenario: Scenario, gic: GicV2 | GicV3, reach: Reach) -> None:
         spec = scenario.vm[n]
         self.name, self.spec = scenario.vm_name(n), spec
         self.devices: dict[int, DeviceSpec] = {
@@ -84,7 +84,7 @@ class VmRun:
         self.vcpus = tuple(
             VcpuRun(self.vm.vcpus[i], f"{self.name}.vcpu{i}" if many else f"vcpu{i}", v, spec, timers)
             for i, v in enumerate(spec.vcpu))
-        self.face: FaceV3 = FaceV3(gic, self.vm) if isinstance(gic, GicV3) else FaceV2(gic, self.vm)
+        self.face: FaceV3 = FaceV2(self.vm, reach) if self.vm.gic == 2 else FaceV3(gic, self.vm)
         routed = {v: self.devices[v].routed for v in spis}
         injected = {v for v, d in self.devices.items() if d.wiring == "injected"}
         self.spis = {

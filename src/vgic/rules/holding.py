@@ -122,7 +122,9 @@ def active_is_lost(w: World) -> str | None:
 
 
 def priorities_differ(w: World) -> str | None:
-    """Rule 14."""
+    """Rule 14. Nothing where the guest's CPU interface is emulated."""
+    if w.own_interface:
+        return None
     for vm in w.vms:
         for run in vm.vcpus:
             pe = run.vcpu.pe
@@ -157,15 +159,21 @@ def no_step_allowed(w: World) -> str | None:
 
 
 def completion_not_seen(w: World) -> str | None:
-    """Rule 18, completions."""
+    """Rule 18, completions. Nothing where the guest's CPU interface is emulated."""
+    if w.own_interface:
+        return None
     for vm in w.vms:
         for run in vm.vcpus:
             lrs = lrs_of(w, run)
             if not lrs:
                 continue
             for lr in valid(lrs):
-                if lr.vintid in vm.completions and not lr.hw and not lr.eoi:
+                if lr.vintid not in vm.completions or lr.hw:
+                    continue
+                if not lr.eoi:
                     return f"{run.name}: LR{lr.index} holds the level interrupt {lr.vintid} without the EOI bit"
+                if lr.state == PENDING_ACTIVE:
+                    return f"{run.name}: {lr.vintid} is pending and active in LR{lr.index}: its end will not be seen"
             hcr = w.gic.virtual[run.vcpu.pe or 0].state.hcr
             armed = hcr & (LRENPIE | TC | TDIR) if run.guest.state.split else hcr & LRENPIE
             if armed or (isinstance(w.gic, GicV2) and run.guest.state.split):

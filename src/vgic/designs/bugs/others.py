@@ -83,8 +83,8 @@ class B102(Historical, Kvm):
     name = "B102"
     entry = Bug(
         2017, "Xen 4.9", "Xen 31bc6a93a096, 91ef73649330", "an interrupt is on two lists: doubled or lost",
-        "the affinity changes first, and the interrupt in flight is taken off its list later", "retarget-pending",
-        (4, 5, 6))
+        "the affinity changes first, and what is in flight is taken off its list later", "retarget-level-software",
+        (4, 5))
 
     def set_route(self, vcpu: Vcpu, irq: VirtualIrq, mpidr: int) -> None:
         """On two lists."""
@@ -114,7 +114,7 @@ class B111(Historical, Kvm):
 
     name = "B111"
     entry = Bug(
-        2026, "Bao", "bao-project/bao-hypervisor PR 398", "livelock: the maintenance interrupt comes again and again",
+        2026, "Bao", "bao-project/bao-hypervisor PR 398", "livelock: a maintenance interrupt comes again and again",
         "with no free list register nothing is evicted, and NPIE stays armed", "overflow-split", (13, 17))
 
     def order(self, vcpu: Vcpu, irq: VirtualIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:

@@ -114,7 +114,7 @@ class B041(Historical, Kvm):
 
     name = "B041"
     entry = Bug(
-        2020, "Linux 5.5", "mail of 2020-02-17 to linux-arm-kernel", "the next expiry is missed once the line went down",
+        2020, "Linux 5.5", "mail of 2020-02-17 to linux-arm-kernel", "the next expiry is missed once the line fell",
         "on a change of the level the function returns before it arms the soft timer", "ptimer-rearmed",
         (2, 19))
     timer_class = _EarlyReturn
