@@ -48,7 +48,8 @@ BUDGET = 500_000
 KINDS = frozenset({Access, FrameAccess, SysReg, LineChange, Sgi, SgiPending})
 FORGETFUL: tuple[type[Check], ...] = tuple(c for c in HARDWARE_CHECKS if c.rule_id not in (8, 15))
 """The checks that may begin anywhere: rules 8 and 15 remember what came long before."""
-ORDER = ("doubled", "swapped", "changed", "missing")
+ORDER = ("doubled", "swapped", "missing", "changed")
+"""What is told where two edits are as familiar: a changed value is rarely a familiar one."""
 
 
 class Edit(NamedTuple):
@@ -195,13 +196,16 @@ class Diagnoser:
         return self._told(min(fits)[3]) if fits else None
 
     def _rings(self) -> Iterator[list[int]]:
-        """Positions to try together: the near ones, then the odd ones farther off, nearest first."""
+        """Positions to try together: the near ones, and those farther off that say what is never said elsewhere; then
+        those that only follow what they never follow elsewhere. Nearest first."""
         near = max(0, self.at - NEAR)
-        yield list(range(near, self.at + 2))
         odd = [p for p in range(near) if self.familiar.odd(p) or self._doubled(p)]
+        strange = [p for p in odd if self.familiar.count(self.keys[p]) == 1 or self._doubled(p)][-NEAR:]
+        yield [*strange, *range(near, self.at + 1)]
+        odd = sorted(set(odd).difference(strange))
         while odd:
-            yield odd[-64:]
-            del odd[-64:]
+            yield odd[-NEAR:]
+            del odd[-NEAR:]
 
     def _doubled(self, p: int) -> bool:
         return p > 0 and self.keys[p] == self.keys[p - 1] and self.events[p].line == self.events[p - 1].line + 1
@@ -211,9 +215,7 @@ class Diagnoser:
         reached: int | None = None
         here: Snapshot | None = None
         for p in positions:
-            if p > len(self.events):
-                break
-            start = max(s for s in self.snapshots if s <= min(p, self.at))
+            start = max(s for s in self.snapshots if s <= p)
             edits = list(self._edits(p))
             if not edits:
                 continue
@@ -266,20 +268,19 @@ class Diagnoser:
     # -- candidates
 
     def _edits(self, p: int) -> Iterator[Edit]:
-        events, last = self.events, len(self.events)
-        if p < last and self._doubled(p):
+        events, e = self.events, self.events[p]
+        if self._doubled(p):
             yield Edit("doubled", p, 1, ())
-        if p + 1 < last and p <= self.at and events[p + 1].line == events[p].line + 1 and (
-                self._acts(events[p]) or self._acts(events[p + 1])) and self.keys[p] != self.keys[p + 1]:
-            yield Edit("swapped", p, 2, (events[p + 1]._replace(line=events[p].line),
-                                         events[p]._replace(line=events[p + 1].line)))
-        if p < last and p <= self.at and (p == self.at or self._acts(events[p])):
+        if p + 1 < len(events) and events[p + 1].line == e.line + 1 and (
+                self._acts(e) or self._acts(events[p + 1])) and self.keys[p] != self.keys[p + 1]:
+            yield Edit("swapped", p, 2, (events[p + 1]._replace(line=e.line), e._replace(line=e.line + 1)))
+        if p == self.at or self._acts(e):
             for value in self._values(p):
-                new = self._with(events[p], value)
+                new = self._with(e, value)
                 if new is not None:
                     yield Edit("changed", p, 1, (new,))
-        if p <= self.at + 1:
-            for new in self._missing(p):
+        for new in dict.fromkeys(self._missing(p)):
+            if self._acts(new):
                 yield Edit("missing", p, 0, (new,))
 
     def _values(self, p: int) -> Iterator[int]:
@@ -314,32 +315,25 @@ class Diagnoser:
 
     def _missing(self, p: int) -> Iterator[Any]:
         """Lines that may be missing before the event at p."""
-        tried: set[Any] = set()
-        for e in (*(self.events[i] for i in self.familiar.between(p)), *self._opposite(p)):
-            if self._acts(e):
-                line = self.events[p].line if p < len(self.events) else self.events[-1].line + 1
-                stream = self.keys[p].stream if p < len(self.events) else e.pe
-                new = e._replace(line=line) if e.pe is None or stream is None else e._replace(line=line, pe=stream)
-                if new not in tried:
-                    tried.add(new)
-                    yield new
-
-    def _opposite(self, p: int) -> Iterator[Any]:
-        """Before the event that contradicts: the line change that would make it one, or the write that it reads."""
-        if p != self.at:
-            return
-        e = self.events[p]
-        if isinstance(e, LineChange):
-            yield e._replace(level=1 - e.level)
-        elif isinstance(e, (SysReg, Access)) and not e.write:
-            yield e._replace(write=True)
+        at = self.events[p]
+        for i in self.familiar.between(p):
+            e = self.events[i]
+            yield e._replace(line=at.line) if e.pe is None else e._replace(line=at.line, pe=self.keys[p].stream)
+        d = self.difference
+        if p == self.at and d is not None:
+            if d.what.startswith("SGI") and d.pe is not None:
+                yield SgiPending(at.line, d.pe, int(d.what[4:]))
+            elif isinstance(at, LineChange):
+                yield at._replace(level=1 - at.level)
+            elif isinstance(at, (SysReg, Access)) and not at.write:
+                yield at._replace(write=True)
 
     # -- telling
 
     def _told(self, edit: Edit) -> Diagnosis:
         agree = len(self.events) - 1 - self.at
         new = edit.new[0] if edit.new else None
-        line = self.events[edit.at].line if edit.at < len(self.events) else self.events[-1].line + 1
+        line = self.events[edit.at].line
         if edit.kind in ("doubled", "swapped"):
             return Diagnosis(edit.kind, line, line, "", agree)
         if edit.kind == "changed":
@@ -356,7 +350,7 @@ class Diagnoser:
             if not self._fits(self.keeper.take(self.replay), edit._replace(at=at - 1)):
                 break
             at -= 1
-        return int(self.events[at].line) if at < len(self.events) else edit.new[0].line
+        return int(self.events[at].line)
 
     def _words(self, e: Any) -> str:
         register = e.register if isinstance(e, SysReg) else (

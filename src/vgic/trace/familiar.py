@@ -59,7 +59,6 @@ class Familiar:
                     self.middle[keys[first].said(), said][middle] += 1
                     self.loose[keys[first].shape, key.shape][middle] += 1
             last[key.stream] = i
-        self.streams = last
 
     def count(self, key: Key) -> int:
         """How often something was said."""
@@ -89,12 +88,10 @@ class Familiar:
 
     def between(self, p: int) -> list[int]:
         """Events, by an example's place, that stood elsewhere between neighbours such as those here."""
-        after = p if p < len(self.keys) else None
-        stream = self.keys[p].stream if after is not None else None
-        before = self.before[p] if after is not None else self.streams.get(stream)
-        if before is None or after is None:
+        before = self.before[p]
+        if before is None:
             return []
-        a, b = self.keys[before], self.keys[after]
+        a, b = self.keys[before], self.keys[p]
         found: list[Any] = []
         for table, ends in ((self.middle, (a.said(), b.said())), (self.loose, (a.shape, b.shape))):
             if ends in table:
