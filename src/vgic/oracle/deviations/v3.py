@@ -27,6 +27,7 @@ DEVIATIONS_V3: tuple[Deviation, ...] = (
         "pe0 el2 write ICC_IGRPEN1_EL1 1\npe0 el2 write GICD_ISPENDR1 0x2",
         "ICC_HPPIR1_EL1",
     ),
+    option("sgi1r_sends_group0", True, "pe0 el2 write ICC_SGI1R_EL1 0x5000001", "GICR_ISPENDR0@0"),
     option("priority_stores_low_bits", False, "pe0 el2 write.b GICD_IPRIORITYR8 0x7", "GICD_IPRIORITYR8"),
     option("vpmr_stores_low_bits", False, "pe0 el2 write ICH_VMCR_EL2 0x1000000", "ICH_VMCR_EL2"),
     option("lr_stores_res0", False, "pe0 el2 write ICH_LR0_EL2 0x200000000000000", "ICH_LR0_EL2"),
