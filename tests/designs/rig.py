@@ -139,6 +139,14 @@ class Rig:
     def hcr(self, pe: int = 0) -> int:
         return int(self.design.hw.read_hcr(pe))
 
+    def put_away(self) -> None:
+        """Every vCPU out and put."""
+        for vcpu in self.vm.vcpus:
+            if vcpu.in_guest:
+                self.exit(vcpu)
+            if vcpu.pe is not None:
+                self.put(vcpu)
+
     def kicked(self, vcpu: Vcpu) -> bool:
         return vcpu.kicked
 
@@ -200,23 +208,23 @@ class Rig:
         return 0
 
     def ack(self, vcpu: Vcpu) -> int:
-        return self._icc(vcpu, "ICC_IAR1_EL1") if self.v3 else self._gicc(vcpu, 0xC)
+        return self._icc(vcpu, "ICC_IAR1_EL1") if self.vm.gic == 3 else self._gicc(vcpu, 0xC)
 
     def eoi(self, vcpu: Vcpu, intid: int) -> None:
-        if self.v3:
+        if self.vm.gic == 3:
             self._icc(vcpu, "ICC_EOIR1_EL1", intid)
         else:
             self._gicc(vcpu, 0x10, intid)
 
     def dir(self, vcpu: Vcpu, intid: int) -> None:
-        if self.v3:
+        if self.vm.gic == 3:
             self._icc(vcpu, "ICC_DIR_EL1", intid)
         else:
             self._gicc(vcpu, 0x1000, intid)
 
     def split(self, vcpu: Vcpu) -> None:
         """The guest chooses EOImode 1."""
-        if self.v3:
+        if self.vm.gic == 3:
             self._icc(vcpu, "ICC_CTLR_EL1", 2)
         else:
             self._gicc(vcpu, 0, 0x203)
@@ -269,7 +277,7 @@ class Rig:
         for intid in intids:
             self.enable(vcpu, intid)
         self.enter(vcpu)
-        if self.v3:
+        if self.vm.gic == 3:
             self._icc(vcpu, "ICC_PMR_EL1", 0xF0)
             self._icc(vcpu, "ICC_IGRPEN1_EL1", 1)
         else:

@@ -193,6 +193,45 @@ def test_a_v2_guests_cpu_interface_is_gicv_but_for_dir() -> None:
     assert Rig(True).design.translate(Rig(True).v0, gicc) is None
 
 
+def test_a_v2_guest_on_a_gicv3_host() -> None:
+    """Its CPU interface traps, and is carried out at the virtual one; SGIs have sources, levels ends, timers twins."""
+    rig = Rig(True, guest=2, vcpus=2, pes=2)
+    rig.design.assign_timer(rig.vm)
+    rig.boot(rig.v0, 0, NIC, 27)
+    rig.boot(rig.v1, 1)
+    gicc = rig.vm.map.gicc
+    assert rig.design.translate(rig.v0, gicc) is None
+    assert rig._gicc(rig.v0, 4) == 0xF0
+    assert rig._gicc(rig.v0, 0) == 1
+    assert rig._gicc(rig.v0, 0xFC) >> 20 == 0x4B
+    rig.design.inject(rig.vm, None, NIC, True)
+    rig.cycle(rig.v0)
+    assert rig.lr(0) == f"P {NIC} EOI"
+    assert rig.design.virq(rig.v0)
+    assert rig.ack(rig.v0) == NIC
+    assert not rig.design.virq(rig.v0)
+    rig.design.inject(rig.vm, None, NIC, False)
+    rig.eoi(rig.v0, NIC)
+    assert rig.ack(rig.v0) == SPURIOUS
+    rig.mmio(rig.v1, GICD + 0xF00, 1 << 16 | 5)
+    rig.cycle(rig.v0)
+    assert rig.ack(rig.v0) == 1 << 10 | 5
+    rig.eoi(rig.v0, 1 << 10 | 5)
+    assert rig._gicc(rig.v0, 0x14) == 0xFF, "no priority is active"
+    rig.timers.sysreg_write("CNTV_CTL_EL0", 1, 0)
+    assert rig.interrupts() == [27]
+    rig.split(rig.v0)
+    assert rig._gicc(rig.v0, 0) & 0x200
+    assert rig.ack(rig.v0) == 27
+    rig.timers.sysreg_write("CNTV_CTL_EL0", 0, 0)
+    rig.eoi(rig.v0, 27)
+    assert rig.physical(27) == "A"
+    rig.dir(rig.v0, 27)
+    assert rig.physical(27) == "I"
+    rig.put_away()
+    assert not rig.design.virq(rig.v0)
+
+
 def state(rig: Rig) -> list[int]:
     """All that a VMM saves, of both vCPUs."""
     design, m = rig.design, rig.vm.map

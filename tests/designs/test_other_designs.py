@@ -360,7 +360,8 @@ def test_the_base_class_says_what_it_cant(build: Build) -> None:
         ("map_phys_irq", (v, desc, 33)), ("unmap_phys_irq", (v, 33)), ("assign_irq", (rig.vm, desc, 33)),
         ("assign_timer", (rig.vm,)), ("set_owner", (v, 33, d)), ("on_ack", (rig.vm, 33, print)),
         ("mmio_read", (v, 0, 4)), ("mmio_write", (v, 0, 4, 0)), ("sysreg_read", (v, "X")),
-        ("sysreg_write", (v, "X", 0)), ("uaccess_read", (v, 0, 4)), ("uaccess_write", (v, 0, 4, 0)), ("uaccess_sysreg_read", (v, "X")),
+        ("sysreg_write", (v, "X", 0)), ("uaccess_read", (v, 0, 4)), ("uaccess_write", (v, 0, 4, 0)),
+        ("uaccess_sysreg_read", (v, "X")),
         ("uaccess_sysreg_write", (v, "X", 0)),
     )
     for method, arguments in refused:

@@ -13,7 +13,7 @@ from vgic.arch.gicc import GICC
 from vgic.arch.gicd import GICD_V2, GICD_V3
 from vgic.arch.gicr import GICR
 from vgic.arch.register import Frame, Place
-from vgic.designs.kvm import cpuif
+from vgic.designs.kvm import cpuif, legacy
 from vgic.designs.kvm.irq import VirtualIrq
 from vgic.designs.kvm.mmio import GuestDistributor
 from vgic.designs.vm import Vcpu, Vm
@@ -277,15 +277,21 @@ class GuestFrames:
         }
 
     def _gicc(self) -> dict[str, tuple[Reader | None, Writer | None]]:
-        """The CPU interface for userspace, and DIR for the guest: all else of it the guest reaches directly."""
+        """The CPU interface for userspace; for the guest DIR, and on a GICv3 host all of it (see
+        `vgic.designs.kvm.legacy`): on a GICv2 it reaches the rest directly."""
         v = self.vgic
+        saved = ("GICC_CTLR", "GICC_PMR", "GICC_BPR", "GICC_ABPR", "GICC_APR<n>")
 
         def register(name: str) -> tuple[Reader, Writer]:
             def read(a: Access) -> int:
-                return cpuif.read_gicc(name, v.cpus[a.owner], a.n) if a.user else 0
+                if a.user:
+                    return cpuif.read_gicc(name, v.cpus[a.owner], a.n) if name in saved else 0
+                return v.access_gicc(a.accessor, name, None)
 
             def write(a: Access, value: int, lanes: int) -> None:
-                if a.user:
+                if not a.user:
+                    v.access_gicc(a.accessor, name, value)
+                elif name in saved:
                     cpuif.write_gicc(name, v.cpus[a.owner], a.n, value)
             return read, write
 
@@ -293,8 +299,7 @@ class GuestFrames:
             if not a.user:
                 v.deactivate(a.accessor, value)
 
-        names = ("GICC_CTLR", "GICC_PMR", "GICC_BPR", "GICC_ABPR", "GICC_APR<n>")
-        return {name: register(name) for name in names} | {"GICC_DIR": (None, write_dir)}
+        return {name: register(name) for name in (*saved, *legacy.NAMES)} | {"GICC_DIR": (None, write_dir)}
 
 
 def _instance(n: int, handlers: tuple[Reader | None, Writer | None]) -> tuple[Reader, Writer]:

@@ -11,10 +11,12 @@ accesses take the VM's vCPUs out of the guest first; not those to a vCPU's own p
 
 from __future__ import annotations
 
+from vgic.designs.kvm import legacy
 from vgic.designs.kvm.irq import PRIVATE, SGIS, VirtualIrq
 from vgic.designs.kvm.lrs import ListRegisters
 from vgic.designs.vm import Vcpu
 from vgic.parts import step
+from vgic.silicon import GicV3
 
 PRIORITY_MASK = 0xF8
 """Five priority bits are implemented (VGIC_PRI_BITS)."""
@@ -178,6 +180,20 @@ class GuestDistributor(ListRegisters):
         was, dist.enabled = dist.enabled, enabled
         if enabled and not was:
             self.kick_vcpus(vcpu.vm)
+
+    def access_gicc(self, vcpu: Vcpu, name: str, value: int | None) -> int:
+        """A GICv2 guest's trapped access to its CPU interface, on a GICv3 host; a load where there is no value."""
+        if not isinstance(self.gic, GicV3):
+            return 0
+        pe = self.here(vcpu)
+        self.flush_hwstate(vcpu)
+        result = 0
+        if value is None:
+            result = legacy.read(self.gic, name, pe)
+        else:
+            legacy.write(self.gic, name, value, pe)
+        self.sync_hwstate(vcpu)
+        return result
 
     def here(self, vcpu: Vcpu) -> int:
         """The PE that executes the access."""

@@ -136,7 +136,7 @@ class Queueing(Design):
     def count_spi(self, vm: Vm, irq: VirtualIrq) -> None:
         """An SPI may be deactivated on any vCPU, so with split EOIs every vCPU's DIR must trap while one is about: the
         first one makes all vCPUs enter anew."""
-        if not (PRIVATE <= irq.intid < LPI_START and vm.gic == 3 and self.hw.tdir):
+        if not (PRIVATE <= irq.intid < LPI_START and vm.gic == 3):
             return
         dist = self.dists[vm]
         if dist.active_spis == 0:

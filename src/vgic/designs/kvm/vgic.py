@@ -115,6 +115,13 @@ class Kvm(GuestDistributor):
         """The timers that wake blocked vCPUs, and those of emulated physical timers."""
         return self.arch_timers.soft_timers()
 
+    def virq(self, vcpu: Vcpu) -> bool:
+        """Whether the vCPU's PE signals it a virtual interrupt that it takes for an IRQ."""
+        pe = vcpu.pe
+        if pe is None:
+            return False
+        return self.gic.virq(pe) or (self.v3_host and vcpu.vm.gic == 2 and self.gic.vfiq(pe))
+
     # -- the guest's accesses
 
     def translate(self, vcpu: Vcpu, address: int) -> int | None:
