@@ -8,7 +8,7 @@ from vgic.designs.base import Unsupported
 from vgic.lab.guest import SPECIAL, Access, intid_of
 from vgic.lab.program import NEVER, Op
 from vgic.lab.vms import VcpuRun, VmRun
-from vgic.rules.ghost import PRESENT, IrqGhost
+from vgic.rules.ghost import DROPPED, GONE, PRESENT, IrqGhost
 from vgic.silicon.report import Trap
 
 if TYPE_CHECKING:
@@ -240,6 +240,8 @@ class GuestSteps:
         ghost = run.irqs.get(intid)
         if ghost is not None:
             ghost.active = None
+            if ghost.cause == DROPPED and intid in self.m.vm_of[run.name].completions:
+                ghost.cause = GONE
 
     def _serve(self, run: VcpuRun, vm: VmRun, pe: int, vintid: int) -> None:
         name = run.timer_of.get(vintid)

@@ -25,7 +25,7 @@ All that changes lies in `parts()`. Who wants to hear more gives an observer, wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
@@ -33,27 +33,22 @@ from typing import Any
 from vgic.designs.base import Design
 from vgic.designs.vm import Vcpu
 from vgic.host import Kernel
+from vgic.lab.assembly import MAINTENANCE, make_chip
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
 from vgic.lab.guest import Access
 from vgic.lab.guest_steps import GuestSteps
-from vgic.lab.observe import Observer, TappedV2, TappedV3
-from vgic.lab.scenario import MachineSpec, Scenario
+from vgic.lab.observe import Observer
+from vgic.lab.scenario import Scenario
 from vgic.lab.vms import VcpuRun, VmRun, pintid_of
 from vgic.rules.ghost import DROPPED, GONE, PRESENT, STORM, Faults, TakenGhost
 from vgic.rules.state import STATE_RULES
-from vgic.silicon import GenericTimers, GicV2, GicV2Options, GicV3, GicV3Options, OptionError
-from vgic.silicon.report import Notice
+from vgic.silicon import GenericTimers, GicV3
 from vgic.silicon.virtual_interface import PENDING
 
-MAINTENANCE = 25
 Action = tuple[str, Callable[[], bool]]
 MakeDesign = Callable[..., Design]
 """A design's class: called with the kernel, the VMs, timers=, observer=."""
-
-
-def _silent(notice: Notice) -> None:
-    """Notices of the chip: a scenario's accesses are its design's business."""
 
 
 class Machine:
@@ -69,7 +64,7 @@ class Machine:
         list_registers: int | None = None,
     ) -> None:
         self.scenario, self.observer = scenario, None
-        self.gic = _chip(scenario, observer, list_registers)
+        self.gic = make_chip(scenario, observer, list_registers)
         self.pes = scenario.machine.pes
         self.vms = tuple(VmRun(n, scenario, self.gic, self.reach) for n in range(len(scenario.vm)))
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
@@ -89,9 +84,9 @@ class Machine:
             self.design = design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
                                  observer=observer.design if observer else None, **scenario.design_options)
         except TypeError as e:
-            if not scenario.design_options or "unexpected keyword" not in str(e):
+            if not scenario.design_options or "keyword argument" not in str(e):
                 raise
-            raise ScenarioError(f"{scenario.name}: design_options: {e}") from None
+            raise ScenarioError(f"{scenario.where('design_options')}: design_options: {e}") from None
         self.devices = tuple(self._device(d, observer) for d in specs if d.kind != "timer")
         self.device_of = {(id(d.vm), d.vintid): d for d in self.devices}
         self.forwarded = frozenset(
@@ -248,14 +243,19 @@ class Machine:
         if run.ghost.maintained:
             run.ghost.barren = min(STORM, run.ghost.barren + 1)
             run.ghost.maintained = False
+        pe = run.vcpu.pe
+        shown = {lr.vintid for lr in self.gic.virtual[pe].lrs if lr.state} if pe is not None else set()
         self.design.sync(run.vcpu)
-        self.left(run)
+        self.left(run, shown)
         self.settle()
 
-    def left(self, run: VcpuRun) -> None:
-        """What dropped while or before the guest ran has now been seen."""
-        for ghost in run.irqs.values():
-            if ghost.cause == DROPPED and ghost.target == run.vcpu.index:
+    def left(self, run: VcpuRun, shown: Container[int]) -> None:
+        """The exit has seen what dropped and was in a list register (`shown`). An irqfd carries no falling edge: it is
+        the completion that tells."""
+        completions = self.vm_of[run.name].completions
+        for vintid, ghost in run.irqs.items():
+            if (ghost.cause == DROPPED and ghost.target == run.vcpu.index and vintid in shown
+                    and vintid not in completions):
                 ghost.cause = GONE
 
     def can_enter(self, run: VcpuRun) -> bool:
@@ -461,9 +461,15 @@ class Machine:
 
     def actions(self) -> list[Action]:
         """The alphabet of the scenario: what the explorer tries, and random schedules draw from."""
-        check = self.scenario.check
+        check, everything = self.scenario.check, self.all_actions()
+        for key, patterns in (("actions", check.actions), ("never", check.never)):
+            for n, pattern in enumerate(patterns):
+                if not any(fnmatchcase(name, pattern) for name in everything):
+                    raise ScenarioError(
+                        f"{self.scenario.where('check', key, n)}: check: {key} {n}: {pattern!r} names no action:"
+                        f" expected names or patterns (*) of {', '.join(everything)}")
         return [
-            (name, call) for name, call in self.all_actions().items()
+            (name, call) for name, call in everything.items()
             if any(fnmatchcase(name, p) for p in check.actions) and not any(fnmatchcase(name, p) for p in check.never)]
 
     def quiescent(self) -> bool:
@@ -486,24 +492,3 @@ class Machine:
             *self.gic.parts(), *self.kernel.parts(), *self.timers.parts(), *self.design.parts(),
             *self.design.soft_timers(), *(p for vm in self.vms for p in vm.parts()),
             *(p for d in self.devices for p in d.parts()), *self.taken.values(), self.faults)
-
-
-def _chip(scenario: Scenario, observer: Observer | None, list_registers: int | None) -> GicV2 | GicV3:
-    """The chip, with the interrupts that the scenario uses and no more."""
-    spec: MachineSpec = scenario.machine
-    spis = tuple(d.intid for d in scenario.device if d.intid is not None and d.intid >= 32)
-    ppis = tuple(sorted({MAINTENANCE, *(pintid_of(d) for d in scenario.device if d.kind == "timer")}))
-    common: dict[str, Any] = {
-        "pes": spec.pes, "list_registers": list_registers or spec.list_registers, "spis": spis, "ppis": ppis,
-        "intids": -(-(max(spis, default=31) + 1) // 32) * 32, **spec.options}
-    try:
-        if spec.gic == 2:
-            v2 = GicV2Options(**common)
-            return TappedV2(v2, report=_silent, observer=observer) if observer else GicV2(v2, report=_silent)
-        v3 = GicV3Options(**common)
-        return TappedV3(v3, report=_silent, observer=observer) if observer else GicV3(v3, report=_silent)
-    except (OptionError, TypeError) as e:
-        raise ScenarioError(f"{scenario.name}: machine: options: {e}") from None
-
-
-__all__ = ["MAINTENANCE", "Action", "Machine", "MakeDesign"]

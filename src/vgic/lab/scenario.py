@@ -38,7 +38,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from vgic.lab.errors import ScenarioError
 from vgic.lab.lines import KeyLines
@@ -238,6 +238,13 @@ class Scenario(_Table):
     run: RunSpec = RunSpec.model_validate({})
     check: CheckSpec = CheckSpec.model_validate({})
 
+    _file: str = PrivateAttr("scenario")
+    _lines: KeyLines | None = PrivateAttr(None)
+
+    def where(self, *path: str | int) -> str:
+        """The file and the line of a key, for messages."""
+        return f"{self._file}:{self._lines.line(path)}" if self._lines is not None else self._file
+
     def vm_name(self, n: int) -> str:
         """A VM's name: its own, or vm and its number."""
         return self.vm[n].name or f"vm{n}"
@@ -264,6 +271,7 @@ def load(path: Path | str) -> Scenario:
 def parse_scenario(text: str, name: str = "scenario") -> Scenario:
     """A scenario from the text of its file; `name` is what errors call it."""
     scenario, lines = validated(Scenario, text, name, _TABLES)
+    scenario._file, scenario._lines = name, lines
     _cross_check(scenario, lines, name)
     return scenario
 

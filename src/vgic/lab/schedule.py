@@ -201,11 +201,12 @@ class Schedule:
         if name == REST:
             self._finish()
             return
+        where = f"{self.scenario.where('run', 'script', n)}: run: script {n}"
         call = self.choices.get(name)
         if call is None:
             close = difflib.get_close_matches(name, list(self.choices), 1)
             hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(self.choices)}"
-            raise ScenarioError(f"{self.scenario.name}: run: script {n}: no action {name!r}: {hint}")
+            raise ScenarioError(f"{where}: no action {name!r}: {hint}")
         if self._take(name, call):
             return
         if self.lenient:
@@ -213,7 +214,7 @@ class Schedule:
         else:
             can = ", ".join(other for other, c in self.machine.fair() if self._possible(other))
             raise ScenarioError(
-                f"{self.scenario.name}: run: script {n}: {name!r} is not possible at step {len(self.steps) + 1}"
+                f"{where}: {name!r} is not possible at step {len(self.steps) + 1}"
                 f" (design {self.story.design_name}); what can happen by itself: {can or 'nothing'}")
 
     def _possible(self, name: str) -> bool:
