@@ -14,27 +14,25 @@ Either way the verdict is exact, or says that it is bounded, and a counterexampl
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from vgic.explore.plain import PlainResult, PlainSearch, lost_plainly
 from vgic.explore.reach import Named, Reach
-from vgic.explore.result import Broken, Delivered, Progress, Result
-from vgic.explore.symmetry import Exchange, Group
-from vgic.explore.values import ModelError
+from vgic.explore.result import Broken, Delivered, Limits, Progress, Result
+from vgic.explore.symmetry import Exchange
+from vgic.explore.values import ModelError, key_of
 
 if TYPE_CHECKING:
-    from vgic.explore.checkpoint import Checkpoint
+    from vgic.explore.learning import Units
+    from vgic.explore.search import Search
 
 __all__ = ["Broken", "Delivered", "Exchange", "Explorer", "ModelError", "Progress", "Result"]
 
+_MANY: Final = 1 << 62
 _PLAIN_SECONDS: Final = 0.5
 _PLAIN_STATES: Final = 20000
-_REPORT: Final = 0.2
 
 
 class Explorer:
@@ -66,7 +64,8 @@ class Explorer:
     def search(self, *, depth: int | None = None, states: int | None = None, memory: int | None = None,
                seconds: float | None = None, threads: int = 1, engine: str = "auto",
                progress: Callable[[Progress], None] | None = None,
-               checkpoint: str | os.PathLike[str] | None = None, every: float = 60.0) -> Result:
+               checkpoint: str | os.PathLike[str] | None = None, every: float = 60.0,
+               farthest: bool = False) -> Result:
         """Explore, to the end or to a limit, or up to the first broken rule.
 
         Limits: `depth` in actions, `states` in number (passed by up to a round), `memory` in bytes (default: three
@@ -76,9 +75,10 @@ class Explorer:
 
         `checkpoint` names a directory. A search saves itself there every so many seconds (fewer where saving takes
         long) and when it is cut, and goes on from what it finds there, in whatever process, with the same
-        counts in the end. It is removed when there is a verdict.
+        counts in the end. It is removed when there is a verdict. `farthest`: tell the way to one of the
+        deepest states, too.
         """
-        began = time.perf_counter()
+        limits = Limits(depth, states, memory, seconds, time.perf_counter())
         plain = PlainSearch(self.reach, self.actions, self.rules)
         result = PlainResult()
         saved = None
@@ -90,111 +90,73 @@ class Explorer:
             if warm:
                 result = plain.run(lambda r, s: r.expanded >= warm)
         elif engine != "compiled":
-            limit = states if states is not None else 1 << 62
-            may = float("inf") if engine == "plain" else _PLAIN_SECONDS
-            most = 1 << 62 if engine == "plain" else _PLAIN_STATES
-            late = float("inf") if seconds is None else seconds
-
-            def stop(r: PlainResult, s: float) -> bool:
-                return r.states >= min(limit, most) or s > min(may, late)
-            result = plain.run(stop, depth, edges=bool(self.delivered))
-            settled = result.complete or result.broken or result.depth == depth or result.states >= limit
-            if (settled and not self.symmetry) or engine == "plain":
+            only = engine == "plain"
+            most = min(limits.states or _MANY, _MANY if only else _PLAIN_STATES)
+            late = min(limits.seconds or _MANY, _MANY if only else _PLAIN_SECONDS)
+            result = plain.run(lambda r, s: r.states >= most or s > late, depth, edges=bool(self.delivered))
+            settled = result.complete or result.broken or limits.cut(result.depth, result.states)
+            if only or (settled and not self.symmetry and not farthest):
                 if saved is not None:
                     saved.remove()
-                return self._plain_result(plain, result, depth, states)
-        return self._compiled(result, began, depth, states, memory, seconds, threads, progress, saved, every)
+                return self._plain_result(plain, result, limits)
+        from vgic.explore.compiled import Orders, explore
+        return explore(self, result, limits, Orders(threads, progress, saved, every, farthest))
 
-    def _plain_result(self, search: PlainSearch, r: PlainResult, depth: int | None, states: int | None) -> Result:
+    def self_check(self, *, states: int = 20000, threads: int = 1) -> Result:
+        """Explore twice, compiled and in plain Python, and compare the sets of states one by one, the transitions, the
+        depth and the verdict. Without symmetry. Returns the compiled result.
+
+        Raises AssertionError where they differ, ValueError where there are more than so many states.
+        """
+        if self.symmetry:
+            raise ValueError("with symmetry there is no state by state comparison: compare stands_for")
+        plain = PlainSearch(self.reach, self.actions, self.rules)
+        want = plain.run(lambda r, s: r.states > states, edges=bool(self.delivered))
+        if want.states > states:
+            raise ValueError(f"there are more than {states} states")
+        expected = self._plain_result(plain, want, Limits())
+        found: set[tuple[Any, ...]] = set()
+
+        def look(units: Units, search: Search) -> None:
+            varying = sorted(units.vary.values())
+            for row in search.rows():
+                state = list(plain.start)
+                for u in varying:
+                    state[u] = key_of(units.values[u][row[u]], units.known)
+                found.add(tuple(state))
+        from vgic.explore.compiled import Orders, explore
+        got = explore(self, PlainResult(), Limits(), Orders(threads, look=look))
+        if (got.verdict, got.broken and len(got.broken.actions)) != (
+                expected.verdict, expected.broken and len(expected.broken.actions)):
+            raise AssertionError(f"the verdicts differ: compiled {got}, plain {expected}")
+        if got.why_cut is None:
+            if found != set(plain.parent):
+                odd = next(iter(found ^ set(plain.parent)))
+                raise AssertionError(f"only {'the compiled' if odd in found else 'the plain'} search finds the state"
+                                     f" {plain.describe(odd)}")
+            if (got.transitions, got.depth) != (expected.transitions, expected.depth):
+                raise AssertionError(f"the counts differ: compiled {got.transitions} transitions and depth {got.depth},"
+                                     f" plain {expected.transitions} and {expected.depth}")
+        return got
+
+    def _plain_result(self, search: PlainSearch, r: PlainResult, limits: Limits) -> Result:
         broken = None
         if r.broken:
             raised = isinstance(r.broken.said, Exception)
             broken = Broken(r.broken.rule, r.broken.said, r.broken.actions, "raised" if raised else "rule")
         elif r.complete and self.delivered:
             broken = next(filter(None, (lost_plainly(search, rule) for rule in self.delivered)), None)
-        why = ("broken" if broken else None if r.complete else "depth" if r.depth == depth
-               else "states" if states is not None and r.states >= states else "seconds")
-        return Result(r.states, r.transitions, r.depth, why is None, why, broken, self._count, r.seconds, "plain",
+        why = "broken" if broken else None if r.complete else limits.cut(r.depth, r.states) or "seconds"
+        return Result(r.states, r.transitions, r.depth, why is None, why, broken, self.count, r.seconds, "plain",
                       stands_for=(r.states, r.transitions))
 
-    def _compiled(self, warm: PlainResult, began: float, depth: int | None, states: int | None, memory: int | None,
-                  seconds: float | None, threads: int, progress: Callable[[Progress], None] | None,
-                  saved: Checkpoint | None, every: float) -> Result:
-        from vgic.explore.learning import Units
-        from vgic.explore.liveness import lost
-        from vgic.explore.search import Search
-        from vgic.explore.way import way_to
-
-        units = Units(self.reach)
-        for u, column in enumerate(warm.columns):
-            if len(column) > 1:
-                units.vary_slot(u)
-                for value in column:
-                    units.number(u, value)
-        try:
-            units.take()
-            group = Group(units, self.symmetry)
-            search = Search(units, self.actions, self.rules, group, threads, memory or _available())
-            try:
-                with _interrupts() as interrupted:
-                    last, next_save = 0.0, time.perf_counter() + every
-
-                    def at_rest() -> str | None:
-                        nonlocal last, next_save
-                        now = time.perf_counter()
-                        if progress is not None and now - last > _REPORT:
-                            last = now
-                            progress(Progress(search.depth, search.store.n, search.transitions, now - began,
-                                              search.store.bytes))
-                        if saved is not None and now > next_save:
-                            saved.save(search, warm.expanded)
-                            next_save = time.perf_counter() + max(every, 10 * (time.perf_counter() - now))
-                        if interrupted():
-                            return "interrupted"
-                        if depth is not None and search.depth >= depth:
-                            return "depth"
-                        if states is not None and search.store.n >= states:
-                            return "states"
-                        if seconds is not None and now - began > seconds:
-                            return "seconds"
-                        return None
-                    if saved is not None and saved.meta is not None:
-                        saved.load(search)
-                    else:
-                        search.begin()
-                    why = search.run(at_rest)
-                    if saved is not None and not search.found:
-                        saved.save(search, warm.expanded)
-                    search.check_model()
-                    search.check_symmetry()
-                    broken = None
-                    if search.found:
-                        why = "broken"
-                        broken = way_to(search)
-                    elif why is None and self.delivered:
-                        broken = next(filter(None, (lost(search, rule) for rule in self.delivered)), None)
-                        why = "broken" if broken else None
-                    if saved is not None and why in (None, "broken"):
-                        saved.remove()
-            finally:
-                search.close()
-        finally:
-            units.give_back()
-        if broken is not None:
-            self._confirm(broken)
-        store = search.store
-        stands = (search.stands_states, search.stands_transitions) if group else (store.n, search.transitions)
-        deepest = max(d for d in range(len(store.levels)) if store.level(d))
-        return Result(store.n, search.transitions, deepest, why is None, why, broken, self._count,
-                      time.perf_counter() - began, "compiled", store.bytes, search.learning, search.trie.paths,
-                      search.layout.W, group.order, stands)
-
     @property
-    def _count(self) -> int:
+    def count(self) -> int:
+        """How many rules there are, those on delivery included."""
         return len(self.rules) + len(self.delivered)
 
-    def _confirm(self, broken: Broken) -> None:
-        """A counterexample must show what it claims when it is played on the ordinary objects."""
+    def confirm(self, broken: Broken) -> None:
+        """Play a counterexample on the ordinary objects: it must show what it claims, else AssertionError."""
         plain = PlainSearch(self.reach, self.actions, self.rules)
         said: Any = None
         try:
@@ -217,35 +179,3 @@ class Explorer:
             if self._calls[name]() is False:
                 raise ValueError(f"{name!r} is not possible here")
             yield name
-
-
-def _available() -> int:
-    """Three quarters of the memory available, in bytes."""
-    try:
-        with open("/proc/meminfo") as f:
-            for line in f:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 768
-    except OSError:
-        pass
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Note the first interrupt instead of raising KeyboardInterrupt anywhere; the second raises."""
-    hit = False
-
-    def note(number: int, frame: Any) -> None:
-        nonlocal hit
-        if hit:
-            raise KeyboardInterrupt
-        hit = True
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
-        yield lambda: False
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: hit
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -30,14 +30,18 @@ class Layout:
         self.group = [-1] * n
         self.members: list[list[int]] = []
         self.W = 1
+        self._fitted = -1
         self.regrouped = 0
         """Counts the times that the grouping changed: tries learned before are void."""
         self._lay_out()
 
     def fits(self) -> bool:
         """Whether every value met has room."""
-        return all(self.group[u] >= 0 and len(self.units.values[u]) <= 1 << self.width[u]
-                   for u in self.units.vary.values())
+        if self._fitted != self.units.grown and all(
+                self.group[u] >= 0 and len(self.units.values[u]) <= 1 << self.width[u]
+                for u in self.units.vary.values()):
+            self._fitted = self.units.grown
+        return self._fitted == self.units.grown
 
     def renew(self) -> tuple[npt.NDArray[np.int64], ...]:
         """Lay out anew. Returns, for the units laid out before: old positions, widths, new positions."""

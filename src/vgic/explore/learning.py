@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import is_not
 from typing import Any, Final, NoReturn
 
 from vgic.explore.reach import Call, Reach, Seal, slots_of
@@ -43,9 +44,13 @@ class Segment:
 
 @dataclass(slots=True)
 class Path:
-    """One run of an action, a rule or a step: its segments, and the number of its result."""
+    """One run of an action, a rule or a step: its segments, and the number of its result.
+
+    A step that was recalled, not run, has no segments, but only its `effects`.
+    """
     segments: list[Segment]
     result: int = 0
+    effects: Effects = field(default_factory=list)
     value: Any = None
     raised: Exception | None = None
 
@@ -64,8 +69,7 @@ class Varies(Exception):
 @dataclass(frozen=True, slots=True)
 class _Raised:
     """A step's result, where it raised."""
-    kind: type
-    args: Hashable
+    error: Exception
 
 
 class Units:
@@ -83,7 +87,11 @@ class Units:
         self.ids: list[dict[Hashable, int]] = [{self._key(u, v): 0} for u, v in enumerate(self.initial)]
         self.results: list[dict[Hashable, int]] = []
         """For each step: its results, numbered."""
+        self.result_values: list[list[Any]] = []
         self.steps: dict[Hashable, int] = {}
+        self.recall: Callable[[int, Row], tuple[int, Effects] | None] = lambda step, row: None
+        """What a step is known to do on a row: its result's number, and the effects."""
+        self.recalling = False
         self.step_names: list[str] = []
         self.runs = 0
         self.grown = 0
@@ -200,8 +208,10 @@ class Units:
             self._empty(u)
 
     def _empty(self, u: int) -> None:
-        with suppress(AttributeError):
+        try:  # noqa: SIM105  # suppress() takes three times as long
             self.descr[u].__delete__(self.slot[u][0])
+        except AttributeError:
+            pass
 
     def number(self, u: int, value: Any) -> int:
         """The number of a value of a unit; a new one gets the next."""
@@ -326,25 +336,31 @@ class Units:
         if self._newly or self._fault:
             return                                   # the path is void
         effects = self._segments[-1].effects
-        for u in sorted(self._dirty.union(self._loaded)):
+        for u in self._dirty:
             value = self._held(u)
             if type(value) is list:
                 self._live[u] = value
             else:
                 self._live.pop(u, None)
-            if u in self._dirty or type(value) is list:
-                new = self.number(u, value)
-                if u not in self._loaded or new != self._row[u]:
+            new = self.number(u, value)
+            if u not in self._loaded or new != self._row[u]:
+                effects.append((u, new))
+        for u, live in self._live.items():
+            if u in self._loaded and u not in self._dirty:
+                old = self.values[u][self._row[u]]
+                if (len(live) != len(old) or any(map(is_not, live, old))) and (
+                        new := self.number(u, live)) != self._row[u]:
                     effects.append((u, new))
-        if len({id(live) for live in self._live.values()}) < len(self._live):
+        if len(self._live) > 1 and len({id(live) for live in self._live.values()}) < len(self._live):
             same = [self.where(u) for u in self._live]
             self._refuse(f"one list is in two of these slots: {', '.join(same)}. Give each a copy")
+        effects.sort()
 
     def _clear(self) -> None:
-        for u in self._loaded.union(self._dirty):
+        for u in self._loaded | self._dirty:
             self._empty(u)
         for u, held in self._fixed_lists.items():
-            if len(held) != len(self._fixed[u]) or any(map(_differ, held, self._fixed[u])):
+            if len(held) != len(self._fixed[u]) or any(map(is_not, held, self._fixed[u])):
                 self._newly.add(u)
                 held[:] = self._fixed[u]
         for u in self._newly:
@@ -376,13 +392,29 @@ class Units:
         step = self.steps.setdefault(key, len(self.steps))
         if step == len(self.results):
             self.results.append({})
+            self.result_values.append([])
             self.step_names.append(f"{name} of {self.reach.name.get(id(obj), type(obj).__qualname__)}")
         self._end()
         outer, mine = self._segments, self._segments[-1]
-        mine_too = {u for s in outer for u in (*s.reads, *(u for u, _ in s.effects))}
-        held = [u for u in self._live if u in mine_too]
+        held: list[int] = []
+        if self._live:
+            mine_too = {u for s in outer for u in (*s.reads, *(u for u, _ in s.effects))}
+            held = [u for u in self._live if u in mine_too]
         row = self._next_row()
-        mine.step, self._segments = step, []
+        mine.step = step
+        known = self.recall(step, row) if self.recalling and not (self._newly or self._fault) else None
+        if known is not None:
+            mine.inner = Path([], *known)
+            for u, v in known[1]:
+                row[u] = v
+            self._begin(row)
+            for u in held:
+                self._load(u)
+            result = self.result_values[step][known[0]]
+            if type(result) is _Raised:
+                raise result.error
+            return result
+        self._segments = []
         self._begin(row)
         path = mine.inner = Path(self._segments)
         try:
@@ -415,11 +447,17 @@ class Units:
         try:
             if type(path.value) is list:
                 raise TypeError("return a tuple")
-            value = _Raised(type(path.raised), key_of(path.raised.args, self.known)) if path.raised else path.value
-            key = (OBJECT, value) if isinstance(value, _Raised) else key_of(value, self.known)
+            if path.raised is None:
+                value, key = path.value, key_of(path.value, self.known)
+            else:
+                value = _Raised(path.raised)
+                key = OBJECT, type(path.raised), key_of(path.raised.args, self.known)
         except TypeError as e:
             self._refuse(f"step {name} returns {path.value!r}: {e}")
-        return self.results[step].setdefault(key, len(self.results[step]))
+        result = self.results[step].setdefault(key, len(self.results[step]))
+        if result == len(self.result_values[step]):
+            self.result_values[step].append(value)
+        return result
 
     # -- checks on the model, after many runs
     def check_constants(self, runs: list[tuple[str, Call, Row]], now: bool = False) -> None:
@@ -485,8 +523,4 @@ def _function_of(method: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Refused(BaseException):
     """Leaves a run of a model that is refused; the model must not catch it."""
-
-
-def _differ(a: Any, b: Any) -> bool:
-    return a is not b
 

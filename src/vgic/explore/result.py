@@ -1,6 +1,7 @@
 """What a search found."""
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,26 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Where a search is cut: see `Explorer.search`. `began`: when, by time.perf_counter()."""
+    depth: int | None = None
+    states: int | None = None
+    memory: int | None = None
+    seconds: float | None = None
+    began: float = field(default_factory=time.perf_counter)
+
+    def cut(self, depth: int, states: int) -> str | None:
+        """The limit that a search of this depth and so many states has reached."""
+        if self.depth is not None and depth >= self.depth:
+            return "depth"
+        if self.states is not None and states >= self.states:
+            return "states"
+        if self.seconds is not None and time.perf_counter() - self.began > self.seconds:
+            return "seconds"
+        return None
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a search has come."""
     depth: int
@@ -52,7 +73,8 @@ class Result:
     `depth`: the greatest distance of a state from the start. `complete`: all reachable states were
     explored and all rules judged on them; else `why_cut` says why not: "broken", "depth", "states",
     "memory", "seconds", "interrupted". With symmetry, `stands_for` is how many states and transitions the full search
-    would have; without, it repeats states and transitions. `bytes`: memory of states and table.
+    would have; without, it repeats states and transitions. `bytes`: memory of states and table. `paths`: what was
+    learned, `learned`: how often each action or rule had to be run for it, most first: where many are, mark steps.
     """
     states: int
     transitions: int
@@ -69,6 +91,8 @@ class Result:
     words: int = 0
     group: int = 1
     stands_for: tuple[int, int] = (0, 0)
+    learned: tuple[tuple[str, int], ...] = ()
+    farthest: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:

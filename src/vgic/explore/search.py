@@ -8,7 +8,7 @@ limits, interrupts and checkpoints are seen to.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -224,6 +224,12 @@ class Search:
             elif missed and self.learn_missed(h.miss, missed):
                 self._raised()
 
+    def rows(self) -> Iterator[Row]:
+        """All states found, as rows."""
+        for lo, hi in self.store.all():
+            for s in range(lo, hi):
+                yield self.row(s)
+
     def check_model(self) -> None:
         """Look once more whether anything changed that is no part. Raises ModelError."""
         self.units.check_constants(self.trie.unchecked, now=True)
@@ -232,6 +238,11 @@ class Search:
         """Test on some states that the exchanges are symmetries. Raises ModelError."""
         for row in self.sample(_SAMPLE) if self.group else ():
             self.group.check(self.actions, row)
+
+    @property
+    def deepest(self) -> int:
+        """The greatest depth of a state."""
+        return max(d for d in range(len(self.store.levels)) if self.store.level(d))
 
     def sample(self, count: int) -> list[Row]:
         """Some of the states, spread over all of them."""

@@ -110,6 +110,7 @@ class Trie:
         """The runs that met a new value or unit: (sparse row, root, call). Repeated in order, they meet them again."""
         self.failures: list[Failure] = []
         self.paths = self.cleared = 0
+        self._runs_of: dict[str, int] = {}
         self._step_writes: list[int] = []
         self._step_reads: list[int] = []
         self._step_steps: list[int] = []
@@ -117,6 +118,8 @@ class Trie:
         """Counts the times that some call was seen to read more."""
         self.on_resize: list[Callable[[tuple[Array, ...]], None]] = []
         """Called after the states' layout changed, with what moved (see `Layout.renew`)."""
+        units.recall = self.recall
+        self._void = False
         self.unchecked: list[tuple[str, Any, Row]] = []
         """The runs since the constants were looked at."""
         self.clear()
@@ -142,6 +145,7 @@ class Trie:
         self.branches: list[_Branch] = []
         self.calls: list[_Call] = []
         self.leaves: list[_Leaf] = []
+        self._void = False
         self._step_root: dict[int, int] = {}
         self._room: list[int] = []                   # per step: room for results in its calls' tables
         for r in range(len(self.roots)):
@@ -168,19 +172,19 @@ class Trie:
     def learn(self, jobs: Iterable[tuple[Row, int]]) -> None:
         """Learn what the calls do that wait at these places, on these rows. A place is a branch, or
         -1 - c for the call c of a step. Raises Relearn where the trie is void."""
-        void = False
+        self._void = False
         for row, place in jobs:
             try:
-                if void:                             # only to meet more of what varies
+                if self._void:                       # only to meet more of what varies
                     self._runs(row, self._waiting(place))
                 else:
                     self._learn(row, place)
             except (Varies, Relearn):
-                void = True
+                self._void = True
         self.units.check_constants(self.unchecked)
         if not self.layout.fits():
             self.resize()
-        if void or self._regrouped != self.layout.regrouped:
+        if self._void or self._regrouped != self.layout.regrouped:
             raise Relearn
 
     def resize(self) -> None:
@@ -189,6 +193,10 @@ class Trie:
         self._place_all()
         for hook in self.on_resize:
             hook(moves)
+
+    def learned(self) -> tuple[tuple[str, int], ...]:
+        """How often each call was run to be learned, most first."""
+        return tuple(sorted(self._runs_of.items(), key=lambda item: -item[1]))
 
     def _waiting(self, place: int) -> list[tuple[int, int]]:
         return self.branches[place].wait if place >= 0 else self.calls[-1 - place].wait
@@ -230,19 +238,21 @@ class Trie:
         root, units = self.roots[r], self.units
         name, call = root.calls[a]
         before = units.grown
+        repeat = self.paths < _REPEATED or not self.paths & 31
+        units.recalling = not repeat
         self.unchecked.append((name, call, row))
         try:
             path = units.run(call, row)
-            if self.paths < _REPEATED or not self.paths & 31:
+            if repeat:
                 units.check_repeats(name, call, row, path)
         finally:
             if units.grown != before:
                 self.history.append(([(u, v) for u, v in enumerate(row) if v], r, a))
         if root.judges:
-            for segment in _segments(path):
-                if segment.effects:
-                    raise ModelError(f"{name} only judges, but it writes {units.where(segment.effects[0][0])}")
+            for u, _ in _effects(path):
+                raise ModelError(f"{name} only judges, but it writes {units.where(u)}")
         self.paths += 1
+        self._runs_of[name] = self._runs_of.get(name, 0) + 1
         if path.raised is not None:
             self.failures.append(Failure(name, r, row, path.raised))
             path.value = False
@@ -295,7 +305,7 @@ class Trie:
     # -- growing
     def _add_steps(self, path: Path) -> None:
         for segment in path.segments:
-            if segment.inner is not None:
+            if segment.inner is not None and segment.inner.segments:
                 self._add_steps(segment.inner)
                 self._add_step(segment.step, segment.inner)
 
@@ -324,6 +334,38 @@ class Trie:
             else:
                 return
         self._grow([(place, [cursor])])
+
+    def recall(self, h: int, row: Row) -> tuple[int, Effects] | None:
+        """What a step does on a row, if that is known: its result, and all effects."""
+        t = self._step_root.get(h)
+        if t is None or self._void:
+            return None
+        done: dict[int, int] = {}
+        while True:
+            b0, b1, c0, c1, leaf, l1 = self.node[t, :6].tolist()
+            if leaf < l1:
+                done.update(self.leaves[leaf].effects)
+                return self.leaves[leaf].call, list(done.items())
+            if b0 < b1:
+                width = self.layout.width
+                if any(row[u] >> width[u] for u in self.branches[b0].units):
+                    return None                      # a value that the layout has no room for yet
+                t = int(self.child[self._at(b0, row)])
+            elif c0 < c1:
+                call = self.calls[c0]
+                done.update(call.effects)
+                row = list(row)
+                for u, v in call.effects:
+                    row[u] = v
+                inner = self.recall(call.step, row)
+                if inner is None:
+                    return None
+                done.update(inner[1])
+                for u, v in inner[1]:
+                    row[u] = v
+                t = call.kids.get(inner[0], -1)
+            if t < 0:
+                return None
 
     def _grow(self, todo: list[tuple[int, list[_Cursor]]]) -> None:
         """Add what is missing below these places for these runs."""
@@ -518,8 +560,9 @@ def _result(segment: Segment) -> int:
     return segment.inner.result
 
 
-def _segments(path: Path) -> Iterator[Segment]:
+def _effects(path: Path) -> Iterator[tuple[int, int]]:
+    yield from path.effects
     for segment in path.segments:
-        yield segment
+        yield from segment.effects
         if segment.inner is not None:
-            yield from _segments(segment.inner)
+            yield from _effects(segment.inner)
