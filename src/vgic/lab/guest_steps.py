@@ -123,7 +123,7 @@ class GuestSteps:
                 faults.tell(39, f"{who} from vCPU {source}, which did not send it")
             ghost.sources &= ~(1 << source)
         elif vm.is_level(intid) and intid >= 16:
-            if ghost.cause != PRESENT and not ghost.soft and ghost.cause != 2:
+            if ghost.cause != PRESENT and not ghost.soft and ghost.cause != DROPPED:
                 faults.tell(3, f"{who}, whose line is low, and it has been out of its guest since it dropped")
             ghost.soft = False
         else:
@@ -240,7 +240,7 @@ class GuestSteps:
         ghost = run.irqs.get(intid)
         if ghost is not None:
             ghost.active = None
-            if ghost.cause == DROPPED and intid in self.m.vm_of[run.name].completions:
+            if ghost.cause == DROPPED:
                 ghost.cause = GONE
 
     def _serve(self, run: VcpuRun, vm: VmRun, pe: int, vintid: int) -> None:
@@ -312,6 +312,8 @@ class GuestSteps:
         match op.word:
             case "ISENABLER":
                 ghost.enabled = True
+                if ghost.cause == DROPPED and op.intid not in vm.completions:
+                    ghost.cause = GONE          # an enable samples the line
             case "ICENABLER":
                 ghost.was_disabled = True
             case "ISPENDR" if level:
@@ -331,7 +333,7 @@ class GuestSteps:
         if register == "ISACTIVER":
             true = shown == (ghost.active is not None)
         elif shown:
-            true = ghost.owed or ghost.soft or ghost.cause in (PRESENT, 2) or ghost.credit > 0
+            true = ghost.owed or ghost.soft or ghost.cause in (PRESENT, DROPPED) or ghost.credit > 0
         else:
             true = not ghost.soft
         self.m.tell("guest", run, text=f"reads {register} of {op.intid}: {int(shown)}")

@@ -250,8 +250,8 @@ class Machine:
         self.settle()
 
     def left(self, run: VcpuRun, shown: Container[int]) -> None:
-        """The exit has seen what dropped and was in a list register (`shown`). An irqfd carries no falling edge: it is
-        the completion that tells."""
+        """The exit has seen what dropped and was pending or active in a list register (`shown`); what the guest had
+        ended was seen by its end. An irqfd carries no falling edge: there it is the end alone that tells."""
         completions = self.vm_of[run.name].completions
         for vintid, ghost in run.irqs.items():
             if (ghost.cause == DROPPED and ghost.target == run.vcpu.index and vintid in shown

@@ -36,10 +36,8 @@ def would_take(run: VcpuView, ghost: IrqGhost) -> bool:
     return ghost.enabled and ghost.active is None and not g.masked and g.grpen and ghost.priority < g.pmr
 
 
-def undelivered(w: World) -> Iterator[Undelivered]:
-    """Every interrupt that is not delivered at rest. Nothing while the machine goes on by itself."""
-    if not w.quiescent():
-        return
+def outstanding(w: World) -> Iterator[Undelivered]:
+    """Every interrupt that its guest would take now, and has not got."""
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
@@ -48,6 +46,12 @@ def undelivered(w: World) -> Iterator[Undelivered]:
                 level = vintid >= 16 and vm.is_level(vintid)
                 if ghost.soft or (w.level_of(run.name, vintid) if level else ghost.owed):
                     yield Undelivered(run, vm, vintid, ghost, level)
+
+
+def undelivered(w: World) -> Iterator[Undelivered]:
+    """Every interrupt that is not delivered at rest. Nothing while the machine goes on by itself."""
+    if w.quiescent():
+        yield from outstanding(w)
 
 
 def carried(w: World, u: Undelivered) -> bool:

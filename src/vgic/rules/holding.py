@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from vgic.rules.world import ISACTIVER, VcpuView, World, design_bit, lrs_of, valid
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vgic.rules.world import ISACTIVER, VcpuView, VmView, World, design_bit, lrs_of, valid
 from vgic.silicon import GicV2
 from vgic.silicon.virtual_interface import ACTIVE, LPI_START, LRENPIE, PENDING_ACTIVE
 
@@ -51,10 +54,20 @@ def hw_pending_and_active(w: World) -> str | None:
     return None
 
 
-def stuck_active(w: World) -> str | None:
-    """Rule 8."""
-    if not w.quiescent():
-        return None
+class Stuck(NamedTuple):
+    """A physical interrupt that is active, and its guest has it neither pending nor active."""
+
+    run: VcpuView
+    vm: VmView
+    vintid: int
+    pintid: int
+
+    def __str__(self) -> str:
+        return f"pINTID {self.pintid} stays active; {self.run.name} has {self.vintid} neither pending nor active"
+
+
+def ownerless(w: World) -> Iterator[Stuck]:
+    """Every physical interrupt that is active without its guest now."""
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
@@ -66,7 +79,14 @@ def stuck_active(w: World) -> str | None:
                     continue
                 irq = w.gic.distributor.find(pintid, pe or 0)
                 if irq is not None and irq.active and not _shown(w, run, vintid):
-                    return f"pINTID {pintid} stays active; {run.name} has {vintid} neither pending nor active"
+                    yield Stuck(run, vm, vintid, pintid)
+
+
+def stuck_active(w: World) -> str | None:
+    """Rule 8."""
+    if w.quiescent():
+        for stuck in ownerless(w):
+            return str(stuck)
     return None
 
 
