@@ -309,3 +309,24 @@ def test_the_nonsecure_active_priorities_are_the_upper_half(bits: int, low: int)
     assert levels == ((1 << low) - 1) << low
     assert sum(board.r(f"GICC_APR{n}") << 32 * n for n in range(4)) == (1 << low) - 1
     assert board.r("GICC_APR0", secure=True) == 0
+
+
+@pytest.mark.parametrize(("choice", "after"), [("ignored", "A"), ("deactivates", "I")])
+def test_option_dir_in_mode0(choice: str, after: str) -> None:
+    board = both(dir_in_mode0=choice)
+    board.pulse(G0)
+    assert board.r("GICC_IAR") == G0
+    board.w("GICC_DIR", G0)
+    assert board.state(G0) == after
+
+
+@pytest.mark.parametrize(("choice", "after"), [("ends", "I"), ("ignored", "A")])
+def test_option_eoi_of_group1_without_ackctl(choice: str, after: str) -> None:
+    """4.4.5: the alias register ends a Group 1 interrupt whatever AckCtl says."""
+    board = both(eoi_of_group1_without_ackctl=choice)
+    board.pulse(G1)
+    assert board.r("GICC_AIAR") == G1
+    board.w("GICC_EOIR", G1)
+    assert board.state(G1) == after
+    board.w("GICC_AEOIR", G1)
+    assert board.state(G1) == "I"

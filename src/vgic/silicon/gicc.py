@@ -122,9 +122,9 @@ class CpuInterfaceV2(CpuInterface):
         """EOImode of the access."""
         return self.state.eoimode_ns if ns else self.state.eoimode_s
 
-    def write_eoir(self, value: int, ns: bool) -> None:
+    def write_eoir(self, value: int, alias: bool, ns: bool) -> None:
         """GICC_EOIR, GICC_AEOIR: drops the highest active priority of the interrupt's group; deactivates in EOImode 0.
-        Only an INTID that an IAR returned is predictable (4.4.5)."""
+        Only an INTID that an IAR returned is predictable; a Group 1 one needs AckCtl in EOIR (4.4.5)."""
         irq = self.distributor.find(value & 0x3FF, self.pe)
         top = self.active_group()
         if irq is None:
@@ -134,14 +134,18 @@ class CpuInterfaceV2(CpuInterface):
             return
         if (ns and irq.group == G0) or (top is None and self.options.eoi_without_active == "nothing"):
             return
+        wants_ackctl = irq.group == G1NS and not ns and not alias and not self.state.ackctl
+        if wants_ackctl and self.options.eoi_of_group1_without_ackctl == "ignored":
+            return
         self.drop(irq.group)
         if not self.split(ns):
             irq.deactivate()
 
     def write_dir(self, value: int, ns: bool) -> None:
-        """GICC_DIR: deactivates, in EOImode 1 (otherwise UNPREDICTABLE: ignored here) (4.4.15)."""
+        """GICC_DIR: deactivates, in EOImode 1; otherwise UNPREDICTABLE: option dir_in_mode0 (4.4.15)."""
         irq = self.distributor.find(value & 0x3FF, self.pe)
-        if irq is not None and self.split(ns) and not (ns and irq.group == G0):
+        works = self.split(ns) or self.options.dir_in_mode0 == "deactivates"
+        if irq is not None and works and not (ns and irq.group == G0):
             irq.deactivate()
 
     # -- registers
@@ -207,7 +211,7 @@ class CpuInterfaceV2(CpuInterface):
         }
         writes: dict[str, Writer] = {
             "GICC_CTLR": self._write_ctlr, "GICC_PMR": write_pmr, "GICC_BPR": write_bpr, "GICC_ABPR": write_abpr,
-            "GICC_EOIR": lambda n, value, lanes, pe, ns: self.write_eoir(value, ns),
+            "GICC_EOIR": lambda n, value, lanes, pe, ns: self.write_eoir(value, False, ns),
             "GICC_DIR": lambda n, value, lanes, pe, ns: self.write_dir(value, ns),
             "GICC_APR<n>": write_apr, "GICC_NSAPR<n>": write_nsapr,
         }
@@ -216,7 +220,7 @@ class CpuInterfaceV2(CpuInterface):
                 "GICC_AIAR": lambda n, pe, ns: SPURIOUS if ns else self.read_iar(True, ns),
                 "GICC_AHPPIR": lambda n, pe, ns: SPURIOUS if ns else self.read_hppir(True, ns),
             }
-            writes["GICC_AEOIR"] = lambda n, value, lanes, pe, ns: None if ns else self.write_eoir(value, ns)
+            writes["GICC_AEOIR"] = lambda n, value, lanes, pe, ns: None if ns else self.write_eoir(value, True, ns)
         else:
             reads |= {name: self._absent(name) for name in ("GICC_AIAR", "GICC_AHPPIR")}
             writes["GICC_AEOIR"] = ignored

@@ -99,6 +99,9 @@ class GicV2Options(Options):
         eoicount_without_priority: whether GICV_EOIR counts in EOIcount although no APR bit was cleared
             (CONSTRAINED UNPREDICTABLE).
         virtual_eoi_without_priority_deactivates: whether GICV_EOIR still deactivates then.
+        dir_in_mode0: what GICC_DIR does in EOImode 0 (UNPREDICTABLE): nothing, or the deactivation all the same.
+        eoi_of_group1_without_ackctl: what a Secure GICC_EOIR of a Group 1 interrupt does while AckCtl is 0
+            (UNPREDICTABLE, 4.4.5): as if AckCtl were 1, or nothing.
         virtual_dir_in_mode0: what GICV_DIR does in EOImode 0 (UNPREDICTABLE): nothing, or counts in EOIcount where no
             list register holds the interrupt.
         hppir_shows_cpuid: whether HPPIR names the source of an SGI (4.4.7: it does).
@@ -124,6 +127,8 @@ class GicV2Options(Options):
     eoi_checks_cpuid: bool = True
     eoicount_without_priority: bool = False
     virtual_eoi_without_priority_deactivates: bool = False
+    dir_in_mode0: Literal["ignored", "deactivates"] = "ignored"
+    eoi_of_group1_without_ackctl: Literal["ends", "ignored"] = "ends"
     virtual_dir_in_mode0: Literal["ignored", "counts"] = "ignored"
     uniprocessor_targets: bool = True
     preemption_masks_candidate: bool = True
