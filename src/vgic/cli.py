@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--machine", help="qemu-virt-v2, qemu-virt-v3 or qemu-virt-v4; otherwise seen from the events")
     trace.add_argument("--option", metavar="NAME=VALUE", action="append", default=[],
                        help="set an option of the chip, such as list_registers=4; may be repeated")
+    trace.add_argument("--design", metavar="NAME",
+                       help="hold a design's list registers against the recorded kernel's: kvm, kvm612, FILE.py:CLASS")
     trace.add_argument("--lanes", metavar="INTID", help="draw the lanes of this interrupt")
     trace.add_argument("--window", metavar="FROM:TO", help="only these lines of the recording, for --lanes")
     trace.add_argument("--most", metavar="N", default="20", help="differences and breaches shown (20)")
@@ -85,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     rules.add_argument("--json", action="store_true")
     rules.set_defaults(run=_rules)
 
-    for topic in ("vgic.commands.lab", "vgic.oracle.command"):
+    for topic in ("vgic.commands.lab", "vgic.commands.check", "vgic.oracle.command"):
         importlib.import_module(topic).add(commands)
     return parser
 
@@ -107,11 +109,14 @@ def _print_json(value: object) -> None:
 
 
 def _trace(options: argparse.Namespace) -> int:
+    from vgic.lab.errors import ScenarioError
     from vgic.trace.analysis import Analysis
     from vgic.trace.configure import MACHINES
+    from vgic.trace.design_analysis import DesignAnalysis
     from vgic.trace.ftrace_analysis import FtraceAnalysis
     from vgic.trace.sniff import sniff
     from vgic.trace.source import Source, TraceError
+    from vgic.view.design import text as tell_design
     from vgic.view.ftrace import text as tell_ftrace
     from vgic.view.recording import text as tell
 
@@ -133,20 +138,25 @@ def _trace(options: argparse.Namespace) -> int:
     if window is not None and lanes is None:
         raise _Refused("--window goes with --lanes INTID")
     most = _number(options.most, "--most", 1, 1_000_000)
-    for_qemu = [name for name in ("machine", "option", "lanes") if getattr(options, name)]
+    for_qemu = [name for name in ("machine", "option", "lanes", "design") if getattr(options, name)]
+    if options.design is not None and lanes is not None:
+        raise _Refused("--lanes draws the recorded chip; it doesn't go with --design")
     status, told = 0, []
     for n, file in enumerate(options.files):
-        analysis: Analysis | FtraceAnalysis
+        analysis: Analysis | FtraceAnalysis | DesignAnalysis
         try:
             with _progress(file) as progress, Source(file) as source:
                 if sniff(source) == "ftrace":
                     if for_qemu:
                         raise TraceError(source.name, None, f"--{for_qemu[0]} is for QEMU traces; this is ftrace")
                     analysis = FtraceAnalysis(source, most=most, progress=progress)
+                elif options.design is not None:
+                    analysis = DesignAnalysis(file, options.design, machine=options.machine, overrides=overrides,
+                                              most=most, progress=progress)
                 else:
                     analysis = Analysis(source, machine=options.machine, overrides=overrides, lanes=lanes,
                                         window=window, most=most, progress=progress)
-        except TraceError as e:
+        except (TraceError, ScenarioError) as e:
             print(f"vgic: {e}", file=sys.stderr)
             status = 2
             continue
@@ -154,7 +164,8 @@ def _trace(options: argparse.Namespace) -> int:
         if options.json:
             told.append(analysis.json())
         else:
-            text = tell_ftrace(analysis) if isinstance(analysis, FtraceAnalysis) else tell(analysis)
+            text = (tell_ftrace(analysis) if isinstance(analysis, FtraceAnalysis)
+                    else tell_design(analysis) if isinstance(analysis, DesignAnalysis) else tell(analysis))
             print(("\n" if n else "") + text)
         sys.stdout.flush()
         for error in analysis.errors():
