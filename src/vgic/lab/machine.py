@@ -93,7 +93,6 @@ class Machine:
             pintid_of(d) for d in specs if d.kind != "edge" and d.vm != "host" and not d.emulated())
         self.taken = {(pe, i): TakenGhost() for pe in range(self.pes) for i in sorted(self.forwarded)}
         self.twins = {(vm.name, v): pintid_of(d) for vm in self.vms for v, d in vm.devices.items() if not d.emulated()}
-        self.own_interface = hasattr(self.design, "virq")
         self.trapped_timers = frozenset({"CNTP"} if getattr(self.design, "vhe", True) is False else ())
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.faults = Faults()
@@ -158,8 +157,9 @@ class Machine:
 
     def virq(self, run: VcpuRun) -> bool:
         """Whether a virtual interrupt is signalled to a vCPU that is loaded."""
-        if self.own_interface:
-            return bool(self.design.virq(run.vcpu))  # type: ignore[attr-defined]  # what own_interface says
+        line = getattr(self.design, "virq", None)       # a design may drive the PE's line itself (HCR_EL2.VI)
+        if line is not None:
+            return bool(line(run.vcpu))
         return run.vcpu.pe is not None and self.gic.virq(run.vcpu.pe)
 
     # -- where everybody is

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from vgic.rules.world import ISACTIVER, VcpuView, VmView, World, design_bit, lrs_of, valid
 from vgic.silicon import GicV2
-from vgic.silicon.virtual_interface import ACTIVE, LPI_START, LRENPIE, PENDING_ACTIVE
+from vgic.silicon.virtual_interface import ACTIVE, EN, LPI_START, LRENPIE, PENDING_ACTIVE
 
 TC, TDIR = 1 << 10, 1 << 14
 STORM = 2
@@ -142,13 +142,11 @@ def active_is_lost(w: World) -> str | None:
 
 
 def priorities_differ(w: World) -> str | None:
-    """Rule 14. Nothing where the guest's CPU interface is emulated."""
-    if w.own_interface:
-        return None
+    """Rule 14. Nothing where the guest runs without the virtual CPU interface."""
     for vm in w.vms:
         for run in vm.vcpus:
             pe = run.vcpu.pe
-            if pe is None or not run.vcpu.in_guest:
+            if pe is None or not run.vcpu.in_guest or not w.gic.virtual[pe].state.hcr & EN:
                 continue
             held = sum(group.active.bit_count() for group in w.gic.virtual[pe].groups)
             dropped = run.guest.state.dropped
@@ -179,9 +177,7 @@ def no_step_allowed(w: World) -> str | None:
 
 
 def completion_not_seen(w: World) -> str | None:
-    """Rule 18, completions. Nothing where the guest's CPU interface is emulated."""
-    if w.own_interface:
-        return None
+    """Rule 18, completions. Nothing where the guest runs without the virtual CPU interface."""
     for vm in w.vms:
         for run in vm.vcpus:
             lrs = lrs_of(w, run)
@@ -195,6 +191,8 @@ def completion_not_seen(w: World) -> str | None:
                 if lr.state == PENDING_ACTIVE:
                     return f"{run.name}: {lr.vintid} is pending and active in LR{lr.index}: its end will not be seen"
             hcr = w.gic.virtual[run.vcpu.pe or 0].state.hcr
+            if not hcr & EN:
+                continue
             armed = hcr & (LRENPIE | TC | TDIR) if run.guest.state.split else hcr & LRENPIE
             if armed or (isinstance(w.gic, GicV2) and run.guest.state.split):
                 continue

@@ -84,8 +84,8 @@ class RunReport:
             "list_registers": r.list_registers, "holds": r.holds, "expected": r.scenario.expect,
             "broken": [{"rule": b.rule.id, "sentence": b.rule.sentence, "section": b.rule.section, "step": b.step,
                         "what": b.what} for b in r.breaches],
-            "at_rest": r.at_rest, "skipped": list(r.skipped), "judged": r.judged, "counts": r.counts, "script": list(r.actions),
-            "steps": self.lanes().json()}
+            "at_rest": r.at_rest, "skipped": list(r.skipped), "judged": r.judged, "counts": r.counts,
+            "script": list(r.actions), "steps": self.lanes().json()}
 
 
 def _many(n: int, what: str) -> str:

@@ -1,0 +1,121 @@
+"""Costs: what the seeds claim of forwarding shows in the counts; profiles are checked; a user can bring one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vgic.cost import Comparison, Row, find_profile, profiles
+from vgic.cost.profile import EVENTS, profile_dir
+from vgic.lab.errors import ScenarioError
+from vgic.view.compare import compare
+
+
+def row(comparison: Comparison, design: str) -> Row:
+    return next(r for r in comparison.rows if r.design == design)
+
+
+@pytest.mark.parametrize("scenario", ["timer-forwarded", "level-forwarded", "v2-level-forwarded", "v2-timer-forwarded"])
+def test_forwarding_needs_no_exit_at_eoi_and_trap_a_maintenance_exit_an_interrupt(scenario: str) -> None:
+    c = compare(scenario, designs="kvm,trap").comparison
+    kvm, trap = row(c, "kvm"), row(c, "trap")
+    assert kvm.per_interrupt["maintenance"] == 0
+    assert trap.per_interrupt["maintenance"] == 1
+    assert trap.per_interrupt["exits"] == kvm.per_interrupt["exits"] + 1
+    assert trap.per_interrupt["cycles"] > kvm.per_interrupt["cycles"]
+    assert kvm.broken == trap.broken == ()
+
+
+def test_the_timer_mask_loses_the_next_interrupt_of_a_guest_that_writes_cval_alone() -> None:
+    c = compare("timer-cval-only", designs=["kvm", "timer-mask"]).comparison
+    assert row(c, "kvm").broken == ()
+    assert 2 in row(c, "timer-mask").broken
+    assert row(c, "timer-mask").counts["acknowledged"] < row(c, "kvm").counts["acknowledged"]
+    assert c.exit_status == 1
+
+
+def test_the_fewest_list_registers() -> None:
+    c = compare("overflow-pending", designs="kvm").comparison
+    assert c.rows[0].needs == 2
+    assert compare("level-forwarded", designs="kvm").comparison.rows[0].needs == 1
+
+
+def test_a_level_that_is_held_is_delivered_again_after_its_eoi() -> None:
+    c = compare("level-held", designs="kvm,trap").comparison
+    assert all(r.again is not None and r.again > 0 for r in c.rows)
+    assert row(c, "trap").again > row(c, "kvm").again  # type: ignore[operator]  # neither is None: the line above
+    assert all(r.again is None for r in compare("level-forwarded", designs="kvm").comparison.rows)
+
+
+def test_mmio_is_what_a_gicv2_costs() -> None:
+    v2 = compare("v2-level-forwarded", designs="kvm").comparison.rows[0]
+    v3 = compare("level-forwarded", designs="kvm").comparison.rows[0]
+    assert v2.per_interrupt["MMIO"] > 0
+    assert v2.per_interrupt["sysreg"] == 0
+    assert v3.per_interrupt["sysreg"] > 0
+    assert v2.per_interrupt["cycles"] > v3.per_interrupt["cycles"]
+
+
+def test_a_design_that_cannot_do_it_is_a_row_with_its_reason() -> None:
+    report = compare("v2-level-forwarded", designs="kvm,userspace-irqchip")
+    assert "assign_irq" in report.text()
+    assert report.exit_status == 1
+    assert report.json()["designs"][1]["refused"]
+
+
+@pytest.mark.parametrize("scenario", ["timer-shared", "overflow-pending"])
+def test_the_text_fits_a_mail(scenario: str) -> None:
+    text = compare(scenario).text()
+    assert max(map(len, text.splitlines())) <= 100
+    assert "unconfirmed" in text
+
+
+def test_every_cost_has_its_source() -> None:
+    found = {p.name: p for p in profiles()}
+    assert {"xgene-kvm", "xgene-xen", "vhe"} <= set(found)
+    for p in found.values():
+        assert p.source
+        assert p.confirmed or p.note
+        assert p.cost("exit") > 0
+        assert set(p.unpriced()) <= set(EVENTS)
+
+
+def test_what_is_not_priced_is_said() -> None:
+    assert "Not priced: trap" in compare("level-forwarded", designs="kvm", profile="vhe").text()
+
+
+def test_a_profile_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\ntitle = "my board"\nsource = "measured"\n'
+                    '[cycles.exit]\nvalue = 1000\nbasis = "published"\nsource = "perf"\n')
+    c = compare("level-forwarded", designs="kvm", profile=str(path)).comparison
+    assert c.rows[0].per_interrupt["cycles"] == 1000
+
+
+GOOD = (profile_dir() / "vhe.toml").read_text()
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [
+    ("value = 750", 'value = "750"', r":8: cycles: exit: value: \"750\": expected an integer"),
+    ("value = 750", "value = -1", ":8: cycles: exit: value: -1: expected at least 0"),
+    ("[cycles.exit]", "[cycles.exot]", ":7: cycles: exot: no such key: did you mean exit"),
+    ('basis = "published"', 'basis = "guessed"', 'basis: "guessed": expected "published", "derived" or "assumed"'),
+    ('name = "vhe"', "", "name: missing"),
+    ("[cycles.exit]", "[cycles.exit", "not TOML"),
+])
+def test_profiles_that_are_wrong(tmp_path: Path, old: str, new: str, says: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(ScenarioError, match=says):
+        find_profile(str(path))
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    ({"designs": "kvm,"}, "expected names separated by commas"), ({"designs": ""}, "expected names"),
+    ({"designs": "kvm,tarp"}, "did you mean trap"), ({"profile": "xgene"}, "did you mean xgene-"),
+    ({"profile": "none/none.toml"}, "expected a cost profile"), ({"designs": ",".join(["kvm"] * 41)}, "at most 40"),
+])
+def test_arguments_that_are_wrong(arguments: dict[str, str], says: str) -> None:
+    with pytest.raises(ScenarioError, match=says):
+        compare("level-forwarded", **arguments)

@@ -1,0 +1,162 @@
+"""Rules of states: each is broken by a design that does what it forbids, and by nothing else that holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from vgic.designs.bugs import bugs
+from vgic.designs.kvm import Kvm
+from vgic.designs.kvm.irq import Lr, VirtualIrq
+from vgic.designs.vm import Vcpu, Vm
+from vgic.host import IrqDesc
+from vgic.lab.loader import find_scenario
+from vgic.lab.machine import MakeDesign
+from vgic.lab.schedule import Run, Schedule
+from vgic.rules.catalogue import RULES
+from vgic.rules.state import AWAITED, STATE_RULES
+from vgic.silicon.ich import VirtualInterfaceV3
+
+
+def judged(scenario: str, design: MakeDesign) -> Run:
+    return Schedule(find_scenario(scenario), design, lenient=True).run()
+
+
+class PendingAndActive(Kvm):
+    """Rule 7: a mapped interrupt that is active is shown pending, too."""
+
+    def compute_lr(self, vm: Vm, irq: VirtualIrq) -> Lr:
+        lr = super().compute_lr(vm, irq)
+        return lr._replace(pending=True) if lr.hw else lr
+
+
+class ForgetsPriorities(Kvm):
+    """Rule 14: the active priorities are not switched."""
+
+    def vcpu_load(self, vcpu: Vcpu, pe: int) -> None:
+        super().vcpu_load(vcpu, pe)
+        self.hw.write_apr(tuple(0 for _ in self.cpus[vcpu].apr), pe)
+
+
+class ForgetsActive(Kvm):
+    """Rule 12: an exit ends what is active."""
+
+    def keeps_active(self, irq: VirtualIrq) -> bool:
+        return False
+
+
+class MasksTheHosts(Kvm):
+    """Rule 33: when its own interrupt arrives, it masks the host's."""
+
+    def _forwarded_handler(self, desc: IrqDesc, pe: int) -> bool:
+        other = self.kernel.irq(41)
+        other.data.chip.irq_mask(other, other.data, pe)
+        return super()._forwarded_handler(desc, pe)
+
+
+class NeverRetargets(Kvm):
+    """Rule 35: IROUTER is stored, and has no effect."""
+
+    def set_route(self, vcpu: Vcpu, irq: VirtualIrq, mpidr: int) -> None:
+        irq.mpidr = mpidr
+
+
+class ReadsStale(Kvm):
+    """Rule 22: nobody is stopped for a read of the active state."""
+
+    def prepare_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        pass
+
+
+class OneSource(Kvm):
+    """Rule 39: an SGI is delivered once for all its sources."""
+
+    def consume_pending(self, vm: Vm, irq: VirtualIrq) -> None:
+        irq.source = 0
+        irq.pending_latch = False
+
+
+class TakesDisabled(Kvm):
+    """Rule 34: what the guest disabled is delivered."""
+
+    def clear_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+        pass
+
+
+class SkipsQueued(Kvm):
+    """Rule 1: the edge is dropped at the injection."""
+
+    def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
+        return True if vintid == 40 else super().inject(vm, vcpu, vintid, level, owner)
+
+
+class Doubles(Kvm):
+    """Rule 4: an edge that was taken is pending again."""
+
+    def fold(self, vcpu: Vcpu, irq: VirtualIrq, lr: Lr, pe: int) -> None:
+        super().fold(vcpu, irq, lr, pe)
+        if irq.edge and not lr.pending and not lr.active:
+            irq.pending_latch = True
+
+
+class TouchesTimer(Kvm):
+    """Rule 23: an entry clears the guest's ENABLE."""
+
+    def flush(self, vcpu: Vcpu) -> None:
+        assert self.timers is not None
+        self.timers.sysreg_write("CNTV_CTL_EL0", 0, vcpu.pe or 0)
+        super().flush(vcpu)
+
+
+@pytest.mark.parametrize(("rule", "design", "scenario"), [
+    (1, SkipsQueued, "edge-again"), (4, Doubles, "edge-again"), (7, PendingAndActive, "timer-preempted-active"),
+    (12, ForgetsActive, "timer-preempted-active"), (14, ForgetsPriorities, "timer-preempted-active"),
+    (22, ReadsStale, "active-read-elsewhere"), (23, TouchesTimer, "timer-forwarded"),
+    (33, MasksTheHosts, "host-interrupt-between"), (34, TakesDisabled, "disabled-keeps-pending"),
+    (35, NeverRetargets, "retarget-pending"), (39, OneSource, "sgi-v2-sources"),
+])
+def test_is_broken_by_what_it_forbids(rule: int, design: type[Kvm], scenario: str) -> None:
+    assert rule in judged(scenario, design).broken
+    assert judged(scenario, Kvm).broken == ()
+
+
+def test_rule_16_is_broken_where_a_spurious_read_changes_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    real: Callable[[VirtualInterfaceV3, int], int] = VirtualInterfaceV3.read_iar
+
+    def counts(interface: VirtualInterfaceV3, group: int) -> int:
+        value = real(interface, group)
+        if value == 1023:
+            interface.count_eoi()
+        return value
+    assert judged("spurious-iar", Kvm).broken == ()
+    monkeypatch.setattr("vgic.silicon.ich.VirtualInterfaceV3.read_iar", counts)
+    assert 16 in judged("spurious-iar", Kvm).broken
+
+
+def test_the_rules_that_bugs_break() -> None:
+    broken = {n for cls in bugs().values() for n in Schedule(
+        find_scenario(cls.entry.scenario), cls, lenient=True).run().broken}
+    assert {1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 17, 18, 19, 20, 21, 23, 34, 39} <= broken
+
+
+def test_every_rule_is_judged_or_says_what_it_awaits() -> None:
+    ids = {r.rule.id for r in STATE_RULES}
+    assert ids == {*range(1, 24), 33, 34, 35, 39}
+    assert ids | set(AWAITED) == set(RULES)
+    assert set(AWAITED.values()) == {"ITS", "VFIO", "x86"}
+
+
+def test_rules_only_read() -> None:
+    schedule = Schedule(find_scenario("timer-shared"), Kvm)
+    schedule.run()
+    machine = schedule.machine
+
+    def state() -> list[Any]:
+        return [getattr(part, slot, None) for part in machine.parts() for cls in type(part).__mro__
+                for slot in getattr(cls, "__slots__", ())]
+    before = state()
+    for _, check in machine.rules():
+        check()
+    assert state() == before
