@@ -1,0 +1,266 @@
+"""All schedules of a scenario: the laboratory's machine, explored.
+
+    verdict = check(find_scenario("timer-shared"), find_design("kvm"))
+    verdict.result.verdict                  # "HOLDS", "BROKEN" or "BOUNDED"
+
+The machine, its actions and its rules are those of `vgic run`; nothing is modelled twice. What the explorer finds is
+played again on a fresh machine, step by step, by `vgic.lab.schedule`: so a counterexample is a run like any other.
+
+**What the rules judge.** The rules of states are judged in every state, moments included. Besides, *nothing is lost*:
+from every state, what the machine does by itself (hosts and guests, not devices, time or a user) can still bring every
+interrupt to its guest, and free every physical interrupt that no guest has. A state from which that fails may be far
+from rest: the machine may go round for ever. It is told with the round that it goes.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from vgic.designs.base import Design, Unsupported
+from vgic.explore.explorer import Delivered, Explorer, ModelError, Progress, Result
+from vgic.explore.result import Broken
+from vgic.lab.errors import ScenarioError
+from vgic.lab.loader import design_file, guarded
+from vgic.lab.machine import Machine
+from vgic.lab.program import parse
+from vgic.lab.scenario import Scenario, VmSpec
+from vgic.lab.schedule import Run, Schedule
+from vgic.rules.catalogue import RULES, Rule
+from vgic.rules.delivery import Undelivered, outstanding
+from vgic.rules.holding import Stuck, ownerless
+from vgic.rules.state import STATE_RULES
+
+NEVER_BROUGHT: Final = 17
+"""The rule that is broken where a machine goes on for ever and an interrupt does not get to its guest."""
+
+
+class Bounds(NamedTuple):
+    """How far to search.
+
+    Attributes:
+        depth: in actions. states: in number. memory: in bytes. seconds: of this call. None: no bound of ours.
+    """
+
+    depth: int | None = None
+    states: int | None = None
+    memory: int | None = None
+    seconds: float | None = None
+
+
+NO_BOUNDS: Final = Bounds()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of all schedules.
+
+    Attributes:
+        scenario, design, list_registers: what was explored. result: the search's figures and verdict.
+        judged: the ids of the rules judged. rule: the one that is broken. what: how. replay: a shortest schedule that
+            breaks it, played again. then: what follows of itself, for ever from its `loop`-th action on, where nothing
+            brings an interrupt to its guest any more.
+    """
+
+    scenario: Scenario
+    design: str
+    list_registers: int
+    result: Result
+    judged: tuple[int, ...]
+    rule: Rule | None = None
+    what: str = ""
+    replay: Run | None = None
+    then: tuple[str, ...] = ()
+    loop: int | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """0 where all rules hold in what was explored, 1 where one is broken."""
+        return 1 if self.result.broken else 0
+
+    @property
+    def schedule(self) -> tuple[str, ...]:
+        """The actions that lead to the broken rule."""
+        return tuple(self.result.broken.actions) if self.result.broken else ()
+
+
+def check(
+    scenario: Scenario, design: type[Design], *, list_registers: int | None = None, rules: Iterable[int] | None = None,
+    bounds: Bounds = NO_BOUNDS, threads: int = 1, engine: str = "auto", liveness: bool = True,
+    progress: Callable[[Progress], None] | None = None, checkpoint: str | None = None,
+) -> Verdict:
+    """Explores a scenario with a design.
+
+    Args:
+        list_registers: of each PE, instead of the scenario's. rules: only these (ids). liveness: whether nothing must
+            be lost, too. threads, engine, progress, checkpoint: as `Explorer.search` has them.
+
+    Raises ScenarioError where it can't be explored: a design that raises, that keeps state outside its parts, or whose
+    actions are not deterministic.
+    """
+    only = None if rules is None else frozenset(rules)
+    file = design_file(design)
+    what = f"{scenario.name}: design {design.name} failed"
+
+    def search(delivered: Callable[[Machine], list[Delivered]]) -> Result:
+        machine = Machine(scenario, design, None, list_registers)
+        try:
+            explorer = Explorer(machine, machine.actions(), judged_rules(machine, only),
+                                delivered=delivered(machine), parts=machine.parts())
+            return explorer.search(
+                depth=bounds.depth, states=bounds.states, memory=bounds.memory, seconds=bounds.seconds,
+                threads=threads, engine=engine, progress=progress, checkpoint=checkpoint)
+        except ModelError as e:
+            raise ScenarioError(f"{scenario.name}: design {design.name} can't be explored: {e}") from e
+
+    try:
+        result = guarded(file, what, lambda: search(all_at_once if liveness else _nothing))
+        if result.broken is not None and result.broken.kind == "delivered":
+            result = _one_by_one(result, guarded(file, what, lambda: search(each_alone)))
+        verdict = Verdict(scenario, design.name, list_registers or scenario.machine.list_registers, result,
+                          tuple(r.rule.id for r in STATE_RULES if only is None or r.rule.id in only))
+        broken = result.broken
+        if broken is None:
+            return verdict
+        return guarded(file, what, lambda: _shown(verdict, broken, design, list_registers))
+    except Unsupported as e:
+        raise ScenarioError(f"{scenario.name}: {e}") from e
+
+
+def self_check(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
+    """The verdict of plain Python, after it was found to be that of the compiled search, count by count.
+
+    Takes what `check` takes; a `seconds` bound is not: it can't cut both at the same state.
+    Raises AssertionError where the two differ.
+    """
+    plain = check(scenario, design, **{**how, "engine": "plain"})
+    compiled = check(scenario, design, **{**how, "engine": "compiled"})
+    told = [(v.result.verdict, v.result.states, v.result.transitions, v.result.depth, len(v.schedule), v.rule)
+            for v in (plain, compiled)]
+    cut = plain.result.broken or plain.result.why_cut not in (None, "depth")
+    same = [(t[0], *t[4:]) if cut else t for t in told]
+    if same[0] != same[1]:
+        raise AssertionError(f"{scenario.name}: plain Python finds {told[0]}, the compiled search {told[1]}")
+    return plain
+
+
+def judged_rules(machine: Machine, only: frozenset[int] | None = None) -> list[tuple[str, Callable[[], str | None]]]:
+    """The rules of a machine, or only those of these ids."""
+    return [(name, call) for name, call in machine.rules() if only is None or _id_of(name) in only]
+
+
+def _id_of(name: str) -> int:
+    return int(name.split()[1])
+
+
+# -- nothing is lost
+
+def _nothing(machine: Machine) -> list[Delivered]:
+    return []
+
+
+def fair_names(machine: Machine) -> frozenset[str]:
+    """What happens in the end if it stays possible: what the machine does by itself, and a scheduler that lets every
+    vCPU have its PE where several share one."""
+    names = {name for name, _ in machine.fair()}
+    homes = [run.home for run in machine.vcpus]
+    names |= {f"{run.name} put" for run in machine.vcpus if homes.count(run.home) > 1}
+    return frozenset(names)
+
+
+def all_at_once(machine: Machine) -> list[Delivered]:
+    """Fair steps can always bring the machine to where every interrupt is with its guest at once."""
+    fair = fair_names(machine).__contains__
+    return [Delivered("all", partial(_all_brought, machine), fair)]
+
+
+def each_alone(machine: Machine) -> list[Delivered]:
+    """Fair steps can always bring every single interrupt to its guest, and free its twin."""
+    fair = fair_names(machine).__contains__
+    out = []
+    for vm in machine.vms:
+        for run in vm.vcpus:
+            for vintid in run.irqs:
+                if vintid < 32 or run.vcpu.index == 0:
+                    which = (vm.name, run.name if vintid < 32 else "", vintid)
+                    out.append(Delivered(_name(which), partial(_brought, machine, which), fair))
+    return out
+
+
+Which = tuple[str, str, int]
+
+
+def _name(which: Which) -> str:
+    vm, run, vintid = which
+    return f"{vintid} of {run or vm}"
+
+
+def _open(machine: Machine) -> Iterator[Undelivered | Stuck]:
+    yield from outstanding(machine)
+    yield from ownerless(machine)
+
+
+def _all_brought(machine: Machine) -> bool:
+    return next(_open(machine), None) is None
+
+
+def _brought(machine: Machine, which: Which) -> bool:
+    vm, run, vintid = which
+    return not any(u.vintid == vintid and u.vm.name == vm and run in ("", u.run.name) for u in _open(machine))
+
+
+def _one_by_one(together: Result, alone: Result) -> Result:
+    """The verdict where interrupts can't all be with their guests at once: whether each can be."""
+    return replace(alone, rules=together.rules)
+
+
+# -- the counterexample
+
+def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_registers: int | None) -> Verdict:
+    """The verdict with its counterexample played again."""
+    ended = verdict.scenario.run.model_copy(update={"finish": False})
+    scenario = verdict.scenario.model_copy(update={"run": ended})
+    schedule = Schedule(scenario, design, list_registers)
+    replay = schedule.run([*broken.actions, *broken.then])
+    if broken.kind == "raised":
+        raise AssertionError(f"{broken.rule} raised {broken.said!r}, and does not when it is played again")
+    if broken.kind == "delivered":
+        rule = RULES[_lost_rule(schedule.machine, broken.rule)]
+        what = f"{broken.rule} never gets to its guest: {broken.said}"
+    else:
+        rule, what = RULES[_id_of(broken.rule)], str(broken.said)
+    return replace(verdict, rule=rule, what=what, replay=replay, then=tuple(broken.then), loop=broken.loop)
+
+
+def _lost_rule(machine: Machine, name: str) -> int:
+    """The rule that a lost interrupt breaks: by where it is when nothing can bring it any more."""
+    for u in _open(machine):
+        if name in (_name((u.vm.name, u.run.name, u.vintid)), _name((u.vm.name, "", u.vintid))):
+            if isinstance(u, Stuck):
+                return 8
+            return 19 if u.run.vcpu.blocked else 2 if u.level else 1
+    return NEVER_BROUGHT
+
+
+# -- more or fewer vCPUs
+
+def with_vcpus(scenario: Scenario, count: int) -> Scenario:
+    """The scenario with so many vCPUs in every VM: the first of its own, and copies of the last.
+
+    ScenarioError where something names a vCPU that there is none of then.
+    """
+    def sized(vm: VmSpec) -> VmSpec:
+        vcpus = [vm.vcpu[min(i, len(vm.vcpu) - 1)] for i in range(count)]
+        return vm.model_copy(update={"vcpu": vcpus})
+    changed = scenario.model_copy(update={"vm": [sized(vm) for vm in scenario.vm]})
+    for device in scenario.device:
+        if device.routed >= count:
+            raise ScenarioError(f"{scenario.name}: {count} vCPUs: {device.name} is routed to vCPU {device.routed}")
+    for vm in changed.vm:
+        for vcpu in vm.vcpu:
+            for op in map(parse, vcpu.program):
+                if op.word in ("SGI", "ROUTE") and op.value >= count:
+                    raise ScenarioError(f"{scenario.name}: {count} vCPUs: a program says {op.text!r}")
+    return changed
+

@@ -1,0 +1,232 @@
+"""A counterexample as files: a scenario that `vgic run` replays, a pytest that does, and a C case to be completed.
+
+    paths = export(verdict, "mine.py:MyVgic", Path("."))
+
+The scenario is the one that was checked, with the counterexample as its script. The test holds it as text, so that it
+stands alone, and fails as long as the design breaks the rule. The C case is a skeleton in the manner of a
+kvm-unit-tests case: what the guest does is code, what its host and devices do is a comment where it must be provoked.
+"""
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vgic.explore.check import Verdict
+from vgic.lab.errors import ScenarioError
+from vgic.lab.loader import find_design, guarded
+from vgic.lab.machine import Machine
+from vgic.lab.program import Op
+from vgic.lab.scenario import Scenario, parse_scenario
+from vgic.lab.schedule import Schedule
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def export(verdict: Verdict, design: str, directory: Path) -> list[Path]:
+    """Writes counterexample-RULE.toml, counterexample_RULE_test.py and counterexample-RULE.c.
+
+    Args:
+        design: as it was named: kvm, FILE.py:CLASS. directory: made if it isn't there; such files are replaced.
+
+    Returns the paths written. ScenarioError where they can't be.
+    """
+    rule = verdict.rule
+    if rule is None:
+        raise ScenarioError(f"{verdict.scenario.name}: there is no counterexample: {verdict.result.verdict}")
+    if ":" in design:
+        file, _, cls = design.rpartition(":")
+        design = f"{Path(file).resolve()}:{cls}"
+    text = scenario_text(counterexample(verdict, design))
+    told = {f"counterexample-{rule.id}.toml": text, f"counterexample_{rule.id}_test.py": _test(verdict, text),
+            f"counterexample-{rule.id}.c": _c_case(verdict, design)}
+    paths = [directory / name for name in told]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for path, content in zip(paths, told.values(), strict=True):
+            new = path.with_name(path.name + ".new")
+            new.write_text(content)
+            os.replace(new, path)
+    except OSError as e:
+        raise ScenarioError(f"{directory}: can't write a counterexample: {e.strerror}") from None
+    return paths
+
+
+def counterexample(verdict: Verdict, design: str) -> Scenario:
+    """The scenario whose script is the counterexample. Its verdict is what its run gives: where what is lost shows only
+    after the machine went round for ever, the run goes on until it is told from a rest."""
+    s = verdict.scenario
+    endless = bool(verdict.then) and verdict.loop is not None
+    run = s.run.model_copy(update={"script": [*verdict.schedule, *verdict.then], "finish": endless})
+    made = s.model_copy(update={
+        "name": f"{s.name[:20].rstrip('-')}-breaks-rule-{verdict.rule.id if verdict.rule else 0}", "design": design,
+        "machine": s.machine.model_copy(update={"list_registers": verdict.list_registers}), "run": run,
+        "expect": "holds", "rules": []})
+    cls = find_design(design)
+    broken = guarded(None, s.name, lambda: Schedule(made, cls).run()).broken
+    wanted = [verdict.rule.id] if verdict.rule is not None and verdict.rule.id in broken else list(broken)
+    return made.model_copy(update={"expect": "breaks", "rules": wanted} if wanted else {})
+
+
+# -- TOML
+
+def scenario_text(scenario: Scenario) -> str:
+    """A scenario as the TOML that `vgic.lab.scenario` reads."""
+    data = scenario.model_dump(exclude_defaults=True, mode="json")
+    text = "\n".join(_tables((), data)).strip() + "\n"
+    if parse_scenario(text).model_dump() != scenario.model_dump():
+        raise AssertionError(f"{scenario.name}: its TOML says something else")
+    return text
+
+
+def _tables(path: tuple[str, ...], table: dict[str, Any]) -> Iterator[str]:
+    inner = {k: v for k, v in table.items() if _is_table(v)}
+    for key, value in table.items():
+        if key not in inner:
+            yield f"{_key(key)} = {_value(value)}"
+    for key, value in inner.items():
+        name = ".".join(map(_key, (*path, key)))
+        for one in value if isinstance(value, list) else [value]:
+            yield ""
+            yield f"[[{name}]]" if isinstance(value, list) else f"[{name}]"
+            yield from _tables((*path, key), one)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    items = [_value(item) for item in value]
+    line = f"[{', '.join(items)}]"
+    if len(line) <= 90:
+        return line
+    lines = [""]
+    for item in items:
+        if lines[-1] and len(lines[-1]) + len(item) > 90:
+            lines.append("")
+        lines[-1] += f"{item}, " if lines[-1] else f"    {item}, "
+    return "[\n" + "".join(f"{line.rstrip()}\n" for line in lines) + "]"
+
+
+# -- the test
+
+def _test(verdict: Verdict, text: str) -> str:
+    rule = verdict.rule
+    assert rule is not None
+    quoted = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'''"""{verdict.scenario.name} with design {verdict.design}: rule {rule.id} must hold.
+
+{textwrap.fill(rule.sentence, 100)}
+"""
+
+from vgic.lab.loader import find_design
+from vgic.lab.scenario import parse_scenario
+from vgic.lab.schedule import Schedule
+
+SCENARIO = """
+{quoted}"""
+
+
+def test_rule_{rule.id}_holds_on_this_schedule() -> None:
+    scenario = parse_scenario(SCENARIO)
+    run = Schedule(scenario, find_design(scenario.design), lenient=True).run()
+    assert not [b for b in run.breaches if b.rule.id in {_watched(verdict)}], run.breaches
+'''
+
+
+def _watched(verdict: Verdict) -> str:
+    ids = {verdict.rule.id} if verdict.rule is not None else set()
+    if verdict.replay is not None:
+        ids |= set(verdict.replay.broken)
+    return "{" + ", ".join(map(str, sorted(ids))) + "}"
+
+
+# -- the C case
+
+_GUEST = {
+    "MASK": "local_irq_disable();", "UNMASK": "local_irq_enable();", "WFI": "wfi();",
+    "HANDLE": "serve_device(irqnr);", "EOI": "gic_write_eoir(irqstat);", "IAR": "gic_read_iar();",
+    "DIR": "gic_write_dir(irqstat);",
+}
+
+
+def _c_case(verdict: Verdict, design: str) -> str:
+    """A schedule is an order over all vCPUs, so each step says whose it is."""
+    rule, run = verdict.rule, verdict.replay
+    assert rule is not None
+    assert run is not None
+    lines = []
+    for step, op in zip(run.steps, _operations(verdict, design), strict=True):
+        who, _, what = step.action.partition(" ")
+        told = textwrap.wrap(f"{step.number}. {step.what}", 86)
+        lines += ["\t/*", *(f"\t * {line}" for line in told), "\t */"]
+        if what == "acks":
+            lines.append(f"\tirqstat = gic_read_iar();\t\t/* on {who} */")
+        elif op is not None:
+            lines.append(f"\t{_statement(op)}\t\t/* on {who} */")
+        else:
+            lines.append(f"\t/* TODO: provoke on the host: {step.action} */")
+    body = "\n".join(lines)
+    return f'''/*
+ * {verdict.scenario.name}, design {verdict.design}: a skeleton of a kvm-unit-tests case.
+ *
+ * Rule {rule.id}: {(chr(10) + " * ").join(textwrap.wrap(rule.sentence, 88))}
+ * The guest's part is code; what its host or its devices do stands where it must happen.
+ */
+#include <libcflat.h>
+#include <asm/gic.h>
+#include <asm/processor.h>
+
+static void check_rule_{rule.id}(void)
+{{
+\tu32 irqstat;
+
+{body}
+
+\treport(0, "TODO: what the guest must see if rule {rule.id} holds");
+}}
+
+int main(void)
+{{
+\tif (!gic_init())
+\t\treport_abort("no GIC");
+\tcheck_rule_{rule.id}();
+\treturn report_summary();
+}}
+'''
+
+
+def _operations(verdict: Verdict, design: str) -> Iterator[Op | None]:
+    """For each action of the counterexample: the operation that a guest does in it, None where it is none."""
+    machine = Machine(verdict.scenario, find_design(design), None, verdict.list_registers)
+    actions = machine.all_actions()
+    for name in (*verdict.schedule, *verdict.then):
+        who, _, what = name.partition(" ")
+        yield machine.by_name[who].guest.next_op() if what == "steps" else None
+        actions[name]()
+
+
+def _statement(op: Op) -> str:
+    """An operation of a guest's program in C."""
+    if op.word in _GUEST:
+        return _GUEST[op.word]
+    if op.word in ("ISENABLER", "ICENABLER", "ISPENDR", "ICPENDR", "ISACTIVER", "ICACTIVER"):
+        return f"writel(BIT({op.intid % 32}), gicv3_dist_base() + GICD_{op.word} + {op.intid // 32 * 4});"
+    if op.word == "SGI":
+        return f"gic_ipi_send_single({op.intid}, {op.value});"
+    return f"/* {op.text} */"

@@ -1,0 +1,179 @@
+"""`vgic check`: a scenario, all schedules, as a verdict; a broken rule with the shortest schedule that breaks it."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from vgic.explore.check import Verdict
+from vgic.explore.explorer import Progress
+from vgic.view.lanes import WIDTH
+from vgic.view.run import RunReport
+from vgic.view.table import table
+
+CUT = {
+    "depth": "--depth reached", "states": "--states reached", "memory": "--memory reached",
+    "seconds": "--seconds reached", "interrupted": "interrupted",
+}
+
+
+class CheckReport:
+    """What `vgic check` says."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+
+    @property
+    def exit_status(self) -> int:
+        """0 where all rules hold in what was explored, 1 where one is broken."""
+        return self.verdict.exit_status
+
+    def heading(self) -> str:
+        """What was explored."""
+        v, s = self.verdict, self.verdict.scenario
+        vcpus = sum(len(vm.vcpu) for vm in s.vm)
+        vms = f"{len(s.vm)} VMs, " if len(s.vm) > 1 else ""
+        words = (f"GICv{s.machine.gic}, {_many(v.list_registers, 'list register')}, {_many(s.machine.pes, 'PE')}, "
+                 f"{vms}{_many(vcpus, 'vCPU')}, design {v.design}")
+        return textwrap.fill(f"{s.name}   {words}", WIDTH) + "\n" + textwrap.fill(s.title, WIDTH)
+
+    def figures(self) -> str:
+        """What was explored, in numbers."""
+        r = self.verdict.result
+        rate = r.transitions / r.seconds if r.seconds else 0
+        memory = f", {r.bytes / 1e6:,.0f} MB" if r.bytes >= 1e6 else ""
+        group = f", which stand for {r.stands_for[0]:,}" if r.group > 1 else ""
+        return (f"{r.states:,} states{group}, {r.transitions:,} transitions, depth {r.depth}, {r.seconds:.1f} s"
+                f" ({_rate(rate)} transitions/s{memory})")
+
+    def summary(self) -> str:
+        """The verdict in a line or two."""
+        v, r = self.verdict, self.verdict.result
+        if v.rule is not None:
+            return textwrap.fill(f"BROKEN  rule {v.rule.id}  {v.rule.sentence}  ({v.rule.section})", WIDTH,
+                                 subsequent_indent="        ")
+        rules = _many(len(v.judged), "rule")
+        if r.complete:
+            return f"HOLDS  {rules} in all {r.states:,} states ({r.transitions:,} transitions), {r.seconds:.1f} s."
+        return textwrap.fill(
+            f"BOUNDED  {rules} hold in {r.states:,} states up to depth {r.depth}; not exhaustive:"
+            f" {CUT.get(r.why_cut or '', r.why_cut)}. Whether an interrupt can get lost for ever is not judged.", WIDTH,
+            subsequent_indent="         ")
+
+    def counterexample(self) -> str:
+        """The shortest schedule: as lanes, then as a list; and the step that breaks the rule."""
+        v = self.verdict
+        run = v.replay
+        assert run is not None
+        steps = len(v.schedule)
+        way = f"Shortest way there, {_many(steps, 'step')} (exact: every shorter schedule was tried):"
+        parts = [way]
+        if run.steps:
+            parts.append(RunReport(run).lanes().text())
+        else:
+            parts.append("The machine breaks it as it starts, before anything happens.")
+        ends = []
+        if v.then:
+            round_ = ("and there nothing can happen any more" if v.loop is None else
+                      f"and from step {steps + v.loop + 1} on it goes round")
+            ends.append(f"From step {steps + 1} on the machine goes on by itself, {round_}: {v.what}.")
+        else:
+            ends.append(f"Step {steps} breaks it: {v.what}." if steps else f"{v.what}.")
+        parts.append(textwrap.fill(ends[0], WIDTH))
+        listed = "  ".join(f"{n}. {name}" for n, name in enumerate(run.actions, 1))
+        parts.append(textwrap.fill(f"Schedule: {listed}", WIDTH, break_on_hyphens=False))
+        return "\n\n".join(parts)
+
+    def text(self) -> str:
+        """The whole."""
+        parts = [self.heading(), self.summary()]
+        if self.verdict.rule is not None:
+            parts += [self.counterexample(), self.figures() + "."]
+        elif not self.verdict.result.complete:
+            parts.append(self.figures() + ".")
+        return "\n\n".join(parts) + "\n"
+
+    def json(self) -> dict[str, Any]:
+        """The same as data."""
+        v, r = self.verdict, self.verdict.result
+        out: dict[str, Any] = {
+            "scenario": v.scenario.name, "title": v.scenario.title, "design": v.design,
+            "list_registers": v.list_registers, "verdict": r.verdict, "exact": r.complete, "cut_by": r.why_cut,
+            "states": r.states, "transitions": r.transitions, "depth": r.depth, "seconds": round(r.seconds, 3),
+            "bytes": r.bytes, "engine": r.engine, "judged": list(v.judged), "stands_for": list(r.stands_for),
+            "broken": None}
+        if v.rule is not None:
+            assert v.replay is not None
+            out["broken"] = {
+                "rule": v.rule.id, "sentence": v.rule.sentence, "section": v.rule.section, "what": v.what,
+                "schedule": list(v.schedule), "then": list(v.then), "loop": v.loop,
+                "steps": RunReport(v.replay).lanes().json()}
+        return out
+
+
+class DialReport:
+    """What `vgic check --lrs A..B` says: one row for each number of list registers."""
+
+    def __init__(self, verdicts: list[Verdict]) -> None:
+        self.verdicts = verdicts
+
+    @property
+    def exit_status(self) -> int:
+        """1 where a rule is broken with any of the numbers."""
+        return max(v.exit_status for v in self.verdicts)
+
+    @property
+    def fewest(self) -> int | None:
+        """The fewest list registers from which on nothing is broken, in what was explored."""
+        fewest = None
+        for v in reversed(self.verdicts):
+            if v.rule is not None:
+                break
+            fewest = v.list_registers
+        return fewest
+
+    def _worst(self) -> Verdict | None:
+        """The shortest failure, of the most list registers that it has."""
+        broken = [v for v in self.verdicts if v.rule is not None]
+        return min(broken, key=lambda v: (len(v.schedule), -v.list_registers), default=None)
+
+    def text(self) -> str:
+        """The table, and the shortest failure."""
+        head = CheckReport(self.verdicts[0])
+        rows = [[str(v.list_registers), v.result.verdict, f"{v.result.states:,}", f"{v.result.transitions:,}",
+                 str(v.result.depth), f"{v.result.seconds:.1f}",
+                 f"{v.rule.id}, in {_many(len(v.schedule), 'step')}" if v.rule else ""] for v in self.verdicts]
+        parts = [head.heading().replace(f"{_many(self.verdicts[0].list_registers, 'list register')}, ", ""),
+                 "\n".join(table(["LRs", "verdict", "states", "transitions", "depth", "s", "breaks rule"], rows,
+                                 {0, 2, 3, 4, 5}))]
+        exact = all(v.result.complete for v in self.verdicts if v.rule is None)
+        most = self.verdicts[-1].list_registers
+        if self.fewest is None:
+            parts.append(f"Not right with {most} list registers either.")
+        else:
+            so_far = "" if exact else ", as far as was explored"
+            parts.append(f"Right with {_many(self.fewest, 'list register')} or more (up to {most}){so_far}.")
+        worst = self._worst()
+        if worst is not None:
+            report = CheckReport(worst)
+            parts += [f"With {_many(worst.list_registers, 'list register')}:\n{report.summary()}",
+                      report.counterexample()]
+        return "\n\n".join(parts) + "\n"
+
+    def json(self) -> dict[str, Any]:
+        """The same as data."""
+        return {"fewest": self.fewest, "verdicts": [CheckReport(v).json() for v in self.verdicts]}
+
+
+def progress_line(p: Progress) -> str:
+    """How far a search has come, in a line."""
+    rate = p.transitions / p.seconds if p.seconds else 0
+    return f"  level {p.depth}   {p.states:,} states   {_rate(rate)} transitions/s   {p.bytes / 1e6:,.0f} MB"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate / 1e6:.1f} M" if rate >= 1e6 else f"{rate / 1e3:.0f} k" if rate >= 1e4 else f"{rate:,.0f}"
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
