@@ -258,7 +258,7 @@ class Diagnoser:
             if replay.different or judge.breaches:
                 self.budget -= p - edit.at
                 return False
-            if p in snapshots and edit.at < p <= self.at and self.keeper.state() == snapshots[p].parts:
+            if p in snapshots and edit.at < p <= self.at and self.keeper.take(replay) == snapshots[p]:
                 self.budget -= p - edit.at
                 return False      # nothing is left of the edit: what contradicts the chip will do so again
             replay.feed(events[p])
@@ -350,7 +350,7 @@ class Diagnoser:
             if not self._fits(self.keeper.take(self.replay), edit._replace(at=at - 1)):
                 break
             at -= 1
-        return int(self.events[at].line)
+        return int(self.events[at - 1].line) + 1 if at else int(self.events[0].line)
 
     def _words(self, e: Any) -> str:
         register = e.register if isinstance(e, SysReg) else (

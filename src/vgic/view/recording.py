@@ -68,7 +68,7 @@ def _rules(a: Analysis) -> list[str]:
     if nowhere:
         out.append(f"judged nowhere   {nowhere} (the recording has no occasion for them)")
     for c in broken:
-        out += ["", f"BROKEN  rule {c.rule.id}  {c.rule.sentence}", f"        {c.rule.section}",
+        out += ["", *wrap(f"BROKEN  rule {c.rule.id}  ", c.rule.sentence), f"        {c.rule.section}",
                 f"        {c.breaches:,} of {c.judged:,} places; the first:"]
         out += [f"        line {b.place:,}: {b.what}"[:WIDTH] for b in a.judge.breaches if b.rule.id == c.rule.id][:5]
     return out
