@@ -87,7 +87,7 @@ class DesignReplay:
         self.vcpus: dict[int, Vcpu] = {}
         for n, machine in enumerate(machines):
             vm = Vm(f"vm{n}", len(machine.vcpus), gic=machine.gic, spis=960,
-                    lpis=sorted(survey.lpis) if machine.gic == 3 else ())
+                    lpis=sorted(survey.lpis) if machine.gic == 3 else (), map=machine.map)
             self.vms[machine.address] = vm
             self.vcpus |= dict(zip(machine.vcpus, vm.vcpus, strict=True))
         pintids = sorted(set(survey.pintids.values()))

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from vgic.designs.vm import GuestMap
 from vgic.trace.events import Access, Event, Probe, SysReg
 
 POPULATE = frozenset({"vgic_v2_populate_lr", "vgic_v3_populate_lr"})
@@ -20,6 +21,7 @@ FOLD = frozenset({"vgic_v2_fold_lr_state", "vgic_v3_fold_lr_state"})
 LPI_START = 8192
 _LAYOUT = struct.Struct("<QQI5?3xIIIIBBBB")
 _GICH_LR = 0x100
+_PIDR2 = 0xFFE8
 _GROUP_ENABLES = 0xF0
 """HCR.VGrp{0,1}{E,D}IE."""
 _V3_DEVICE = 7
@@ -75,11 +77,13 @@ def msi(probe: Probe) -> Msi | None:
 
 
 class Machine(NamedTuple):
-    """One VM: the address of its struct kvm, those of its vCPUs in their order, and its guest's GIC (2 or 3)."""
+    """One VM: the address of its struct kvm, those of its vCPUs in their order, its guest's GIC (2 or 3), and where the
+    guest sees its frames."""
 
     address: int
     vcpus: tuple[int, ...]
     gic: int
+    map: GuestMap
 
 
 class Survey:
@@ -103,6 +107,8 @@ class Survey:
         self._gic_of: dict[int, int] = {}
         self._asking: tuple[int, str] | None = None
         self._host = host
+        self._first: dict[int, int] = {}
+        self._frames: dict[int, dict[int, None]] = {}
         self.arms_group_enables = False
         for event in events:
             if type(event) is Probe:
@@ -128,10 +134,30 @@ class Survey:
             self._vm_of.setdefault(x1, x0)
         elif e.name == "kvm_vgic_create":
             self._gic_of[x0] = 3 if x1 == _V3_DEVICE else 2
+        elif e.name in ("dispatch_mmio_read", "dispatch_mmio_write"):
+            self._frame(x0, e.args.get("x2", 0))
         elif e.name == "update_lpi_config":
             memory = irq_memory(e)
             if memory is not None:
                 self._interrupt(memory, 0)
+
+    def _frame(self, vcpu: int, address: int) -> None:
+        """A guest looks at its distributor first: a GICv2 at any register of it, a GICv3 at its PIDR2; then at that of
+        its first redistributor."""
+        self._first.setdefault(vcpu, address & ~0xFFF)
+        if address & 0xFFFF == _PIDR2 and len(self._frames.setdefault(vcpu, {})) < 2:
+            self._frames[vcpu].setdefault(address & ~0xFFFF)
+
+    def _map(self, vcpus: Iterable[int], gic: int) -> GuestMap:
+        """QEMU's, where the recording doesn't tell."""
+        found = GuestMap()
+        for vcpu in vcpus:
+            bases = tuple(self._frames.get(vcpu, ()))
+            if gic == 2 and vcpu in self._first:
+                return found._replace(gicd=self._first[vcpu])
+            if gic == 3 and len(bases) == 2:
+                return found._replace(gicd=bases[0], gicr=bases[1])
+        return found
 
     def _interrupt(self, memory: IrqMemory, vcpu: int) -> None:
         if memory.intid >= LPI_START and len(self.lpis) < 1 << 16:
@@ -162,4 +188,5 @@ class Survey:
         found: dict[int, dict[int, None]] = {}
         for vcpu in loaded:
             found.setdefault(self._vm_of.get(vcpu, only), {}).setdefault(vcpu)
-        return [Machine(vm, tuple(vcpus), self._gic_of.get(vm, self._host)) for vm, vcpus in found.items()]
+        gic = {vm: self._gic_of.get(vm, self._host) for vm in found}
+        return [Machine(vm, tuple(vcpus), gic[vm], self._map(vcpus, gic[vm])) for vm, vcpus in found.items()]
