@@ -135,6 +135,8 @@ def _trace(options: argparse.Namespace) -> int:
         if not colon:
             raise _Refused(f"--window {options.window}: expected FROM:TO, two line numbers")
         window = (_number(first or "1", "--window", 1, 1 << 62), _number(last or str(1 << 62), "--window", 1, 1 << 62))
+        if window[0] > window[1]:
+            raise _Refused(f"--window {options.window}: the first line is behind the last")
     if window is not None and lanes is None:
         raise _Refused("--window goes with --lanes INTID")
     most = _number(options.most, "--most", 1, 1_000_000)

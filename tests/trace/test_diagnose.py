@@ -11,7 +11,7 @@ from tests.trace.recordings import analysed, lines, path
 from vgic.trace import diagnose as module
 from vgic.trace.analysis import Analysis
 from vgic.trace.configure import configure
-from vgic.trace.diagnose import AHEAD, SEGMENTS, Diagnosis, Recent
+from vgic.trace.diagnose import AHEAD, WINDOW, Diagnosis, Recent
 from vgic.trace.qemu import Reader
 from vgic.trace.replay import Replay
 from vgic.view.recording import text as tell
@@ -168,5 +168,5 @@ def test_the_window_is_bounded() -> None:
     for event in events:
         recent.before(event)
         replay.feed(event)
-        assert len(recent.segments) <= SEGMENTS
-    assert recent.length == sum(len(segment) for _, segment in recent.segments) <= SEGMENTS * recent.spacing
+        assert len(recent.segments) <= WINDOW // recent.spacing
+    assert recent.length == sum(len(segment) for _, segment in recent.segments) <= WINDOW

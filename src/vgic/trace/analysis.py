@@ -125,15 +125,15 @@ class Analysis:
     @property
     def exit_status(self) -> int:
         """0 all predicted and all rules hold, 1 something differs or is broken, 2 it can't be read through."""
-        if self.trouble is not None or self.replay.bad:
+        if self.trouble is not None or self.replay.bad_lines:
             return 2
         return 1 if self.replay.different or any(c.breaches for c in self.judge.checks) else 0
 
     def errors(self) -> list[str]:
         """What is wrong with the recording itself."""
         lines = [f"{self.file}:{b.line}: {b.why}: {b.text}" for b in self.replay.bad[:5]]
-        if len(self.replay.bad) > 5:
-            lines.append(f"{self.file}: {len(self.replay.bad) - 5:,} more lines can't be read")
+        if self.replay.bad_lines > len(lines):
+            lines.append(f"{self.file}: {self.replay.bad_lines - len(lines):,} more lines can't be read")
         if self.trouble is not None:
             lines.append(str(self.trouble))
         return lines

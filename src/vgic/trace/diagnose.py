@@ -38,8 +38,8 @@ from vgic.trace.places import Places
 from vgic.trace.replay import Difference, Replay
 from vgic.trace.snapshot import Keeper, Snapshot
 
-SPACING, SEGMENTS = 512, 12
-"""Events between snapshots, and snapshots kept."""
+SPACING, WINDOW = 512, 6144
+"""Events between snapshots, and events kept; more on machines with so many parts that a snapshot takes longer."""
 AHEAD = 500
 """Events after the contradiction that must agree."""
 NEAR = 48
@@ -90,11 +90,12 @@ class Diagnosis(NamedTuple):
 
 
 class Recent:
-    """The last events of a replay, with snapshots. Bounded: `SPACING` x `SEGMENTS` events."""
+    """The last events of a replay, with snapshots; bounded."""
 
     def __init__(self, chip: GicV2 | GicV3, replay: Replay) -> None:
         self.keeper, self.replay = Keeper(chip), replay
         self.spacing = max(SPACING, len(self.keeper.parts))
+        self.most = max(2, WINDOW // self.spacing)
         self.segments: list[tuple[Snapshot, list[Any]]] = []
         self.found: int | None = None
         self.length = 0
@@ -106,7 +107,7 @@ class Recent:
             return
         if not self.segments or (len(self.segments[-1][1]) >= self.spacing and self.found is None):
             self.segments.append((self.keeper.take(self.replay), []))
-            if len(self.segments) > SEGMENTS:
+            if len(self.segments) > self.most:
                 self.length -= len(self.segments.pop(0)[1])
         self.segments[-1][1].append(event)
         self.length += 1
@@ -144,6 +145,7 @@ class Diagnoser:
             self.snapshots[start] = snapshot
             start += len(segment)
         self.budget = BUDGET
+        self.cost = 1 + len(self.keeper.parts) // 20
         self.keys = [self._key(e) for e in self.events]
         self.familiar = Familiar(self.keys)
 
@@ -236,7 +238,7 @@ class Diagnoser:
         self._reset(here)
         for e in self.events[reached:p]:
             self.replay.feed(e)
-        self.budget -= p - reached + 16
+        self.budget -= p - reached + self.cost
         return self.budget > 0
 
     def _reset(self, here: Snapshot) -> None:
@@ -250,7 +252,7 @@ class Diagnoser:
         self._reset(here)
         replay, judge = self.replay, self.replay.judge
         assert judge is not None
-        self.budget -= 16
+        self.budget -= self.cost
         for e in edit.new:
             replay.feed(e)
         events, snapshots = self.events, self.snapshots

@@ -87,7 +87,7 @@ class Replay:
 
     Args:
         chip: a new one. judge: told of moments, None for none. listener: told of steps, None for none.
-        most: how many differences are kept; all are counted.
+        most: how many differences, and bad lines, are kept; all are counted.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class Replay:
         self.differences: list[Difference] = []
         self.different = 0
         self.bad: list[BadLine] = []
+        self.bad_lines = 0
         self.events = 0
         self.line = 0
         self.property_bytes: dict[int, int] = {}
@@ -492,7 +493,9 @@ class Replay:
             self.property_bytes[e.address] = e.value
 
     def _bad(self, e: BadLine) -> None:
-        self.bad.append(e)
+        self.bad_lines += 1
+        if len(self.bad) < self.most:
+            self.bad.append(e)
 
     # -- comparing
 
