@@ -2,7 +2,8 @@
 
 The machine is started with `-accel tcg,thread=single` so that all PEs share one thread and one order. Its RAM is a
 file in shared memory that Python maps too. It dies with this process (PR_SET_PDEATHSIG, and atexit for an orderly
-end), so a crashed test never leaves a guest spinning.
+end), so a crashed test never leaves a guest spinning; and its files are unlinked as soon as both sides have them open,
+so that nothing is left behind however this process ends.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from vgic.oracle import stub
 from vgic.oracle.errors import OracleAbsent, OracleDied, OracleError
@@ -97,6 +99,7 @@ class Machine:
         self._qtest_channel = Channel(self._path("qtest"))
         self._qmp_channel = Channel(self._path("qmp"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._stderr: BinaryIO | None = None
         try:
             self._start()
         except BaseException:
@@ -134,6 +137,8 @@ class Machine:
         self.version = self.qmp.start()
         with open(self._path("ram"), "r+b") as f:
             self.ram = mmap.mmap(f.fileno(), stub.RAM_SIZE)
+        self._stderr = open(self._path("stderr"), "rb")  # noqa: SIM115  # closed by `close`
+        shutil.rmtree(self._directory)
         code = stub.image(o.resident)
         at = stub.STUB - stub.RAM
         self.ram[at : at + len(code)] = code
@@ -149,7 +154,12 @@ class Machine:
         raise OracleDied(f"QEMU {how}{where}{self._last_lines()}", operation)
 
     def _last_lines(self) -> str:
-        lines = Path(self._path("stderr")).read_text(errors="replace").splitlines()[-_LAST_LINES:]
+        if self._stderr is not None:
+            self._stderr.seek(0)
+            said = self._stderr.read()
+        else:
+            said = Path(self._path("stderr")).read_bytes()
+        lines = said.decode(errors="replace").splitlines()[-_LAST_LINES:]
         return "".join(f"\n  qemu: {line}" for line in lines)
 
     def cont(self) -> None:
@@ -202,6 +212,8 @@ class Machine:
             self._process.wait()
         self._qtest_channel.close()
         self._qmp_channel.close()
+        if self._stderr is not None:
+            self._stderr.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> Machine:
