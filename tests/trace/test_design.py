@@ -61,6 +61,15 @@ def test_linux_612_writes_what_its_design_writes(file: Path, entries: int, undet
     assert max(map(len, text(found).splitlines())) <= 100
 
 
+SPIS = DATA.parents[2] / "shared" / "traces" / "v2-intx.core.txt.xz"
+
+
+@pytest.mark.skipif(not SPIS.exists(), reason="a larger recording, with SPIs injected by software: not in this clone")
+def test_spis_with_the_eoi_bit() -> None:
+    o = DesignAnalysis(str(SPIS), "kvm").outcome
+    assert o.equal == o.exact == o.determined == 1790
+
+
 def test_a_guest_whose_frames_lie_elsewhere(tmp_path: Path, short: Path) -> None:
     def moved(found: re.Match[str]) -> str:
         address = int(found[1], 16)
