@@ -1,0 +1,83 @@
+"""Counterexamples as files: the scenario is replayed to the same end, the test fails while the rule is broken."""
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from vgic.explore.check import Verdict, check
+from vgic.explore.export import export, scenario_text
+from vgic.lab.errors import ScenarioError
+from vgic.lab.loader import all_scenarios, find_design, find_scenario
+from vgic.lab.scenario import load, parse_scenario
+from vgic.view.run import perform
+
+QUIRKY = '''
+from vgic.designs.kvm.vgic import Kvm
+
+class Quirky(Kvm):
+    """Never clears what it injected."""
+    def fold_lr(self, vcpu, irq, n, empty, pe):
+        irq.on_lr = False
+'''
+
+
+@pytest.fixture(scope="module")
+def broken() -> Verdict:
+    return check(find_scenario("level-irqfd-v3"), find_design("kvm"))
+
+
+def test_every_scenario_survives_as_text() -> None:
+    for scenario in all_scenarios():
+        assert parse_scenario(scenario_text(scenario)).model_dump() == scenario.model_dump()
+
+
+def test_the_scenario_is_replayed_to_the_same_breach(broken: Verdict, tmp_path: Path) -> None:
+    assert broken.rule is not None
+    toml, _, _ = export(broken, "kvm", tmp_path / "new")
+    scenario = load(toml)
+    run = perform(scenario)
+    assert run.actions == broken.schedule
+    assert broken.rule.id in run.broken
+    assert scenario.rules == [broken.rule.id]
+
+
+def test_the_test_fails_as_long_as_the_rule_is_broken(broken: Verdict, tmp_path: Path) -> None:
+    assert broken.rule is not None
+    _, test, _ = export(broken, "kvm", tmp_path)
+    names = runpy.run_path(str(test))
+    with pytest.raises(AssertionError):
+        names[f"test_rule_{broken.rule.id}_holds_on_this_schedule"]()
+    mended = test.read_text().replace('kind = "level"', 'kind = "edge"')
+    test.write_text(mended.replace('"disk raises"', '"disk pulses"'))
+    runpy.run_path(str(test))[f"test_rule_{broken.rule.id}_holds_on_this_schedule"]()
+
+
+def test_the_c_case_has_the_guests_part_in_order(broken: Verdict, tmp_path: Path) -> None:
+    _, _, case = export(broken, "kvm", tmp_path)
+    text = case.read_text()
+    assert text.count("{") == text.count("}")
+    order = [text.index(word) for word in ("disk raises", "gic_read_iar", "serve_device", "gic_write_eoir")]
+    assert order == sorted(order)
+
+
+def test_a_users_design_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text(QUIRKY)
+    monkeypatch.chdir(tmp_path)
+    scenario = find_scenario("edge-again-software")
+    verdict = check(scenario, find_design("mine.py:Quirky"))
+    assert verdict.rule is not None
+    toml, _, _ = export(verdict, "mine.py:Quirky", tmp_path)
+    monkeypatch.chdir("/")
+    assert verdict.rule.id in perform(load(toml)).broken
+
+
+def test_what_cannot_be_written(broken: Verdict, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ScenarioError, match="can't write a counterexample"):
+        export(broken, "kvm", file)
+    holds = check(find_scenario("level-trap"), find_design("trap"))
+    with pytest.raises(ScenarioError, match="there is no counterexample: HOLDS"):
+        export(holds, "trap", tmp_path)
