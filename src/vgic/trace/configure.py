@@ -8,10 +8,10 @@ Everything else is QEMU's choices (`vgic.silicon.options`), and a user can overr
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, get_args, get_origin, get_type_hints
 
+from vgic.arch.register import number
 from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options, OptionError
 from vgic.trace.events import (
     Access,
@@ -201,22 +201,25 @@ def _v3(seen: _Seen) -> dict[str, object]:
 
 
 def _overrides(file: str, cls: type, texts: dict[str, str]) -> dict[str, object]:
-    fields = {f.name: f for f in dataclasses.fields(cls)}
+    """The values of options given as text."""
+    types = get_type_hints(cls)
     values: dict[str, object] = {}
     for name, text in texts.items():
-        if name not in fields:
+        if name not in types:
             raise TraceError(file, None, f"option {name!r}: this chip has no such option; it has "
-                             f"{', '.join(sorted(fields))}")
-        default = fields[name].default
-        if isinstance(default, bool):
-            if text not in ("true", "false"):
-                raise TraceError(file, None, f"option {name} = {text!r}: expected true or false")
-            values[name] = text == "true"
-        elif isinstance(default, int):
-            try:
-                values[name] = int(text, 0)
-            except ValueError:
-                raise TraceError(file, None, f"option {name} = {text!r}: expected a number") from None
-        else:
-            values[name] = text
+                             f"{', '.join(sorted(types))}")
+        choices = get_args(types[name])
+        if types[name] is bool:
+            choices = ("true", "false")
+        try:
+            if types[name] is int:
+                values[name] = number(text)
+            elif any(get_origin(choice) is tuple for choice in (types[name], *choices)):
+                values[name] = tuple(number(n) for n in text.split(",") if n)
+            elif text in choices:
+                values[name] = text if types[name] is not bool else text == "true"
+            else:
+                raise TraceError(file, None, f"option {name} = {text!r}: expected {' or '.join(choices)}")
+        except ValueError as e:
+            raise TraceError(file, None, f"option {name}: {e}") from None
     return values
