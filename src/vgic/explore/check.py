@@ -161,11 +161,11 @@ def _nothing(machine: Machine) -> list[Delivered]:
 
 
 def fair_names(machine: Machine) -> frozenset[str]:
-    """What happens in the end if it stays possible: what the machine does by itself, and a scheduler that lets every
-    vCPU have its PE where several share one."""
+    """What happens in the end if it stays possible: what the machine does by itself, and a scheduler that takes a vCPU
+    off its PE for another."""
     names = {name for name, _ in machine.fair()}
-    homes = [run.home for run in machine.vcpus]
-    names |= {f"{run.name} put" for run in machine.vcpus if homes.count(run.home) > 1}
+    if len(machine.vcpus) > 1:
+        names |= {f"{run.name} put" for run in machine.vcpus}
     return frozenset(names)
 
 

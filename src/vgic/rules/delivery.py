@@ -49,9 +49,12 @@ def outstanding(w: World) -> Iterator[Undelivered]:
 
 
 def undelivered(w: World) -> Iterator[Undelivered]:
-    """Every interrupt that is not delivered at rest. Nothing while the machine goes on by itself."""
+    """Every interrupt that is not delivered at rest. Nothing while the machine goes on by itself, and nothing of a vCPU
+    that waits for a PE: a scheduler will run it."""
     if w.quiescent():
-        yield from outstanding(w)
+        for u in outstanding(w):
+            if u.run.vcpu.pe is not None or u.run.vcpu.blocked:
+                yield u
 
 
 def carried(w: World, u: Undelivered) -> bool:
