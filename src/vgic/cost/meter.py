@@ -12,6 +12,7 @@ from typing import Any
 from vgic.cost.profile import Profile
 from vgic.designs.vm import Vcpu
 from vgic.lab.observe import Observer
+from vgic.silicon.virtual_interface import special
 
 COUNTED = (
     "exits", "maintenance", "traps", "switches", "host interrupts", "MMIO", "sysreg", "LR writes", "acknowledged",
@@ -74,7 +75,7 @@ class Meter(Observer):
                     self._add("switches")
             case "line" | "timer":
                 self._line(more["vintid"], more["level"])
-            case "ack" if more["intid"] < 1020:
+            case "ack" if not special(more["intid"]):
                 self._acknowledged(more["intid"])
             case "eoi":
                 if more["intid"] in self._high:

@@ -15,7 +15,6 @@ from vgic.lab.program import Op
 from vgic.parts import Part
 from vgic.silicon import GicV2, GicV3
 
-SPECIAL = 1020
 OFFSETS = {
     "ISENABLER": 0x100, "ICENABLER": 0x180, "ISPENDR": 0x200, "ICPENDR": 0x280, "ISACTIVER": 0x300, "ICACTIVER": 0x380,
 }

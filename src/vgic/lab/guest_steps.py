@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vgic.designs.base import Unsupported
-from vgic.lab.guest import SPECIAL, Access, intid_of
+from vgic.lab.guest import Access, intid_of
 from vgic.lab.program import NEVER, Op
-from vgic.lab.vms import VcpuRun, VmRun
+from vgic.lab.vms import LPI_START, VcpuRun, VmRun
 from vgic.rules.ghost import DROPPED, GONE, PRESENT, IrqGhost
 from vgic.silicon.report import Trap
+from vgic.silicon.virtual_interface import special
 
 if TYPE_CHECKING:
     from vgic.lab.machine import Machine
@@ -32,7 +33,9 @@ class GuestSteps:
         face, spec = vm.face, vm.spec
         accesses = [face.enable_distributor()] if run.vcpu.index == 0 else []
         for intid, ghost in run.irqs.items():
-            if intid >= 32 and run.vcpu.index:
+            if intid >= LPI_START:      # its tables are enabled, and name vCPU 0
+                ghost.enabled = True
+            if intid >= LPI_START or (intid >= 32 and run.vcpu.index):
                 continue
             accesses.append(face.priority(intid, run.vcpu, ghost.priority))
             if intid >= 32:
@@ -40,7 +43,7 @@ class GuestSteps:
             ghost.enabled = intid not in spec.disabled
             if ghost.enabled:
                 accesses.append(face.bit("ISENABLER", intid, run.vcpu))
-        edges = [i for i in run.irqs if i >= 32 and not vm.is_level(i)] if run.vcpu.index == 0 else []
+        edges = [i for i in run.irqs if 32 <= i < LPI_START and not vm.is_level(i)] if run.vcpu.index == 0 else []
         words = sorted({i // 16 for i in edges})
         accesses[:0] = [face.edges(n, [i for i in edges if i // 16 == n], run.vcpu) for n in words]
         for access in accesses:
@@ -100,7 +103,7 @@ class GuestSteps:
         intid = intid_of(iar)
         self.m.settle()
         self.m.tell("ack", run, intid=intid)
-        if intid >= SPECIAL:
+        if special(intid):
             return True
         self._acknowledged(run, intid, iar)
         run.guest.enters_handler(iar)
@@ -216,7 +219,7 @@ class GuestSteps:
         before = _interface_state(self.m, pe)
         iar = vm.face.iar(run.vcpu)
         self.m.tell("ack", run, intid=intid_of(iar))
-        if intid_of(iar) < SPECIAL:
+        if not special(intid_of(iar)):
             self._acknowledged(run, intid_of(iar), iar)
             run.guest.enters_handler(iar)
         elif _interface_state(self.m, pe) != before:

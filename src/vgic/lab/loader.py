@@ -56,11 +56,12 @@ def _from_file(name: str) -> type[Design]:
         raise ScenarioError(f"design {name!r}: no file {file}: expected FILE.py:CLASS")
     module_name = f"_vgic_design_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
+    loader = spec.loader if spec is not None else None
+    if spec is None or loader is None:
         raise ScenarioError(f"design {name!r}: {file} is no Python file: expected FILE.py:CLASS")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    guarded(path, f"design {name!r}: {file} can't be imported", lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]  # checked above
+    guarded(path, f"design {name!r}: {file} can't be imported", lambda: loader.exec_module(module))
     found = getattr(module, cls, None)
     if not (isinstance(found, type) and issubclass(found, Design)):
         have = [n for n, v in vars(module).items()

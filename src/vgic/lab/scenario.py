@@ -142,7 +142,8 @@ class DeviceSpec(_Table):
 
     Attributes:
         name: as actions call it. kind: "timer" (the generic timer of each PE), "level" or "edge".
-        intid: of its physical interrupt; an emulated device has none. vintid: what the guest sees; the same by default.
+        intid: of its physical interrupt; an emulated device has none. vintid: what the guest sees; the same by default;
+            of an irqfd's edge also an LPI, whose translation is not modelled.
         vm: whose it is, by name; "host" for the host's own; the first VM by default.
         timer: which timer, for kind "timer".
         wiring: "physical": an interrupt of the machine that is the guest's; "injected": an emulated device, whose model
@@ -156,7 +157,7 @@ class DeviceSpec(_Table):
     name: Name
     kind: Literal["timer", "level", "edge"]
     intid: int | None = Field(None, ge=16, le=1019)
-    vintid: int | None = Field(None, ge=16, le=1019)
+    vintid: int | None = Field(None, ge=16, le=8703)
     vm: str | None = None
     timer: Literal["CNTV", "CNTP"] = "CNTV"
     wiring: Literal["physical", "injected", "irqfd"] = "physical"
@@ -184,6 +185,11 @@ class DeviceSpec(_Table):
             raise ValueError("intid: missing: expected its physical interrupt, or wiring")
         elif self.intid < 32:
             raise ValueError(f"intid = {self.intid}: expected an SPI, 32 to 1019")
+        if self.vintid is not None and self.vintid > 1019:
+            if self.vintid < 8192:
+                raise ValueError(f"vintid = {self.vintid}: expected at most 1019, or an LPI, 8192 to 8703")
+            if self.kind != "edge" or self.wiring != "irqfd":
+                raise ValueError(f'vintid = {self.vintid}: an LPI: expected kind "edge", wiring "irqfd"')
         if self.kind != "timer" and self.vintid is not None and self.vintid < 32:
             raise ValueError(f"vintid = {self.vintid}: expected an SPI, 32 to 1019")
         return self
@@ -316,6 +322,8 @@ def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
         if d.vm == "host" and (d.emulated() or d.kind == "timer"):
             wrong(("device", n, "vm"), '"host": expected a physical level or edge device')
         owner = s.vm_of(d)
+        if (d.vintid or 0) >= 8192 and owner is not None and (s.vm[owner].gic or s.machine.gic) == 2:
+            wrong(("device", n, "vintid"), f"{d.vintid}: a GICv2 guest has no LPIs: expected 32 to 1019")
         if owner is not None and d.routed >= len(s.vm[owner].vcpu):
             wrong(("device", n, "routed"), f"{d.routed}: expected a vCPU, 0 to {len(s.vm[owner].vcpu) - 1}")
         if d.intid is not None and d.kind != "timer":

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from vgic.lab.errors import ScenarioError
+from vgic.lab.guest import intid_of
 from vgic.lab.machine import Machine, MakeDesign
 from vgic.lab.observe import Both, Observer
 from vgic.lab.scenario import Scenario
@@ -115,7 +116,7 @@ class Scope:
     def _vcpu(self, run: Any) -> str:
         state = self.story.states.get(run.name, "-")
         stack = run.guest.state.stack
-        return f"{state}, in {'/'.join(str(iar & 0x3FF) for iar, _ in stack)}" if stack else state
+        return f"{state}, in {'/'.join(str(intid_of(iar)) for iar, _ in stack)}" if stack else state
 
     def names(self) -> tuple[str, ...]:
         """The lanes."""

@@ -11,6 +11,7 @@ from typing import Any
 from vgic.designs.vm import Vcpu
 from vgic.lab.guest import FaceV2, FaceV3
 from vgic.lab.observe import Observer
+from vgic.silicon.virtual_interface import special
 
 DIR = ("ICC_DIR_EL1", "GICC+0x1000")
 
@@ -136,7 +137,7 @@ class Story(Observer):
                 value = more.get("value")
                 self.words.append(f"{name}: {more['name']}{f' = {value:#x}' if value is not None else ''} traps")
             case "ack":
-                self.count("acknowledged" if more["intid"] < 1020 else "spurious acknowledge")
+                self.count("spurious acknowledge" if special(more["intid"]) else "acknowledged")
                 self._guest(name, f"reads {self.iar} = {more['intid']}")
             case "eoi":
                 self.count("ended")

@@ -11,6 +11,7 @@ from vgic.rules.ghost import IrqGhost, TimerGhost, VcpuGhost
 from vgic.silicon import GicV2, GicV3
 
 PRIORITY = 0xA0
+LPI_START = 8192
 
 
 class SchedState(Part):
@@ -76,9 +77,10 @@ class VmRun:
         named |= {int(k) for v in spec.vcpu for k in v.handlers}
         self.sgis = tuple(sorted({*spec.sgis, *(op.intid for op in ops if op.word == "SGI")}))
         self.intids = tuple(sorted({*self.devices, *self.sgis, *named}))
+        lpis = tuple(i for i in self.intids if i >= LPI_START)
+        highest = max((i for i in self.intids if i < LPI_START), default=0)
         self.vm = Vm(self.name, len(spec.vcpu), gic=spec.gic or scenario.machine.gic,
-                     spis=-(-(max((i for i in self.intids if i >= 32), default=32) - 31) // 32) * 32,
-                     implemented=self.intids)
+                     spis=-(-(max(highest, 32) - 31) // 32) * 32, implemented=self.intids, lpis=lpis)
         timers: dict[str, int] = {d.timer: vintid_of(d) for d in self.devices.values() if d.kind == "timer"}
         many = len(scenario.vm) > 1
         self.vcpus = tuple(
@@ -94,6 +96,8 @@ class VmRun:
             run.irqs.update(self.spis)
 
     def _priority(self, intid: int) -> int:
+        if intid >= LPI_START:
+            return 0                    # no property table is modelled
         return self.spec.priorities.get(str(intid), PRIORITY)
 
     def is_level(self, vintid: int) -> bool:

@@ -120,7 +120,7 @@ def _differs(w: World, guest_active: bool) -> str | None:
             continue
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
-                if vintid >= 32 and run.vcpu.index:
+                if (vintid >= 32 and run.vcpu.index) or vintid >= LPI_START:
                     continue
                 if (ghost.active is not None) is guest_active:
                     held = design_bit(w, run, ISACTIVER, vintid)
@@ -197,7 +197,9 @@ def completion_not_seen(w: World) -> str | None:
             if armed or (isinstance(w.gic, GicV2) and run.guest.state.split):
                 continue
             for vintid, ghost in run.irqs.items():
-                if ghost.active == run.vcpu.index and not any(lr.vintid == vintid and lr.state & ACTIVE for lr in lrs):
+                if vintid >= LPI_START or ghost.active != run.vcpu.index:
+                    continue
+                if not any(lr.vintid == vintid and lr.state & ACTIVE for lr in lrs):
                     return f"{run.name}: {vintid} is active in no list register, and no exit is armed for its end"
     return None
 

@@ -112,7 +112,9 @@ def valid(lrs: Sequence[ListRegister]) -> list[ListRegister]:
 
 
 def design_bit(w: World, run: VcpuView, register: int, vintid: int) -> bool | None:
-    """A bit of ISPENDR or ISACTIVER as userspace reads it; None where the design has no such reads."""
+    """A bit of ISPENDR or ISACTIVER as userspace reads it; None where the design has no such reads, and for LPIs."""
+    if vintid >= 8192:
+        return None
     vm = run.vcpu.vm
     base = vm.map.gicd
     if vm.gic == 3 and vintid < 32:

@@ -233,6 +233,19 @@ class _Stale:
         self.pmr = 0
 
 
+class B028(Historical, Kvm):
+    """An LPI may be active."""
+
+    name = "B028"
+    entry = Bug(
+        2021, "Linux 5.14 to 6.17", "73c9726975af", "an LPI keeps a list register, or is active for ever",
+        "the active state of a list register is kept for LPIs, too", "lpi-spilled", (15,))
+
+    def keeps_active(self, irq: VirtualIrq) -> bool:
+        """Of all."""
+        return True
+
+
 class B029(Historical, Kvm):
     """Ends outside list registers are not looked at."""
 
