@@ -64,6 +64,8 @@ WRONG = [
     ('name = "good"', 'name = "Good One"', 1, 'expected a name: small letters'),
     ('name = "good"', "name = 3", 1, "name: 3: expected a string"),
     ('title = "something happens here"', 'title = ""', 2, "at least 10 characters"),
+    ('title = "something happens here"', 'title = "\\u001b[31m something happens"', 2, "expected printable characters"),
+    ('kind = "timer"', 'kind = "\\u001b[31m"', 26, 'kind: "\\x1b[31m": expected "timer"'),
     ('title = "something happens here"\n', "", 1, "title: missing: expected a sentence"),
     ('mechanisms = ["M2"]', 'titel = "something happens here"', 4, "titel: no such key: did you mean title?"),
     ('mechanisms = ["M2"]', 'mechanisms = ["M77"]', 4, '"M77": expected M1 to M30'),

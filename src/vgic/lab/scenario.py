@@ -69,6 +69,12 @@ def _rule(n: int) -> int:
     return n
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{text!r}: expected printable characters, in one line")
+    return text
+
+
 def _handled(key: str) -> str:
     if not (key.isdigit() and int(key) < 1020):
         raise ValueError(f'"{key}": expected an INTID, 0 to 1019')
@@ -76,7 +82,7 @@ def _handled(key: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Sentence = Annotated[str, Field(min_length=10, max_length=400)]
+Sentence = Annotated[str, Field(min_length=10, max_length=400), AfterValidator(_printable)]
 ProgramOp = Annotated[str, AfterValidator(_program)]
 HandlerOp = Annotated[str, AfterValidator(_handler)]
 Handlers = dict[Annotated[str, AfterValidator(_handled)], Annotated[list[HandlerOp], Field(max_length=32)]]

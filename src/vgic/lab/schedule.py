@@ -1,8 +1,7 @@
 """One schedule of a scenario: its script, or a random one, step by step, with every rule judged after each.
 
 After a script the machine goes on by itself (what the host, the hypervisor and the guests do when nobody interferes)
-until it is at rest, unless the scenario says otherwise. Only there rules about the lost can be judged. A machine that
-does not come to rest breaks rule 17.
+until it is at rest, unless the scenario says otherwise. Only there rules about the lost can be judged.
 """
 
 from __future__ import annotations
@@ -248,11 +247,16 @@ class Schedule:
                 self.breaches[rule.id] = Breach(rule, len(self.steps), what)
 
     def _finish(self) -> bool:
-        """On by itself; whether it came to rest."""
+        """On by itself; whether it came to rest. Where it does not and no guest made a step but WFI, rule 17 is broken;
+        a guest that goes on for ever, as one that never serves its device, breaks none by that."""
+        first = len(self.steps)
         for _ in range(self.scenario.run.most):
             if not any(self._take(name, call) for name, call in self.machine.fair()):
                 return True
-        if 17 not in self.breaches:
+        guests = any(
+            step.action.endswith(" acks") or (step.action.endswith(" steps") and "executes WFI" not in step.what)
+            for step in self.steps[first:])
+        if not guests and 17 not in self.breaches:
             self.breaches[17] = Breach(RULES[17], len(self.steps), f"the machine is not at rest after"
                                        f" {self.scenario.run.most} more steps in which nothing new came")
         return False

@@ -51,8 +51,13 @@ def validated(model: type[M], text: str, name: str, tables: Tables) -> tuple[M, 
     try:
         return model.model_validate(data), lines
     except ValidationError as e:
-        told = [_words(error, data, lines, name, tables) for error in e.errors()[:MOST]]
+        told = [printable(_words(error, data, lines, name, tables)) for error in e.errors()[:MOST]]
         raise ScenarioError("\n".join(told)) from None
+
+
+def printable(text: str) -> str:
+    """The text with whatever a terminal might obey as escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _toml_error(e: Exception, text: str, name: str) -> str:

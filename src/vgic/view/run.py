@@ -10,6 +10,7 @@ from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import design_file, find_design, find_scenario, guarded
 from vgic.lab.scenario import Scenario
 from vgic.lab.schedule import Run, Schedule
+from vgic.rules.state import STATE_RULES
 from vgic.view.lanes import WIDTH, Lanes, Row
 
 LONGEST = 10_000
@@ -24,8 +25,8 @@ class RunReport:
 
     @property
     def exit_status(self) -> int:
-        """0 where all rules hold, 1 where one is broken."""
-        return 0 if self.run.holds else 1
+        """0 where all rules hold, 1 where one is broken or the machine does not come to rest."""
+        return 0 if self.run.holds and (self.run.at_rest or not self.run.scenario.run.finish) else 1
 
     def heading(self) -> str:
         """What ran."""
@@ -61,10 +62,13 @@ class RunReport:
     def verdict(self) -> str:
         """Which rules are broken, or that all hold."""
         r = self.run
-        if r.holds:
-            rules = _many(r.judged // max(1, len(r.steps)), "rule")
-            return f"All {rules} hold, judged after each of {_many(len(r.steps), 'step')}."
         lines = []
+        if not r.at_rest and r.scenario.run.finish:
+            lines.append(textwrap.fill(
+                f"NOT AT REST after {r.scenario.run.most} steps in which nothing new came: whether something is lost"
+                " was not judged at the end.", WIDTH))
+        if r.holds:
+            lines.append(f"Rules {_ranges([s.rule.id for s in STATE_RULES])} judged {r.judged:,} times: all hold.")
         for b in r.breaches:
             lines.append(textwrap.fill(f"BROKEN  rule {b.rule.id}  {b.rule.sentence}  ({b.rule.section})", WIDTH,
                                        subsequent_indent="        "))
@@ -86,6 +90,17 @@ class RunReport:
                         "what": b.what} for b in r.breaches],
             "at_rest": r.at_rest, "skipped": list(r.skipped), "judged": r.judged, "counts": r.counts,
             "script": list(r.actions), "steps": self.lanes().json()}
+
+
+def _ranges(numbers: list[int]) -> str:
+    """1-23, 33-35, 39."""
+    ends: list[list[int]] = []
+    for n in numbers:
+        if ends and ends[-1][1] == n - 1:
+            ends[-1][1] = n
+        else:
+            ends.append([n, n])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ends)
 
 
 def _many(n: int, what: str) -> str:
