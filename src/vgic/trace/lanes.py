@@ -64,7 +64,7 @@ class Lanes:
             now = self._state(at)
             before = self.last.get(at)
             self.last[at] = now
-            idle = before is None and now == ("low", "I", "-", "-")
+            idle = before is None and now[0] != "high" and now[1].startswith("I") and now[2:] == ("-", "-")
             if (now != before and not idle) or (named is not None and named.pe in (None, at)):
                 self._row(event, register, at, now)
 
