@@ -162,7 +162,7 @@ def test_a_design_that_raises(tmp_path: Path, short: Path, capsys: pytest.Captur
         (["--design", f"{__file__}:Other", "SHORT"], "no subclass of vgic.designs.kvm.Kvm"),
         (["--design", "kvm", "--lanes", "27", "SHORT"], "doesn't go with --design"),
         (["--design", "kvm", str(DATA / "xen-v3.core.txt.xz")], "no kvm_fn probe"),
-        (["--design", "kvm", str(DATA / "v3-l1.ftrace-slice.txt.xz")], "is for QEMU traces"),
+        (["--design", "kvm", str(DATA / "v3-l1.ftrace-slice.xz")], "is for QEMU traces"),
     ],
 )
 def test_refused(short: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,

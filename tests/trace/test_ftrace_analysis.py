@@ -14,7 +14,7 @@ from vgic.trace.ftrace_analysis import FtraceAnalysis, reason
 from vgic.trace.source import Source, TraceError
 from vgic.view.ftrace import text
 
-SLICE = Path(__file__).parent.parent / "data" / "v3-l1.ftrace-slice.txt.xz"
+SLICE = Path(__file__).parent.parent / "data" / "v3-l1.ftrace-slice.xz"
 
 
 def slice_lines() -> list[str]:
