@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from vgic.rules.world import ISACTIVER, VcpuView, VmView, World, design_bit, lrs_of, valid
 from vgic.silicon import GicV2
-from vgic.silicon.virtual_interface import ACTIVE, EN, LPI_START, LRENPIE, PENDING_ACTIVE
+from vgic.silicon.virtual_interface import ACTIVE, EN, INVALID, LPI_START, LRENPIE, PENDING_ACTIVE
 
 TC, TDIR = 1 << 10, 1 << 14
 STORM = 2
@@ -113,6 +113,16 @@ def wrong_twin(w: World) -> str | None:
     return None
 
 
+def _held_active(w: World, run: VcpuView, vintid: int) -> bool | None:
+    """Whether a vCPU's interrupt is active, for its hypervisor: in a list register that still holds it (a hypervisor
+    may leave them as they are over an exit), else as userspace reads it. None where nobody can tell."""
+    pe = run.vcpu.pe
+    if pe is None:
+        return None
+    shown = [lr for lr in w.gic.virtual[pe].lrs if lr.vintid == vintid and (vintid or lr.state != INVALID)]
+    return any(lr.state & ACTIVE for lr in shown) if shown else design_bit(w, run, ISACTIVER, vintid)
+
+
 def _differs(w: World, guest_active: bool) -> str | None:
     """An interrupt whose active state the design has otherwise than its guests made it, no vCPU of the VM running."""
     for vm in w.vms:
@@ -122,10 +132,11 @@ def _differs(w: World, guest_active: bool) -> str | None:
             for vintid, ghost in run.irqs.items():
                 if (vintid >= 32 and run.vcpu.index) or vintid >= LPI_START:
                     continue
-                if (ghost.active is not None) is guest_active:
-                    held = design_bit(w, run, ISACTIVER, vintid)
-                    if held is not None and held is not guest_active:
-                        return f"{run.name}: {vintid}"
+                if (ghost.active is not None) is not guest_active:
+                    continue
+                held = _held_active(w, run if ghost.active is None else vm.vcpus[ghost.active], vintid)
+                if held is not None and held is not guest_active:
+                    return f"{run.name}: {vintid}"
     return None
 
 

@@ -9,6 +9,7 @@ from vgic.designs.kvm.hw import NPIE, UIE
 from vgic.designs.kvm.irq import Lr, VirtualIrq
 from vgic.designs.kvm.lrs import Summary
 from vgic.designs.vm import Vcpu, Vm
+from vgic.designs.xen import Xen, XenIrq
 from vgic.host import IrqDesc
 
 
@@ -30,16 +31,13 @@ class B044(Historical, Kvm):
         return True
 
 
-class _IgnoredInflight(Historical, Kvm):
+class _IgnoredInflight(Historical, Xen):
     """A cause that comes while the interrupt is in flight is dropped."""
 
-    def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
-        """In flight: on a list, pending or active."""
-        irq = self.get_irq(vm, vcpu, vintid)
-        if level and irq.vcpu is not None:
-            self.event("refused", vcpu, vintid)
-            return True
-        return super().inject(vm, vcpu, vintid, level, owner)
+    def queue(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+        """In flight: waiting, pending or active."""
+        if irq.vcpu is None:
+            super().queue(vcpu, irq)
 
 
 class B096(_IgnoredInflight):
@@ -59,6 +57,21 @@ class B097(_IgnoredInflight):
     entry = Bug(
         2014, "Xen 4.4", "Xen 394b7e587b05", "the second edge is lost",
         "an edge is ignored while the first is in flight", "edge-again-software", (1, 19))
+
+
+class B100(Historical, Xen):
+    """In flight is taken for in a list register."""
+
+    name = "B100"
+    entry = Bug(
+        2017, "Xen 4.9", "Xen c84e4b2dd405, XSA-223", "another's list register is read; the wrong interrupt changes",
+        "another cause of an interrupt in flight updates its list register, whether it has one or not",
+        "disabled-edge-twice", (1, 11, 12, 34))
+
+    def raise_inflight(self, vcpu: Vcpu, irq: XenIrq) -> None:
+        """Without one, list register 0 is taken for its."""
+        if self.current(vcpu):
+            self.update_one_lr(vcpu, irq, irq.lr if irq.on_lr else 0)
 
 
 class B099(Historical, Kvm):
