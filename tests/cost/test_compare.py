@@ -1,4 +1,4 @@
-"""Costs: what the seeds claim of forwarding shows in the counts; profiles are checked; a user can bring one."""
+"""Costs: what is claimed of forwarding shows in the counts; profiles are checked; a user can bring one."""
 
 from __future__ import annotations
 

@@ -67,6 +67,12 @@ def test_an_exception_in_it_is_told_with_its_own_traceback(tmp_path: Path) -> No
     assert "vgic/lab" not in text
 
 
+def test_a_value_of_its_that_fails_elsewhere_is_told_too(tmp_path: Path) -> None:
+    path = written(tmp_path, LOSES.replace("if irq.intid == 40:\n            return False", "irq.priority = None"))
+    with pytest.raises(DesignFailed, match=r"design mine\.py:Forgetful failed: TypeError(.|\n)*Traceback"):
+        run("level-forwarded", design=f"{path}:Forgetful")
+
+
 @pytest.mark.parametrize(("text", "cls", "says"), [
     ("class X:\n    pass\n", "X", "X is no subclass of vgic.designs.base.Design"),
     (LOSES, "Forgetfull", "Forgetfull is not there: .* has Forgetful"),

@@ -21,6 +21,8 @@ from vgic.lab.errors import DesignFailed, ScenarioError
 from vgic.lab.scenario import Scenario, load
 
 T = TypeVar("T")
+LAST = 4
+"""Frames shown of an exception that did not pass through the user's file."""
 
 
 def designs() -> dict[str, type[Design]]:
@@ -83,9 +85,8 @@ def guarded(file: Path | None, what: str, call: Callable[[], T]) -> T:
         frames = traceback.extract_tb(e.__traceback__)
         own = file.resolve() if file is not None else None
         first = next((n for n, f in enumerate(frames) if own is not None and Path(f.filename).resolve() == own), None)
-        if first is None and own is not None and not isinstance(e, SyntaxError):
-            raise
-        shown = traceback.format_list(frames[first or 0:]) if not isinstance(e, SyntaxError) else []
+        told = frames[first:] if first is not None else frames[-LAST:]      # what it returned may fail elsewhere
+        shown = traceback.format_list(told) if not isinstance(e, SyntaxError) else []
         text = "".join(["Traceback (most recent call last):\n", *shown, *traceback.format_exception_only(e)])
         raise DesignFailed(f"{what}: {type(e).__name__}: {e}", text) from e
 

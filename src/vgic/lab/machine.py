@@ -25,7 +25,7 @@ All that changes lies in `parts()`. Who wants to hear more gives an observer, wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
@@ -41,10 +41,11 @@ from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.observe import Observer
 from vgic.lab.scenario import Scenario
 from vgic.lab.vms import VcpuRun, VmRun, pintid_of
+from vgic.parts import step
 from vgic.rules.ghost import DROPPED, GONE, PRESENT, STORM, Faults, TakenGhost
 from vgic.rules.state import STATE_RULES
 from vgic.silicon import GenericTimers, GicV3
-from vgic.silicon.virtual_interface import PENDING
+from vgic.silicon.virtual_interface import PENDING, ListRegister
 
 Action = tuple[str, Callable[[], bool]]
 MakeDesign = Callable[..., Design]
@@ -176,6 +177,7 @@ class Machine:
         if self.observer is not None:
             self.observer.happens(what, run.vcpu if run is not None else None, **more)
 
+    @step
     def settle(self) -> None:
         """The maintenance interrupts are wired to a PPI, and the guests' timers to what their guests expect."""
         for pe in range(self.pes):
@@ -240,23 +242,27 @@ class Machine:
         """The guest is left: exit and sync."""
         run.vcpu.in_guest = False
         self.tell("exit", run, reason=reason)
+        self._left(run)
+
+    @step
+    def _left(self, run: VcpuRun) -> None:
         if run.ghost.maintained:
             run.ghost.barren = min(STORM, run.ghost.barren + 1)
             run.ghost.maintained = False
-        pe = run.vcpu.pe
-        shown = {lr.vintid for lr in self.gic.virtual[pe].lrs if lr.state} if pe is not None else set()
+        if run.vcpu.pe is not None:
+            for lr in self.gic.virtual[run.vcpu.pe].lrs:
+                self._sees(run, lr)
         self.design.sync(run.vcpu)
-        self.left(run, shown)
         self.settle()
 
-    def left(self, run: VcpuRun, shown: Container[int]) -> None:
-        """The exit has seen what dropped and was pending or active in a list register (`shown`); what the guest had
+    @step
+    def _sees(self, run: VcpuRun, lr: ListRegister) -> None:
+        """The exit sees that a level has dropped, where it is pending or active in a list register; what the guest had
         ended was seen by its end. An irqfd carries no falling edge: there it is the end alone that tells."""
-        completions = self.vm_of[run.name].completions
-        for vintid, ghost in run.irqs.items():
-            if (ghost.cause == DROPPED and ghost.target == run.vcpu.index and vintid in shown
-                    and vintid not in completions):
-                ghost.cause = GONE
+        ghost = run.irqs.get(lr.vintid) if lr.state else None
+        if (ghost is not None and ghost.cause == DROPPED and ghost.target == run.vcpu.index
+                and lr.vintid not in self.vm_of[run.name].completions):
+            ghost.cause = GONE
 
     def can_enter(self, run: VcpuRun) -> bool:
         """Whether it is loaded and out of its guest. The host has interrupts enabled until just before an entry, so it
@@ -472,6 +478,7 @@ class Machine:
             (name, call) for name, call in everything.items()
             if any(fnmatchcase(name, p) for p in check.actions) and not any(fnmatchcase(name, p) for p in check.never)]
 
+    @step
     def quiescent(self) -> bool:
         """Whether nothing happens any more unless a device, time or a scheduler does something."""
         if any(self.can_fire(n) for n in range(len(self.design.soft_timers()))):
