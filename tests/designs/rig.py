@@ -6,6 +6,7 @@ entry after. Nothing happens by itself but lines: the timers' PPIs, and the main
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,12 +25,12 @@ class Rig:
 
     Args:
         v3: the chip. guest: the guest's GIC version, the chip's by default. pes, vcpus, lrs: how many.
-        design: its class; further arguments go to it. options: of the chip. irqs: the kernel's INTIDs.
+        lpis: the guest's. design: its class; further arguments go to it. options: of the chip. irqs: the kernel's.
     """
 
     def __init__(
         self, v3: bool = True, *, guest: int | None = None, pes: int = 1, vcpus: int = 1, lrs: int = 4,
-        design: type[Design] = Kvm, options: dict[str, Any] | None = None, vms: int = 1,
+        design: type[Design] = Kvm, options: dict[str, Any] | None = None, vms: int = 1, lpis: Sequence[int] = (),
         irqs: Sequence[int] = (25, 27, 30, NIC, SPI2), timers: bool = True, **arguments: Any,
     ) -> None:
         self.v3 = v3
@@ -38,7 +39,7 @@ class Rig:
         self.kernel = Kernel(self.gic, irqs)
         self.timers = GenericTimers(pes, self.gic.set_line)
         version = guest if guest is not None else 3 if v3 else 2
-        self.vms = [Vm(f"vm{i}", vcpus, gic=version) for i in range(vms)]
+        self.vms = [Vm(f"vm{i}", vcpus, gic=version, lpis=lpis) for i in range(vms)]
         self.vm = self.vms[0]
         self.told: list[tuple[str, int]] = []
         self.design: Any = design(
@@ -93,7 +94,10 @@ class Rig:
     def interrupts(self, pe: int = 0, most: int = 10) -> list[int]:
         """The PE takes what is pending, leaving its guest first; the guest goes on afterwards. Tells what was taken."""
         taken: list[int] = []
-        while self.gic.irq(pe):
+        for rounds in itertools.count():
+            if not self.gic.irq(pe):
+                break
+            assert rounds < most, "the guest is not let run"
             vcpu = next((v for vm in self.vms for v in vm.vcpus if v.pe == pe), None)
             guest = vcpu is not None and vcpu.in_guest
             if vcpu is not None and guest:

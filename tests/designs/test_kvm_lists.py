@@ -110,6 +110,36 @@ def test_entries_that_are_given_up_lose_nothing(build: Build) -> None:
     assert rig.ack(rig.v0) == SPI2
 
 
+def test_an_lpi_is_never_active_in_memory() -> None:
+    """Rule 15, B028: its end outside a list register would not be counted."""
+    rig = Rig(True, lpis=(8192,))
+    rig.boot(rig.v0)
+    assert rig.design.inject(rig.vm, None, 8192, True)
+    rig.cycle(rig.v0)
+    assert rig.ack(rig.v0) == 8192
+    rig.exit(rig.v0)
+    assert not rig.design.get_irq(rig.vm, None, 8192).active
+    assert rig.design.cpus[rig.v0].ap_list == []
+    rig.enter(rig.v0)
+    rig.eoi(rig.v0, 8192)
+    assert rig.design.inject(rig.vm, None, 8192, True)
+    rig.cycle(rig.v0)
+    assert rig.ack(rig.v0) == 8192
+
+
+def test_an_end_within_one_run_is_told_on_gicv2_alone(build: Build) -> None:
+    """As Linux has it: on a GICv3 the notifier asks that memory knew the interrupt active."""
+    rig = build()
+    acked: list[int] = []
+    rig.design.on_ack(rig.vm, NIC, lambda vm, intid: acked.append(intid))
+    rig.boot(rig.v0, 0, NIC)
+    rig.design.inject(rig.vm, None, NIC, True)
+    rig.cycle(rig.v0)
+    rig.eoi(rig.v0, rig.ack(rig.v0))
+    assert rig.maintained()
+    assert acked == ([] if rig.v3 else [NIC])
+
+
 def test_injections_are_accepted_only_where_something_changes(build: Build) -> None:
     rig = build()
     rig.boot(rig.v0, 0, NIC)
@@ -219,6 +249,19 @@ def test_the_distributor_switched_off_holds_interrupts_back(build: Build) -> Non
     assert rig.ack(rig.v0) == SPURIOUS
     rig.exit(rig.v0)
     assert not rig.design.pending(rig.v0)
+
+
+def test_the_distributor_switched_on_kicks_who_has_something(build: Build) -> None:
+    rig = build(vcpus=2, pes=2)
+    rig.boot(rig.v0, 0, NIC)
+    rig.boot(rig.v1, 1)
+    rig.design.inject(rig.vm, None, NIC, True)
+    rig.exit(rig.v1)
+    rig.design.mmio_write(rig.v1, rig.vm.map.gicd, 4, 0)
+    rig.v0.kicked = rig.v1.kicked = False
+    rig.design.mmio_write(rig.v1, rig.vm.map.gicd, 4, 3)
+    assert rig.kicked(rig.v0)
+    assert not rig.kicked(rig.v1)
 
 
 def test_pending_asks_for_what_the_guest_could_take(build: Build) -> None:

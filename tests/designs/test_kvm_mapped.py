@@ -74,6 +74,26 @@ def test_the_list_register_is_never_pending_and_active(build: Build) -> None:
     assert rig.ack(rig.v0) == NIC
 
 
+def test_a_mapped_one_that_is_active_and_pending_again_is_shown_active(build: Build) -> None:
+    """Rule 7: the line is known to be high at the load of a vCPU that has its timer active."""
+    rig = build()
+    rig.design.assign_timer(rig.vm)
+    rig.boot(rig.v0, 0, 27)
+    rig.timers.sysreg_write("CNTV_CTL_EL0", 1)
+    assert rig.interrupts() == [27]
+    assert rig.ack(rig.v0) == 27
+    rig.exit(rig.v0)
+    rig.put(rig.v0)
+    rig.load(rig.v0)
+    assert rig.design.get_irq(rig.vm, rig.v0, 27).line_level
+    rig.enter(rig.v0)
+    assert rig.lr(0) == "A 27 -> 27"
+    rig.timers.sysreg_write("CNTV_CTL_EL0", 0)
+    rig.eoi(rig.v0, 27)
+    rig.cycle(rig.v0)
+    assert rig.ack(rig.v0) == SPURIOUS, "B014: sampled, for it was active and its line known to be high"
+
+
 def test_split_ends_deactivate_at_dir(build: Build) -> None:
     rig = forwarded(build)
     rig.split(rig.v0)
@@ -160,6 +180,17 @@ def test_cleared_by_the_guest_frees_the_twin(build: Build) -> None:
     assert rig.physical(NIC) == "A", "the guest is handling it"
     rig.eoi(rig.v0, NIC)
     assert rig.physical(NIC) == "I"
+
+
+def test_cleared_by_the_guest_clears_the_twins_edge(build: Build) -> None:
+    rig = forwarded(build, edge=True)
+    take(rig)
+    assert rig.ack(rig.v0) == NIC
+    rig.line(NIC, False)
+    rig.line(NIC, True)
+    assert rig.physical(NIC) == "PA"
+    rig.poke(rig.v0, ICPENDR, NIC)
+    assert rig.physical(NIC) == "A"
 
 
 def test_active_by_the_guest_goes_through(build: Build) -> None:

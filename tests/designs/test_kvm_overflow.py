@@ -154,6 +154,23 @@ def test_split_ends_trap_while_one_is_outside() -> None:
     assert not rig.hcr() & TDIR
 
 
+def test_what_ended_by_a_trap_leaves_the_list_before_the_next_entry() -> None:
+    rig = Rig(True)
+    rig.boot(rig.v0, 0, NIC)
+    rig.split(rig.v0)
+    rig.design.inject(rig.vm, None, NIC, True)
+    rig.cycle(rig.v0)
+    assert rig.ack(rig.v0) == NIC
+    rig.design.inject(rig.vm, None, NIC, False)
+    rig.eoi(rig.v0, NIC)
+    rig.exit(rig.v0)
+    cpu = rig.design.cpus[rig.v0]
+    rig.design.sysreg_write(rig.v0, "ICC_DIR_EL1", NIC)
+    assert [irq.intid for irq in cpu.ap_list] == [NIC]
+    rig.design.flush(rig.v0)
+    assert cpu.ap_list == []
+
+
 def test_split_ends_trap_while_any_spi_is_about() -> None:
     """It may be deactivated on another vCPU, which has it in no list register; the first SPI makes all enter anew."""
     rig = Rig(True, vcpus=2, pes=2)
@@ -295,6 +312,19 @@ def test_6_12_shows_active_ones_first_and_arms_uie_alone(build: Build) -> None:
     rig.cycle(rig.v0)
     assert rig.lr(0) == f"A {NIC}"
     assert rig.hcr() & (UIE | NPIE | LRENPIE) == UIE
+
+
+def test_6_12_shows_nothing_less_urgent_beside_a_multi_source_sgi() -> None:
+    """What comes after the next source must not be taken before it."""
+    rig = Rig(False, vcpus=3, design=Kvm612)
+    rig.boot(rig.v0, 0, NIC)
+    rig.edge(rig.v0, NIC)
+    rig.prioritize(rig.v0, NIC, 0x80)
+    for source in rig.vm.vcpus[1:]:
+        rig.design.pend_sgi(source, rig.v0, 5, True)
+    pend(rig, NIC)
+    rig.cycle(rig.v0)
+    assert [rig.lr(n) for n in range(2)] == ["P 5 EOI", "I 0"]
 
 
 def test_6_12_leaves_the_interface_off_without_interrupts(build: Build) -> None:

@@ -124,6 +124,31 @@ def test_a_timer_that_is_pending_does_not_interrupt_the_host_again(build: Build)
     assert rig.ack(rig.v0) == VTIMER
 
 
+def test_an_active_timer_stays_active_with_its_line_low(build: Build) -> None:
+    """M7: active in the guest is enough, for its deactivation goes through."""
+    rig = timed(build, vcpus=2)
+    program(rig, 10)
+    rig.advance(10)
+    assert served(rig, rig.v0) == VTIMER
+    program(rig, 1000)
+    rig.exit(rig.v0)
+    rig.put(rig.v0)
+    rig.load(rig.v1)
+    assert rig.physical(VTIMER) == "I"
+    rig.put(rig.v1)
+    rig.load(rig.v0)
+    assert rig.physical(VTIMER) == "A"
+
+
+def test_an_interrupt_whose_cause_has_gone_is_not_told(build: Build) -> None:
+    rig = timed(build)
+    rig.exit(rig.v0)
+    rig.line(VTIMER, True, 0)
+    rig.told.clear()
+    assert rig.kernel.handle_irq(0) == VTIMER
+    assert ("inject", VTIMER) not in rig.told
+
+
 def test_the_rule_of_2018_takes_it_again(build: Build) -> None:
     rig = timed(build, design=Kvm2018)
     program(rig, 10)

@@ -81,6 +81,7 @@ class ListRegisters(Queueing):
 
     # -- entry
 
+    @step
     def flush_hwstate(self, vcpu: Vcpu) -> None:
         """The virtual GIC's part of an entry."""
         cpu, pe = self.cpus[vcpu], _pe(vcpu)
@@ -197,6 +198,7 @@ class ListRegisters(Queueing):
 
     # -- exit
 
+    @step
     def sync_hwstate(self, vcpu: Vcpu) -> None:
         """The virtual GIC's part of an exit."""
         cpu, pe = self.cpus[vcpu], _pe(vcpu)

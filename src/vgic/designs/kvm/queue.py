@@ -145,6 +145,7 @@ class Queueing(Design):
         if dist.active_spis < MANY_SPIS:
             dist.active_spis += 1
 
+    @step
     def prune_ap_list(self, vcpu: Vcpu) -> None:
         """After an exit: what no longer belongs here leaves the list, or moves to the vCPU it belongs to."""
         for irq in tuple(self.cpus[vcpu].ap_list):
@@ -165,6 +166,7 @@ class Queueing(Design):
         """Pending, enabled, not active, and let through by the priority mask."""
         return irq.enabled and not irq.active and irq.pending() and irq.priority < pmr
 
+    @step
     def pending(self, vcpu: Vcpu) -> bool:
         """kvm_vgic_vcpu_pending_irq."""
         if not self.dists[vcpu.vm].enabled:
