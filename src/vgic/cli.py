@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NoReturn
@@ -222,18 +223,25 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _rules(options: argparse.Namespace) -> int:
     from vgic.rules import HARDWARE_CHECKS, RULES
+    from vgic.rules.state import STATE_RULES
+    from vgic.trace.ftrace_rules import KERNEL_CHECKS
 
     ids = [_number(text, "rule", 1, len(RULES)) for text in options.ids] or list(RULES)
-    judged = {check.rule_id for check in HARDWARE_CHECKS}
+    judged = {
+        "in scenarios": {r.rule.id for r in STATE_RULES}, "on QEMU traces": {c.rule_id for c in HARDWARE_CHECKS},
+        "on ftrace": {c.rule_id for c in KERNEL_CHECKS},
+    }
     if options.json:
-        _print_json([RULES[i]._asdict() | {"judged_on_recordings": i in judged} for i in ids])
+        _print_json([RULES[i]._asdict() | {"judged": [where for where, those in judged.items() if i in those]}
+                     for i in ids])
         return 0
-    how = {"design": "awaits scenarios", "ITS": "awaits the ITS", "VFIO": "awaits VFIO",
-           "x86": "awaits posted interrupts"}
+    awaits = {"ITS": "awaits the ITS", "VFIO": "awaits VFIO", "x86": "awaits posted interrupts"}
     for i in ids:
         rule = RULES[i]
-        print(f"{i:3}  {rule.sentence}")
-        print(f"     {rule.section}; {'judged on recordings' if i in judged else how[rule.evidence]}")
+        where = ", ".join(where for where, those in judged.items() if i in those)
+        for line in textwrap.wrap(rule.sentence, 95, initial_indent=f"{i:3}  ", subsequent_indent="     "):
+            print(line)
+        print(f"     {rule.section}; {f'judged {where}' if where else awaits.get(rule.evidence, 'judged nowhere yet')}")
     return 0
 
 
