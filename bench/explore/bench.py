@@ -5,8 +5,9 @@
     python -m bench.explore.bench goals --sizes 2       nothing is lost (AG EF) against the search alone
     python -m bench.explore.bench large                 over 100 million states, and the way to one of the last
 
-Every search is a process of its own; with --rounds they take turns, and the best of each is kept. Rates are
-wall time of the search, learning included, with compiled code loaded; ratios are taken within one run.
+Every search is a process of its own; with --rounds they take turns, and the best of each is kept. Rates are CPU
+time of the search, learning included, with compiled code loaded (for two threads: wall time, which means
+something on an idle machine only); ratios are taken within one run.
 """
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -51,10 +53,13 @@ def one(kind: str, size: str, threads: int, rules: bool) -> dict[str, Any]:
         v, k = map(int, size.split("x"))
         search(rich.Machine(1, 1))
         m, want = rich.Machine(v, k), rich.COUNTS[v, k]
+    began = time.process_time()
     r = search(m, kind == "goals", kind == "large")
+    cpu = time.process_time() - began
     assert (r.states, r.transitions, r.verdict) == (*want, "HOLDS"), r
     far = len(list(Explorer(m, list(m.actions())).replay(r.farthest))) if kind == "large" else 0
-    return {"states": r.states, "transitions": r.transitions, "seconds": r.seconds, "learning": r.learning,
+    return {"states": r.states, "transitions": r.transitions, "wall": r.seconds,
+            "seconds": cpu if threads == 1 else r.seconds, "learning": r.learning,
             "paths": r.paths, "bytes": r.bytes, "depth": r.depth, "far": far,
             "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
 
@@ -98,13 +103,17 @@ def build_spin(size: int, where: Path) -> dict[str, list[str]]:
 
 
 def spin(command: list[str]) -> dict[str, Any]:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = {key: float(m[1]) for key, pattern in {
         "states": r"(\S+) states, stored", "transitions": r"(\S+) transitions", "errors": r"errors: (\d+)",
-        "seconds": r"elapsed time (\S+)", "rss": r"(\S+)\s+total actual memory"}.items()
+        "wall": r"elapsed time (\S+)", "rss": r"(\S+)\s+total actual memory"}.items()
         if (m := re.search(pattern, out))}
     assert found["errors"] == 0, out
-    return found | {"rss": found["rss"] * 2**20, "transitions": found["transitions"] - 1}    # it counts the start as one
+    found["transitions"] -= 1                        # it counts the start as one
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return found | {"rss": found["rss"] * 2**20, "seconds": cpu}
 
 
 def best(rounds: int, runs: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -124,8 +133,8 @@ def table(rows: Iterable[tuple[str, dict[str, Any]]], base: float | None = None)
         ratio = f"{rate / base:6.1f} x" if base else ""
         search = f"{f['bytes'] / f['states']:5.1f}" if "bytes" in f else "    -"
         learned = f"  learned {f['paths']:,} paths in {f['learning']:.2f} s" if "paths" in f else ""
-        print(f"  {name:30} {f['seconds']:7.2f} s {rate / 1e6:6.2f} M transitions/s{ratio}  {search} B/state"
-              f" ({f['rss'] / f['states']:.0f} with the process){learned}", flush=True)
+        print(f"  {name:24} {f['seconds']:7.2f} s (wall {f['wall']:.1f}) {rate / 1e6:6.2f} M transitions/s{ratio}"
+              f"  {search} B/state ({f['rss'] / f['states']:.0f} with the process){learned}", flush=True)
 
 
 def main() -> None:
@@ -163,7 +172,8 @@ def main() -> None:
             table(got.items())
     elif a.what == "goals":
         for size in map(str, a.sizes):
-            got = best(a.rounds, {"search": partial(ours, "protocol", size), "search and goal": partial(ours, "goals", size)})
+            got = best(a.rounds, {"search": partial(ours, "protocol", size),
+                                  "search and goal": partial(ours, "goals", size)})
             table(got.items())
             print(f"  the goal takes {got['search and goal']['seconds'] / got['search']['seconds'] - 1:.1f} searches")
     else:

@@ -32,7 +32,7 @@ __all__ = ["Broken", "Delivered", "Exchange", "Explorer", "ModelError", "Progres
 
 _MANY: Final = 1 << 62
 _PLAIN_SECONDS: Final = 0.5
-_PLAIN_STATES: Final = 20000
+_PLAIN_STATES: Final = 20_000
 
 
 class Explorer:
@@ -91,9 +91,9 @@ class Explorer:
                 result = plain.run(lambda r, s: r.expanded >= warm)
         elif engine != "compiled":
             only = engine == "plain"
-            most = min(limits.states or _MANY, _MANY if only else _PLAIN_STATES)
-            late = min(limits.seconds or _MANY, _MANY if only else _PLAIN_SECONDS)
-            result = plain.run(lambda r, s: r.states >= most or s > late, depth, edges=bool(self.delivered))
+            most, late = (_MANY, _MANY) if only else (_PLAIN_STATES, _PLAIN_SECONDS)
+            result = plain.run(lambda r, s: r.states >= most or s > late or limits.cut(-1, r.states) is not None,
+                               depth, edges=bool(self.delivered))
             settled = result.complete or result.broken or limits.cut(result.depth, result.states)
             if only or (settled and not self.symmetry and not farthest):
                 if saved is not None:

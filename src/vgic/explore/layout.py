@@ -57,9 +57,9 @@ class Layout:
             self.width[u] = (len(values[u]) - 1).bit_length()
         self._regroup(vary)
         total = [sum(self.width[u] for u in us) for us in self.members]
-        words = max(self.W, 1)
+        words = self.W
         while (placed := _first_fit(total, words)) is None:
-            words += 1
+            words += 1 if words < 4 else words // 2 // 2 * 2     # 1 2 3 4 6 8 12: each is compiled on its own
         self.W = words
         word, free = placed
         for u in sorted(vary, key=lambda u: -len(values[u]) / (1 << self.width[u])):
