@@ -76,22 +76,24 @@ class Analysis:
 
     def _run(self, events: Iterable[Event], progress: Callable[[int, int | None], None] | None) -> None:
         replay, lanes, vcpus = self.replay, self.lanes, self.lives.vcpus
-        feed = replay.feed
+        feed, kinds, count = replay.feed, replay.kinds, 0
         recent: Recent | None = Recent(self.chip, replay)
-        for n, event in enumerate(events):
-            if recent is not None:
-                recent.before(event)
-                feed(event)
-                if recent.contradicted():
-                    self.diagnosis, recent = diagnose(recent, self.configuration.chip), None
-            else:
-                feed(event)
-            if lanes is not None:
-                lanes.event(event, replay.register)
-            if type(event) is Probe:
+        for count, event in enumerate(events, 1):
+            if type(event) in kinds:
+                if recent is None:
+                    feed(event)
+                else:
+                    recent.before(event)
+                    feed(event)
+                    if recent.contradicted():
+                        self.diagnosis, recent = diagnose(recent, self.configuration.chip), None
+                if lanes is not None:
+                    lanes.event(event, replay.register)
+            elif type(event) is Probe:
                 vcpus.probe(event)
-            if progress is not None and not n & 0x3FFF:
+            if progress is not None and not count & 0x3FFF:
                 progress(self.reader.position, self.reader.total)
+        replay.events = count
         replay.finish()
         if recent is not None:
             self.diagnosis = diagnose(recent, self.configuration.chip)

@@ -123,6 +123,7 @@ class Replay:
             Sgi: self._sgi, SgiPending: self._sgi_pending, PropertyByte: self._property, BadLine: self._bad,
         }
         self.kinds = frozenset(self._feeders)
+        """The kinds of event that matter here; others may be left out."""
 
     def feed(self, event: Event) -> None:
         """The next event."""
