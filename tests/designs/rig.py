@@ -25,12 +25,14 @@ class Rig:
 
     Args:
         v3: the chip. guest: the guest's GIC version, the chip's by default. pes, vcpus, lrs: how many.
-        lpis: the guest's. design: its class; further arguments go to it. options: of the chip. irqs: the kernel's.
+        lpis, implemented: the guest's. design: its class; more arguments go to it. options: of the chip.
+        irqs: the kernel's.
     """
 
     def __init__(
         self, v3: bool = True, *, guest: int | None = None, pes: int = 1, vcpus: int = 1, lrs: int = 4,
         design: type[Design] = Kvm, options: dict[str, Any] | None = None, vms: int = 1, lpis: Sequence[int] = (),
+        implemented: Sequence[int] | None = None,
         irqs: Sequence[int] = (25, 27, 30, NIC, SPI2), timers: bool = True, **arguments: Any,
     ) -> None:
         self.v3 = v3
@@ -39,7 +41,7 @@ class Rig:
         self.kernel = Kernel(self.gic, irqs)
         self.timers = GenericTimers(pes, self.gic.set_line)
         version = guest if guest is not None else 3 if v3 else 2
-        self.vms = [Vm(f"vm{i}", vcpus, gic=version, lpis=lpis) for i in range(vms)]
+        self.vms = [Vm(f"vm{i}", vcpus, gic=version, lpis=lpis, implemented=implemented) for i in range(vms)]
         self.vm = self.vms[0]
         self.told: list[tuple[str, int]] = []
         self.design: Any = design(
