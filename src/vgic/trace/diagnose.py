@@ -176,15 +176,26 @@ class Diagnoser:
             return None
         return e._replace(value=value)
 
+    def _role(self, e: Any) -> str:
+        """What matters of the register that an access reaches (`vgic.trace.places`)."""
+        if isinstance(e, SysReg):
+            return self.places.register(e.register).role
+        if isinstance(e, Access):
+            return self.places.at(e.address).role
+        if isinstance(e, FrameAccess):
+            return self.places.at(self.places.base(e.frame, e.pe or 0) + e.offset).role if e.frame != "GITS" else ""
+        return ""
+
+    def _intid_bits(self, e: Any) -> int:
+        """The bits that name an interrupt in the value of an access: a GICv2's with the CPUID of an SGI."""
+        role = self._role(e)
+        if role not in ("lr", "iar", "viar", "end", "vend"):
+            return 0
+        return 0x1FFF if not isinstance(e, SysReg) else 0xFFFFFFFF if role == "lr" else 0xFFFFFF
+
     def _acts(self, e: Any) -> bool:
         """Whether an event can change the chip: all but most reads."""
-        if isinstance(e, SysReg):
-            return e.write or self.places.register(e.register).role in ("iar", "viar")
-        if isinstance(e, Access):
-            return e.write or self.places.at(e.address).role in ("iar", "viar")
-        if isinstance(e, FrameAccess):
-            return e.write or e.frame in ("GICC", "GICV")
-        return True
+        return e.write or self._role(e) in ("iar", "viar") if isinstance(e, (SysReg, Access, FrameAccess)) else True
 
     # -- trying
 
@@ -300,8 +311,10 @@ class Diagnoser:
             if p == self.at:
                 yield from fresh([expected])
             yield from fresh([key.value ^ expected ^ got])
-            low = 0xFFFFFF if key.value >> 32 else 0x3FF
-            yield from fresh([key.value & ~low | n for n in (got & low, expected & low)])
+            low = self._intid_bits(self.events[p])
+            yield from fresh([key.value & ~low | n & low for n in (got, expected)])
+            if self._role(self.events[p]) == "lr":
+                yield from fresh([value & ~low | got & low for value in self.familiar.values(key)])
         yield from fresh(self.familiar.instead(p)[:VALUES])
         yield from fresh(self.familiar.values(key)[:VALUES])
         if self.familiar.count(key) == 1 and self.at - p <= NEAR:
@@ -317,18 +330,42 @@ class Diagnoser:
 
     def _missing(self, p: int) -> Iterator[Any]:
         """Lines that may be missing before the event at p."""
-        at = self.events[p]
+        at, stream = self.events[p], self.keys[p].stream
+        numbers = self._numbers()
         for i in self.familiar.between(p):
             e = self.events[i]
-            yield e._replace(line=at.line) if e.pe is None else e._replace(line=at.line, pe=self.keys[p].stream)
+            e = e._replace(line=at.line) if e.pe is None else e._replace(line=at.line, pe=stream)
+            yield e
+            role = self._role(e)
+            if role in ("end", "vend"):
+                yield self._with(e, self._acknowledged(p)) or e
+            elif role == "lr" and numbers:
+                low = self._intid_bits(e)
+                yield self._with(e, e.value & ~low | numbers[1] & low) or e
         d = self.difference
         if p == self.at and d is not None:
             if d.what.startswith("SGI") and d.pe is not None:
                 yield SgiPending(at.line, d.pe, int(d.what[4:]))
             elif isinstance(at, LineChange):
                 yield at._replace(level=1 - at.level)
+            elif numbers and self._role(at) in ("iar", "viar"):
+                expected, got = numbers
+                yield self._with(at, expected) or at
+                if 16 <= got < 1020:
+                    yield LineChange(at.line, got, at.pe if got < 32 else None, 1)
             elif isinstance(at, (SysReg, Access)) and not at.write:
                 yield at._replace(write=True)
+
+    def _acknowledged(self, p: int) -> int:
+        """What the stream's last IAR before p returned, -1 for none."""
+        before = self.familiar.before[p]
+        for _ in range(NEAR):
+            if before is None:
+                break
+            if self._role(self.events[before]) in ("iar", "viar"):
+                return self.keys[before].value
+            before = self.familiar.before[before]
+        return -1
 
     # -- telling
 
@@ -340,19 +377,27 @@ class Diagnoser:
             return Diagnosis(edit.kind, line, line, "", agree)
         if edit.kind == "changed":
             return Diagnosis(edit.kind, line, line, self._value_words(new), agree)
-        return Diagnosis(edit.kind, line, self._earliest(edit), self._words(new), agree)
+        first, last = self._farthest(edit, -1), self._farthest(edit, 1)
+        line = self.events[first - 1].line + 1 if first else self.events[0].line
+        return Diagnosis(edit.kind, self.events[last].line, line, self._words(new), agree)
 
-    def _earliest(self, edit: Edit) -> int:
-        """The earliest line before which the missing one could stand as well."""
-        at = edit.at
-        while at > 0 and edit.at - at < NEAR:
-            start = max(s for s in self.snapshots if s <= at - 1)
-            self.budget = BUDGET
-            self._forward(self.snapshots[start], start, at - 1)
-            if not self._fits(self.keeper.take(self.replay), edit._replace(at=at - 1)):
-                break
-            at -= 1
-        return int(self.events[at - 1].line) + 1 if at else int(self.events[0].line)
+    def _farthest(self, edit: Edit, way: int) -> int:
+        """How far up or down the missing line could stand as well: a distance is doubled while it fits, then halved."""
+        fits, step = edit.at, way
+        while 0 <= fits + step <= self.at and self._fits_at(edit, fits + step):
+            fits, step = fits + step, 2 * step
+        while abs(step) > 1:
+            step = way * (abs(step) // 2)
+            if 0 <= fits + step <= self.at and self._fits_at(edit, fits + step):
+                fits += step
+        return fits
+
+    def _fits_at(self, edit: Edit, at: int) -> bool:
+        """Whether what is put in fits at another place too."""
+        start = max(s for s in self.snapshots if s <= at)
+        self.budget = BUDGET
+        self._forward(self.snapshots[start], start, at)
+        return self._fits(self.keeper.take(self.replay), edit._replace(at=at))
 
     def _words(self, e: Any) -> str:
         register = e.register if isinstance(e, SysReg) else (
