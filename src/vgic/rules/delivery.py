@@ -53,8 +53,13 @@ def undelivered(w: World) -> Iterator[Undelivered]:
     that waits for a PE: a scheduler will run it."""
     if w.quiescent():
         for u in outstanding(w):
-            if u.run.vcpu.pe is not None or u.run.vcpu.blocked:
+            if scheduled(u.run):
                 yield u
+
+
+def scheduled(run: VcpuView) -> bool:
+    """Whether a vCPU does not wait for a PE."""
+    return run.vcpu.pe is not None or run.vcpu.blocked
 
 
 def carried(w: World, u: Undelivered) -> bool:
@@ -137,7 +142,7 @@ def sgi_of_a_source_lost(w: World) -> str | None:
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
-                if ghost.sources and would_take(run, ghost):
+                if ghost.sources and would_take(run, ghost) and scheduled(run):
                     senders = [n for n in range(8) if ghost.sources >> n & 1]
                     return f"{run.name}: SGI {vintid} of vCPU {', '.join(map(str, senders))} is not delivered"
     return None

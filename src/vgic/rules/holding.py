@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vgic.rules.delivery import scheduled, would_take
 from vgic.rules.world import ISACTIVER, VcpuView, VmView, World, design_bit, lrs_of, valid
 from vgic.silicon import GicV2
 from vgic.silicon.virtual_interface import ACTIVE, EN, INVALID, LPI_START, LRENPIE, PENDING_ACTIVE
@@ -83,10 +84,11 @@ def ownerless(w: World) -> Iterator[Stuck]:
 
 
 def stuck_active(w: World) -> str | None:
-    """Rule 8."""
+    """Rule 8. One that its guest masks, or whose vCPU waits for a PE, may be pending with the hypervisor."""
     if w.quiescent():
         for stuck in ownerless(w):
-            return str(stuck)
+            if scheduled(stuck.run) and would_take(stuck.run, stuck.run.irqs[stuck.vintid]):
+                return str(stuck)
     return None
 
 
