@@ -16,11 +16,11 @@ from vgic.trace.events import Event, Probe
 from vgic.trace.lanes import Lanes
 from vgic.trace.lives import Lives
 from vgic.trace.qemu import Reader
-from vgic.trace.replay import Replay, Step, notices
+from vgic.trace.replay import KINDS, Replay, Step, notices
 from vgic.trace.source import Source, TraceError
 
-HEAD = 20_000
-"""Events looked at to find the configuration."""
+HEAD, OTHERS = 20_000, 2000
+"""Events looked at to find the configuration, and how many of them may be of kinds that no chip reacts to."""
 FRAMES = ("GICD", "GICR", "GICC", "GICH", "GICV", "ICC", "ICH", "ICV", "line", "SGI", "maintenance")
 
 
@@ -47,7 +47,7 @@ class Analysis:
         self.diagnosis: Diagnosis | None = None
         self._broke_off: list[TraceError] = []
         events = self._guarded(iter(self.reader))
-        head = list(itertools.islice(events, HEAD))
+        head, passed = self._head(events)
         if self._broke_off and not head:
             raise self._broke_off[0]
         self.configuration: Configuration = configure(self.file, head, machine, overrides)
@@ -57,10 +57,27 @@ class Analysis:
         self.lanes = Lanes(self.chip, lanes, window) if lanes is not None else None
         self.replay = Replay(self.chip, self.judge, self._listen if self.lanes else self.lives, most)
         self._run(itertools.chain(head, events), progress)
+        self.replay.events += passed
         self.seconds = time.perf_counter() - began
         self.trouble = self._broke_off[0] if self._broke_off else None
         if not self._broke_off and self.reader.unterminated:
             self.trouble = TraceError(self.file, self.reader.lines, "the last line has no end: it may be cut")
+
+    def _head(self, events: Iterator[Event]) -> tuple[list[Event], int]:
+        """The first events, without most of those that are only QEMU's account; and how many were left out."""
+        head: list[Event] = []
+        left_out = others = 0
+        for event in events:
+            if type(event) in KINDS or type(event) is Probe:
+                head.append(event)
+                if len(head) >= HEAD:
+                    break
+            elif others < OTHERS:
+                others += 1
+                head.append(event)
+            else:
+                left_out += 1
+        return head, left_out
 
     def _guarded(self, events: Iterator[Event]) -> Iterator[Event]:
         """The events until the recording breaks off."""
@@ -76,10 +93,10 @@ class Analysis:
 
     def _run(self, events: Iterable[Event], progress: Callable[[int, int | None], None] | None) -> None:
         replay, lanes, vcpus = self.replay, self.lanes, self.lives.vcpus
-        feed, kinds, count = replay.feed, replay.kinds, 0
+        feed, count = replay.feed, 0
         recent: Recent | None = Recent(self.chip, replay)
         for count, event in enumerate(events, 1):
-            if type(event) in kinds:
+            if type(event) in KINDS:
                 if recent is None:
                     feed(event)
                 else:

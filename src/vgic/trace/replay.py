@@ -47,6 +47,10 @@ ADOPTED = frozenset({"lr", "hcr", "vmcr", "vapr", "apr", "control"})
 """The roles of registers that only software writes: where one differs it is given the value read, so that the
 difference stays one."""
 
+KINDS = frozenset({Access, FrameAccess, SysReg, LineChange, Sgi, SgiPending, PropertyByte, BadLine})
+"""The kinds of event that matter to a replay; others may be left out."""
+
+
 class Difference(NamedTuple):
     """The recording says something else than the chip.
 
@@ -122,8 +126,7 @@ class Replay:
             Access: self._access, FrameAccess: self._frame_access, SysReg: self._sysreg, LineChange: self._line,
             Sgi: self._sgi, SgiPending: self._sgi_pending, PropertyByte: self._property, BadLine: self._bad,
         }
-        self.kinds = frozenset(self._feeders)
-        """The kinds of event that matter here; others may be left out."""
+        assert self._feeders.keys() == KINDS
 
     def feed(self, event: Event) -> None:
         """The next event."""
