@@ -88,6 +88,14 @@ def test_only_other_lines_and_one_event(tmp_path: Path) -> None:
     assert "no interrupt was delivered" in tell(a)
 
 
+def test_the_configuration_is_found_behind_many_lines_of_qemus_own(tmp_path: Path) -> None:
+    noise = "gicv3_cpuif_update GICv3 CPU i/f 0x0 HPPI update: irq 1023 group 0 prio 255"
+    a = analysed(tmp_path, [*[noise] * 25_000, *boot(2000)])
+    assert a.configuration.options.pes == 2
+    assert a.exit_status == 0
+    assert a.replay.events == 27_000 - a.reader.other.total()
+
+
 # -- what can't be read
 
 
