@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vgic.parts import step
 from vgic.silicon.interrupt import G0, Interrupt
 from vgic.silicon.options import Options
 from vgic.silicon.priority import IDLE
@@ -52,6 +53,7 @@ class Distributor:
         """Whether an SPI may go to this PE."""
         raise NotImplementedError  # GICv2 and GICv3 differ: ITARGETSR or IROUTER
 
+    @step
     def highest_pending(self, pe: int, groups: int) -> Interrupt | None:
         """The interrupt that is forwarded to this PE; `groups`: a bit for each group that counts.
 

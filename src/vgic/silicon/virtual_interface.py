@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vgic.parts import step
 from vgic.silicon.interrupt import STATE_NAMES
 from vgic.silicon.priority import IDLE, Group, bit, group_mask, implemented, lowest
 from vgic.silicon.report import Notice, Report, deviation
@@ -150,6 +151,7 @@ class VirtualInterface:
                 best, priority = lr, lr.priority
         return best
 
+    @step
     def signalled(self) -> ListRegister | None:
         """The list register that is signalled to the guest now: the candidate, if the interface is enabled, its group
         is, its priority passes the mask (strictly) and it preempts what is active (IHI 0069 4.8.6, 6.2)."""
@@ -207,10 +209,12 @@ class VirtualInterface:
         """A bit for each list register with an ended interrupt."""
         return sum(1 << lr.index for lr in self.lrs if lr.ended())
 
+    @step
     def elrsr(self) -> int:
         """A bit for each list register that may be used."""
         return sum(1 << lr.index for lr in self.lrs if lr.empty())
 
+    @step
     def misr(self) -> int:
         """Why a maintenance interrupt is due: level functions of the state (IHI 0069, ICH_MISR_EL2)."""
         s, hcr = self.state, self.state.hcr
