@@ -12,8 +12,10 @@ from typing import Any
 
 from vgic.parts import Part
 
-SPIS = ((True, False, 0), (False, True, 1), (True, True, 1))      # HW bit, level, target
-COUNTS = {1: (102_144, 595_008), 2: (1_130_496, 7_740_672), 3: (13_881_344, 110_947_840)}
+SPIS = ((True, False, 0), (False, True, 1), (True, True, 1), (False, False, 0))      # HW bit, level, target
+COUNTS = {1: (102_144, 595_008), 2: (1_130_496, 7_740_672), 3: (13_881_344, 110_947_840),
+          4: (128_471_040, 1_091_934_208)}
+"""SPIs -> states and transitions. Up to three, `bench.py spin` has them from SPIN, too."""
 
 
 class Line(Part):
@@ -123,8 +125,12 @@ class Machine:
 
     def device_toggles(self, n: Virtual) -> bool | None:
         line = n.backed_by
-        if line is None:
+        if line is None and n.level:
             n.high = not n.high
+        elif line is None:
+            if n.latch:
+                return False
+            n.latch = True
         else:
             line.high = not line.high
             if line.high and not line.level:
