@@ -118,7 +118,7 @@ def mutated(events: list[Any], operation: str, at: int, bit: int) -> list[Any]:
 def told_right(d: Diagnosis, operation: str, at: int) -> bool:
     """Whether the diagnosis names the mutation and its line."""
     if operation == "deleted":
-        return d.kind == "missing" and d.first <= at + 1 <= d.line
+        return d.kind == "missing" and d.first <= at + 1 <= d.last
     kind = "changed" if operation == "rewritten" else operation
     return d.kind == kind and d.line in ((at + 1, at + 2) if kind == "doubled" else (at + 1,))
 

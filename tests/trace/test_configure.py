@@ -160,6 +160,13 @@ def test_an_override(name: str, text: str, value: object) -> None:
     assert getattr(v3(overrides={name: text}), name) == value
 
 
+def test_another_number_of_pes_has_other_affinities() -> None:
+    typers = [read(0x080A_0008 + 0x2_0000 * pe, pe << 40 | pe << 8 | (pe == 1) << 4, "gicv3_redist_region[0]", 8)
+              for pe in range(2)]
+    assert v3(*typers).affinities == (0, 0x100)
+    assert v3(*typers, overrides={"pes": "4"}).affinities is None
+
+
 @pytest.mark.parametrize(("name", "text", "message"), [
     ("nonsense", "1", "no such option; it has .*list_registers"), ("list_registers", "many", "'many' is not a number"),
     ("security", "yes", "expected true or false"), ("list_registers", "17", "no such machine"),

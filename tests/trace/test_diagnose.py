@@ -58,7 +58,9 @@ def test_a_missing_line(tmp_path: Path, words: tuple[str, ...]) -> None:
     gone = text.pop(i)
     _, d = told(tmp_path, text)
     assert d.kind == "missing"
-    assert d.first <= i + 1 <= d.line
+    assert d.first <= i + 1 <= d.last
+    assert d.first <= d.line <= d.last
+    assert f"missing before line {d.line:,}" in str(d)
     value = gone.split()[-1]
     assert d.what.split(" on pe")[0].endswith(value) or "line 30 drops" in d.what
 

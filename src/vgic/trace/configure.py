@@ -140,7 +140,10 @@ def configure(
         found["vlpis"] = True
     facts = tuple(f"{name} = {value:#x}" for name, value in sorted(seen.registers.items()) if name in _TOLD)
     cls = GicV2Options if version == 2 else GicV3Options
-    found |= _overrides(file, cls, overrides or {})
+    given = _overrides(file, cls, overrides or {})
+    if "pes" in given and given["pes"] != found["pes"]:
+        found.pop("affinities", None)      # those were of another number of PEs
+    found |= given
     try:
         return Configuration(version, cls.qemu(**found), facts)
     except OptionError as e:

@@ -65,14 +65,15 @@ class Diagnosis(NamedTuple):
     """What is wrong with one line.
 
     Attributes:
-        kind: doubled, swapped, changed or missing. line: the line; missing: the one before which a line is missing.
-        first: missing: the earliest line before which it could stand; else as line.
+        kind: doubled, swapped, changed or missing. line: the line; missing: the one before which a line is missing, as
+            far as what is familiar tells. first, last: missing: the lines before which it could stand; else as line.
         what: the line as it should be, in words. agree: the events after the contradiction that then agree.
     """
 
     kind: str
     line: int
     first: int
+    last: int
     what: str
     agree: int
 
@@ -84,9 +85,8 @@ class Diagnosis(NamedTuple):
             return f"lines {self.line:,} and {self.line + 1:,} are swapped{rest}"
         if self.kind == "changed":
             return f"the value at line {self.line:,} is changed: {self.what} fits{rest}"
-        place = f"before line {self.line:,}" if self.first == self.line else (
-            f"before one of the lines {self.first:,} to {self.line:,}")
-        return f"a line is missing {place}: {self.what} fits{rest}"
+        others = "" if self.first == self.last else f" (it could be {self.first:,} to {self.last:,})"
+        return f"a line is missing before line {self.line:,}{others}: {self.what} fits{rest}"
 
 
 class Recent:
@@ -374,12 +374,12 @@ class Diagnoser:
         new = edit.new[0] if edit.new else None
         line = self.events[edit.at].line
         if edit.kind in ("doubled", "swapped"):
-            return Diagnosis(edit.kind, line, line, "", agree)
+            return Diagnosis(edit.kind, line, line, line, "", agree)
         if edit.kind == "changed":
-            return Diagnosis(edit.kind, line, line, self._value_words(new), agree)
+            return Diagnosis(edit.kind, line, line, line, self._value_words(new), agree)
         first, last = self._farthest(edit, -1), self._farthest(edit, 1)
-        line = self.events[first - 1].line + 1 if first else self.events[0].line
-        return Diagnosis(edit.kind, self.events[last].line, line, self._words(new), agree)
+        earliest = self.events[first - 1].line + 1 if first else self.events[0].line
+        return Diagnosis(edit.kind, line, earliest, self.events[last].line, self._words(new), agree)
 
     def _farthest(self, edit: Edit, way: int) -> int:
         """How far up or down the missing line could stand as well: a distance is doubled while it fits, then halved."""
