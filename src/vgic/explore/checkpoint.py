@@ -22,8 +22,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from vgic.explore import kernels
-from vgic.explore.learning import Varies
+from vgic.explore import table
+from vgic.explore.paths import Varies
 from vgic.explore.reach import Named, Reach, contents
 from vgic.explore.search import Search
 from vgic.explore.store import Store
@@ -214,7 +214,7 @@ class Checkpoint:
                     moved[r] = n - lo
                 if hi > lo:
                     part = np.array(states[lo:hi])
-                    kernels.repack(part, store.states[n:n + hi - lo], 0, hi - lo, *moves)
+                    table.repack(part, store.states[n:n + hi - lo], 0, hi - lo, *moves)
                     n += hi - lo
         store.ends[0] = n
         search.pending = [(at + moved[r], at + moved[r] + size) for r, at, size in meta["pending"]]

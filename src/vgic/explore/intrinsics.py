@@ -1,11 +1,14 @@
-"""What Numba lacks: prefetching, and atomic operations on the elements of an array.
+"""How the kernels are compiled; and what Numba lacks: prefetching, and atomic operations on elements of arrays.
 
-Numba's cache on disk does not see a change in this file: touch kernels.py, too.
+Numba keeps compiled code on disk, and takes it from there while the file of a function is unchanged. But a kernel
+has pieces of other files in it. So what it compares is replaced by a hash of all these files.
 """
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 from llvmlite import ir
 from numba import njit, types
@@ -19,10 +22,17 @@ _array: Any = make_array
 _function: Any = cgutils.get_or_insert_function
 
 
+_STAMP: Final = hashlib.sha256(b"".join(
+    (Path(__file__).parent / name).read_bytes() for name in ("intrinsics.py", "kernels.py", "table.py"))).hexdigest()
+
+
 def compiled(function: F) -> F:
     """Compile; keep the code on disk where there is a place for it (the package's or the user's cache)."""
     try:
         made: Any = njit(cache=True, nogil=True)(function)
+        held: Any = getattr(getattr(made, "_cache", None), "_cache_file", None)
+        if hasattr(held, "_source_stamp"):           # not a public name of Numba's: without it, its own comparison
+            held._source_stamp = _STAMP
     except RuntimeError:                             # no directory can be written: compile anew each time
         made = njit(nogil=True)(function)
     return cast(F, made)

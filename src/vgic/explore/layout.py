@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vgic.explore.learning import Row, Units
+from vgic.explore.learning import Units
+from vgic.explore.paths import Row
 
 Words = npt.NDArray[np.uint64]
 

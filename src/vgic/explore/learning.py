@@ -18,52 +18,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import is_not
 from typing import Any, Final, NoReturn
 
+from vgic.explore.paths import Effects, Path, Row, Segment, Varies
 from vgic.explore.reach import Call, Reach, Seal, slots_of
 from vgic.explore.values import NO_PART, OBJECT, UNSET, Frozen, ModelError, freeze, key_of, thaw
 from vgic.parts import is_step
 
 _SELDOM: Final = 20                 # so many times longer than a look at all constants, they are not looked at
-
-Row = list[int]
-Effects = list[tuple[int, int]]     # (unit, its new value)
-
-
-@dataclass(slots=True)
-class Segment:
-    """A stretch of a path between two calls of steps. `row` is the state at its start."""
-    row: Row
-    reads: list[int] = field(default_factory=list)
-    effects: Effects = field(default_factory=list)
-    step: int = -1                  # the step called at its end, or -1
-    inner: Path | None = None       # what that did
-
-
-@dataclass(slots=True)
-class Path:
-    """One run of an action, a rule or a step: its segments, and the number of its result.
-
-    A step that was recalled, not run, has no segments, but only its `effects`.
-    """
-    segments: list[Segment]
-    result: int = 0
-    effects: Effects = field(default_factory=list)
-    value: Any = None
-    raised: Exception | None = None
-
-    def end(self) -> Row:
-        """The state after it."""
-        row = list(self.segments[-1].row)
-        for u, value in self.segments[-1].effects:
-            row[u] = value
-        return row
-
-
-class Varies(Exception):
-    """Slots taken for constants were written: they are units from now on, and all paths are void."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vgic.explore import kernels
-from vgic.explore.learning import Row
+from vgic.explore.paths import Row
 from vgic.explore.plain import lasso, said_of
 from vgic.explore.result import Broken, Delivered
 from vgic.explore.search import Search

@@ -15,9 +15,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vgic.explore import kernels
+from vgic.explore import kernels, table
 from vgic.explore.layout import Layout
-from vgic.explore.learning import Row, Units, Varies
+from vgic.explore.learning import Units
+from vgic.explore.paths import Row, Varies
 from vgic.explore.reach import Named
 from vgic.explore.store import Crew, Full, Store
 from vgic.explore.symmetry import Group
@@ -266,7 +267,7 @@ class Search:
         if self.group:
             kernels.canonize(self.layout.ws, self.sym, keys, 1)
         ws, store = self.layout.ws, self.store
-        p = kernels.slot_of(ws, keys, store.table, store.states)
+        p = table.slot_of(ws, keys, store.table, store.states)
         if p < 0:
             raise AssertionError("a state that was met is not in the table")
         if len(ws) > 1:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vgic.explore import kernels
+from vgic.explore import table
 
 Array = npt.NDArray[Any]
 LOAD: Final = 0.75
@@ -73,13 +73,13 @@ class Store:
             raise Full
         old, self.table = self.table, reserve((size,))
         cuts = np.linspace(0, len(old), self.regions + 1).astype(np.int64).tolist()
-        list(each(lambda k: kernels.grow(self.ws, old, cuts[k], cuts[k + 1], self.states, self.table),
+        list(each(lambda k: table.grow(self.ws, old, cuts[k], cuts[k + 1], self.states, self.table),
                   range(self.regions)))
 
     def index(self, each: Callable[..., Iterable[Any]]) -> None:
         """Fill an empty table with all states."""
         self.table = reserve((max(_LEAST, int(self.n / LOAD * 1.3)),))
-        list(each(lambda span: kernels.rebuild(self.ws, self.states, span[0], span[1], self.table), self.all()))
+        list(each(lambda span: table.rebuild(self.ws, self.states, span[0], span[1], self.table), self.all()))
 
     def repack(self, ws: tuple[int, ...], moves: tuple[Array, ...]) -> None:
         """Rewrite all states in another layout, perhaps of more words. The table is void then: see `index`."""
@@ -91,7 +91,7 @@ class Store:
             self.ws = ws
             self.states = reserve((self.regions * self.cap, len(ws)))
         for lo, hi in self.all():
-            kernels.repack(old, self.states, lo, hi, *moves)
+            table.repack(old, self.states, lo, hi, *moves)
 
 
 def reserve(shape: tuple[int, ...]) -> Array:

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vgic.explore.layout import Layout
-from vgic.explore.learning import Row, Units, Varies
+from vgic.explore.learning import Units
+from vgic.explore.paths import Row, Varies
 from vgic.explore.reach import Named
 from vgic.explore.values import UNSET, ModelError, freeze
 

@@ -24,15 +24,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
 from vgic.explore.layout import Layout
-from vgic.explore.learning import Effects, Path, Row, Segment, Units, Varies
+from vgic.explore.learning import Units
+from vgic.explore.paths import Effects, Path, Row, Segment, Varies
 from vgic.explore.reach import Named
+from vgic.explore.trie_arrays import Array, Arrays, Branch, Call, Leaf
 from vgic.explore.values import ModelError
-
-Array = npt.NDArray[Any]
 
 EMPTY: Final = 0                    # the node with nothing below
 _WHOLE: Final = 6                   # a part of so many bits is tested whole
@@ -63,35 +60,6 @@ class _Cursor:
 
 
 @dataclass(slots=True)
-class _Branch:
-    units: list[int]
-    known: int
-    k: int                          # the segment of the paths that it lies in
-    writes: int                     # what the path may have written before
-    wait: list[tuple[int, int]]     # the calls that go on here
-    kids: list[tuple[list[tuple[int, int]], int]]
-
-
-@dataclass(slots=True)
-class _Call:
-    step: int
-    effects: Effects
-    known: int                      # after the call
-    k: int
-    writes: int
-    wait: list[tuple[int, int]]
-    kids: dict[int, int]
-
-
-@dataclass(slots=True)
-class _Leaf:
-    root: int                       # -1: a step's
-    call: int                       # or the step's result
-    effects: Effects
-    writes: int
-
-
-@dataclass(slots=True)
 class Failure:
     """A call that raised."""
     name: str
@@ -100,11 +68,12 @@ class Failure:
     error: Exception
 
 
-class Trie:
+class Trie(Arrays):
     """The learned paths of all roots, and their arrays for the compiled walk."""
 
     def __init__(self, units: Units, layout: Layout) -> None:
-        self.units, self.layout = units, layout
+        super().__init__(layout)
+        self.units = units
         self.roots: list[Root] = []
         self.history: list[tuple[list[tuple[int, int]], int, int]] = []
         """The runs that met a new value or unit: (sparse row, root, call). Repeated in order, they meet them again."""
@@ -134,39 +103,17 @@ class Trie:
         """Forget all paths."""
         self.cleared += 1
         self._regrouped = self.layout.regrouped
-        self.node = np.zeros((64, 8), np.int32)      # branches, calls, leaves (from, to), self loops
-        self.br = np.zeros((64, 4), np.int32)        # word, shift, mask, base of its children
-        self.call = np.zeros((16, 4), np.int32)      # the step's root, base of its children
-        self.child = np.full(1024, -1, np.int32)     # node, -1 unknown, -2 asked for
-        self.leaf_result = np.zeros(64, np.int32)
-        self.leaf_masks = np.zeros((64, 2 * self.layout.W), np.uint64)
-        self.call_masks = np.zeros((16, 2 * self.layout.W), np.uint64)
-        self.nodes, self.used = 1, 0
-        self.branches: list[_Branch] = []
-        self.calls: list[_Call] = []
-        self.leaves: list[_Leaf] = []
+        self._reset()
         self._void = False
-        self._step_root: dict[int, int] = {}
-        self._room: list[int] = []                   # per step: room for results in its calls' tables
         for r in range(len(self.roots)):
             self._plant(r)
 
     def _plant(self, r: int) -> None:
         root = self.roots[r]
         root.node = self._new_node()
-        self.branches.append(_Branch([], 0, 0, 0, [(r, a) for a in range(len(root.calls))], []))
+        self.branches.append(Branch([], 0, 0, 0, [(r, a) for a in range(len(root.calls))], []))
         self.node[root.node, :2] = len(self.branches) - 1, len(self.branches)
         self._place_branches(len(self.branches) - 1)
-
-    def _new_node(self) -> int:
-        self.nodes += 1
-        self.node = fit(self.node, self.nodes)
-        return self.nodes - 1
-
-    @property
-    def arrays(self) -> tuple[Array, ...]:
-        """What the compiled walk needs."""
-        return self.node, self.br, self.call, self.child, self.leaf_masks, self.call_masks, self.leaf_result
 
     # -- learning
     def learn(self, jobs: Iterable[tuple[Row, int]]) -> None:
@@ -190,7 +137,8 @@ class Trie:
     def resize(self) -> None:
         """Lay the state out anew, and this trie with it."""
         moves = self.layout.renew()
-        self._place_all()
+        if self._regrouped == self.layout.regrouped:     # else windows are void, and so is all of the trie
+            self._place_all()
         for hook in self.on_resize:
             hook(moves)
 
@@ -396,7 +344,7 @@ class Trie:
         """The node where these runs, in segment k, know these units. What comes below goes to `todo`."""
         waiting: list[tuple[_Cursor, list[int]]] = []
         steps: dict[tuple[int, tuple[tuple[int, int], ...]], list[_Cursor]] = {}
-        leaves: list[_Leaf] = []
+        leaves: list[Leaf] = []
         loops = 0
         for cursor in cursors:
             segment = cursor.path.segments[k]
@@ -406,13 +354,13 @@ class Trie:
             elif segment.inner is not None:
                 steps.setdefault((segment.step, tuple(segment.effects)), []).append(cursor)
             elif cursor.root < 0:
-                leaves.append(_Leaf(-1, cursor.path.result, segment.effects, 0))
+                leaves.append(Leaf(-1, cursor.path.result, segment.effects, 0))
             elif self.roots[cursor.root].judges:
                 loops += bool(cursor.path.value)
             elif cursor.path.value is not False:
                 if segment.effects or k:
                     wrote = writes | _bits(u for u, _ in segment.effects)
-                    leaves.append(_Leaf(cursor.root, cursor.call, segment.effects, wrote))
+                    leaves.append(Leaf(cursor.root, cursor.call, segment.effects, wrote))
                 else:
                     loops += 1
         if not (waiting or steps or leaves or loops):
@@ -423,7 +371,7 @@ class Trie:
             wrote = writes | _bits(u for u, _ in effects) | self._step_writes[step]
             after = (known | _bits(u for u, _ in effects)) & ~self._step_writes[step]
             todo.append((-1 - len(self.calls), mine))
-            self.calls.append(_Call(step, list(effects), after, k, wrote, _who(mine), {}))
+            self.calls.append(Call(step, list(effects), after, k, wrote, _who(mine), {}))
         self.leaves += leaves
         t = self._new_node()
         self.node[t, :7] = (b0, len(self.branches), c0, len(self.calls), l0, len(self.leaves), loops)
@@ -448,7 +396,7 @@ class Trie:
             mine = [cursor for cursor, unread in waiting if any(mask >> u & 1 for u in unread)]
             waiting = [w for w in waiting if not any(mask >> u & 1 for u in w[1])]
             todo.append((len(self.branches), mine))
-            self.branches.append(_Branch(units, known, k, writes, _who(mine), []))
+            self.branches.append(Branch(units, known, k, writes, _who(mine), []))
 
     def _window(self, g: int, reads: Sequence[int]) -> list[int]:
         """The units of group g to test together, given those that will be read."""
@@ -462,86 +410,6 @@ class Trie:
             if sum(width[u] for u in members[a:b + 1]) <= _SPAN:
                 lo, hi = a, b
         return members[lo:hi + 1]
-
-    # -- the arrays
-    def _at(self, b: int, row: Row) -> int:
-        """The place of a row's child in the table of a branch."""
-        units, at = self.branches[b].units, self.layout.at
-        return int(self.br[b, 3]) + sum(row[u] << at[u] - at[units[0]] for u in units)
-
-    def _fill(self, b: int, cube: list[tuple[int, int]], t: int) -> None:
-        units, at, width = self.branches[b].units, self.layout.at, self.layout.width
-        base, full = int(self.br[b, 3]), int(self.br[b, 2])
-        m = v = 0
-        for u, i in cube:
-            m |= (1 << width[u]) - 1 << at[u] - at[units[0]]
-            v |= i << at[u] - at[units[0]]
-        if m == full:
-            self.child[base + v] = t
-        else:
-            table = self.child[base:base + full + 1]
-            table[((np.arange(full + 1) & m) == v) & (table < 0)] = t
-
-    def _reserve(self, size: int) -> int:
-        base, self.used = self.used, self.used + size
-        if self.used > len(self.child):
-            more = max(len(self.child), size)
-            self.child = np.concatenate((self.child, np.full(more, -1, np.int32)))
-        return base
-
-    def _place_branches(self, first: int) -> None:
-        self.br = fit(self.br, len(self.branches))
-        at, width = self.layout.at, self.layout.width
-        for b in range(first, len(self.branches)):
-            units = self.branches[b].units
-            if not units:
-                self.br[b] = 0, 0, 0, self._reserve(1)
-                continue
-            size = 1 << at[units[-1]] - at[units[0]] + width[units[-1]]
-            self.br[b] = at[units[0]] >> 6, at[units[0]] & 63, size - 1, self._reserve(size)
-
-    def _place_calls(self, which: Iterable[int]) -> None:
-        self.call = fit(self.call, len(self.calls))
-        self.call_masks = fit(self.call_masks, len(self.calls))
-        for c in which:
-            call = self.calls[c]
-            base = self._reserve(self._room[call.step])
-            self.call[c] = self._step_root[call.step], base, 0, 0
-            self.call_masks[c] = self.layout.masks(call.effects)
-            for result, t in call.kids.items():
-                self.child[base + result] = t
-
-    def _place_leaves(self, first: int) -> None:
-        self.leaf_masks = fit(self.leaf_masks, len(self.leaves))
-        self.leaf_result = fit(self.leaf_result, len(self.leaves))
-        for i in range(first, len(self.leaves)):
-            leaf = self.leaves[i]
-            self.leaf_masks[i] = self.layout.masks(leaf.effects)
-            self.leaf_result[i] = leaf.call
-
-    def _place_all(self) -> None:
-        """Write all arrays anew, in the present layout."""
-        self.used = 0
-        self.child[:] = -1
-        self.leaf_masks = np.zeros((max(64, len(self.leaves)), 2 * self.layout.W), np.uint64)
-        self.call_masks = np.zeros((max(16, len(self.calls)), 2 * self.layout.W), np.uint64)
-        if self._regrouped != self.layout.regrouped:
-            return                                   # windows are void, and so is all of the trie
-        self._place_branches(0)
-        for b, branch in enumerate(self.branches):
-            for cube, t in branch.kids:
-                self._fill(b, cube, t)
-        self._place_calls(range(len(self.calls)))
-        self._place_leaves(0)
-
-
-def fit(a: Array, n: int) -> Array:
-    """a, or a copy with room for n rows."""
-    if n <= len(a):
-        return a
-    b = np.zeros((max(n, 2 * len(a)), *a.shape[1:]), a.dtype)
-    b[:len(a)] = a
-    return b
 
 
 def _bits(units: Iterable[int]) -> int:

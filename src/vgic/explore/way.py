@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vgic.explore import kernels
-from vgic.explore.learning import Row
+from vgic.explore.paths import Row
 from vgic.explore.result import Broken
 from vgic.explore.search import Search
 
