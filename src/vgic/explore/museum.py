@@ -72,7 +72,7 @@ def visit(identity: str, seconds: float = SECONDS) -> Visit:
         clean = check(scenario, base, bounds=bounds)
     except ScenarioError as e:
         return Visit(identity, design.entry, base.name, False, None, "-", 0, 0, time.perf_counter() - began, "-", None,
-                     0, str(e))
+                     0, str(e).partition("\n")[0])
     rule = broken.rule.id if broken.rule is not None else None
     return Visit(
         identity, design.entry, base.name, rule in design.entry.rules, rule, broken.result.verdict,
