@@ -220,11 +220,13 @@ class CheckSpec(_Table):
     Attributes:
         actions: patterns of the names of what can happen ("nic *"); all by default. never: what can't.
         ticks: how often time passes.
+        breaks: the rules that some schedule of an unflipped design is known to break, though the script does not.
     """
 
     actions: list[str] = Field(default_factory=lambda: ["*"])
     never: list[str] = Field(default_factory=list)
     ticks: int = Field(2, ge=0, le=8)
+    breaks: list[Annotated[int, AfterValidator(_rule)]] = Field(default_factory=list)
 
 
 class Scenario(_Table):
