@@ -70,21 +70,25 @@ def _report(options: argparse.Namespace) -> Any:
     design = find_design(name)
     explore: Callable[..., Verdict] = self_check if options.self_check else check
 
+    written: tuple[str, ...] = ()
+
     def one(list_registers: int | None) -> Verdict:
+        nonlocal written
         saved = None if options.self_check else _saved(options.resume, scenario, name, list_registers, rules)
         with _Line() as line:
             verdict = explore(scenario, design, list_registers=list_registers, rules=rules, bounds=bounds,
                               threads=threads, progress=line.show, checkpoint=saved)
         if verdict.rule is not None and options.export:
             from vgic.explore.export import export
-            for path in export(verdict, name, Path(options.export)):
-                print(f"vgic: wrote {path}", file=sys.stderr)
+            written = tuple(map(str, export(verdict, name, Path(options.export))))
         elif verdict.result.why_cut == "interrupted":
             print("vgic: interrupted; the same command with --resume goes on from here", file=sys.stderr)
         return verdict
 
     if first is None or last is None or first == last:
-        return CheckReport(one(first))
+        report = CheckReport(one(first))
+        report.written = written
+        return report
     verdicts = []
     for n in range(first, last + 1):
         verdicts.append(one(n))

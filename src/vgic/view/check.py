@@ -22,6 +22,8 @@ class CheckReport:
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
+        self.written: tuple[str, ...] = ()
+        """The files of an exported counterexample."""
 
     @property
     def exit_status(self) -> int:
@@ -84,11 +86,26 @@ class CheckReport:
         parts.append(textwrap.fill(f"Schedule: {listed}", WIDTH, break_on_hyphens=False))
         return "\n\n".join(parts)
 
+    def further(self) -> str:
+        """What to do with a counterexample."""
+        v = self.verdict
+        assert v.rule is not None
+        lines = []
+        if v.rule.id in (*v.scenario.rules, *v.scenario.check.breaks):
+            lines.append(f"The scenario says so: rule {v.rule.id} is known to break here (docs/findings.md);"
+                         f" --rules -{v.rule.id} looks beyond it.")
+        if self.written:
+            scenario, test, case = self.written
+            lines.append(f"Replay: vgic run {scenario}   Test: {test}   C: {case}")
+        else:
+            lines.append("--export DIR writes it as a scenario to replay, as a test and as a C case.")
+        return "\n".join(textwrap.fill(line, WIDTH) for line in lines)
+
     def text(self) -> str:
         """The whole."""
         parts = [self.heading(), self.summary()]
         if self.verdict.rule is not None:
-            parts += [self.counterexample(), self.figures() + "."]
+            parts += [self.counterexample(), self.figures() + ".", self.further()]
         elif not self.verdict.result.complete:
             parts.append(self.figures() + ".")
         return "\n\n".join(parts) + "\n"
