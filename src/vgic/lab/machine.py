@@ -15,8 +15,7 @@ guest's operation, the host's whole handler with the exit that it causes, an ent
     vcpu0 acks                              its guest takes the virtual interrupt that is signalled
     vcpu0 steps                             its guest does the next operation of its handler or program
     vcpu0 blocks                            after WFI: it waits, put, unless there is an interrupt to take
-    vcpu0 put, vcpu0 loaded                 its thread leaves its PE, comes back
-    vcpu0 loaded on pe1                     ... on another PE
+    vcpu0 put, vcpu0 loaded (on pe1)        its thread leaves its PE, comes back, or to another PE
     host disables nic, host enables nic     disable_irq, enable_irq
     guest saved                             userspace saves and restores a VM's GIC
 
