@@ -22,7 +22,7 @@ from vgic.explore.plain import PlainResult, PlainSearch, lost_plainly
 from vgic.explore.reach import Named, Reach
 from vgic.explore.result import Broken, Delivered, Limits, Progress, Result
 from vgic.explore.symmetry import Exchange
-from vgic.explore.values import ModelError, key_of
+from vgic.explore.values import ModelError
 
 if TYPE_CHECKING:
     from vgic.explore.learning import Units
@@ -122,7 +122,7 @@ class Explorer:
             for row in search.rows():
                 state = list(plain.start)
                 for u in varying:
-                    state[u] = key_of(units.values[u][row[u]], units.known)
+                    state[u] = plain.number(u, units.values[u][row[u]])
                 found.add(tuple(state))
         from vgic.explore.compiled import Orders, explore
         got = explore(self, PlainResult(), Limits(), Orders(threads, look=look))

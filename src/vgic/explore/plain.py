@@ -14,7 +14,7 @@ from vgic.explore.reach import Named, Reach, Seal
 from vgic.explore.result import Broken, Delivered
 from vgic.explore.values import NO_PART, UNSET, ModelError, freeze, key_of, thaw
 
-State = tuple[Hashable, ...]
+State = tuple[int, ...]
 
 _LONGEST: Final = 200
 _REPEATED: Final = 100              # so many states are expanded twice, to see whether the actions are deterministic
@@ -48,52 +48,67 @@ class PlainSearch:
     def __init__(self, reach: Reach, actions: Sequence[Named], rules: Sequence[Named]) -> None:
         self.reach, self.actions, self.rules = reach, actions, rules
         self.known = {id(x) for x in (*reach.parts, *reach.objects)}
-        self._slots = [(part, getattr(type(part), name), f"{reach.name[id(part)]}.{name}")
-                       for part, name in reach.slots()]
-        self.values: list[dict[Hashable, Any]] = [{} for _ in self._slots]
-        """For each slot: key -> value."""
-        self._lists = {i: held for i, (part, d, _) in enumerate(self._slots)
-                       if type(held := _read(part, d)) is list}
-        self.start = self.read()
+        slots = list(reach.slots())
+        self._get = [(part, getattr(type(part), name)) for part, name in slots]
+        self._where = [f"{reach.name[id(part)]}.{name}" for part, name in slots]
+        self._ids: list[dict[Hashable, int]] = [{} for _ in slots]
+        self.values: list[list[Any]] = [[] for _ in slots]
+        """For each slot: its values, in the order met; a state is the number of each slot's value."""
+        self._held: list[Any] = [_read(part, d) for part, d in self._get]
+        self._now = [self.number(i, value) for i, value in enumerate(self._held)]
+        self._lists = {i: held for i, held in enumerate(self._held) if type(held) is list}
+        self.start = tuple(self._now)
         self.parent: dict[State, tuple[State, str] | None] = {self.start: None}
         self.edges: dict[State, list[tuple[str, State]]] = {}
 
+    def number(self, i: int, value: Any) -> int:
+        """The number of a value of slot i."""
+        try:
+            key = key_of(value, self.known)
+        except TypeError as e:
+            raise ModelError(f"{self._where[i]} can't hold {value!r}: {e}") from None
+        n = self._ids[i].setdefault(key, len(self.values[i]))
+        if n == len(self.values[i]):
+            self.values[i].append(freeze(value))
+        return n
+
     def read(self) -> State:
         """The present state."""
-        out = []
-        for i, (part, descriptor, where) in enumerate(self._slots):
+        held, now = self._held, self._now
+        for i, (part, descriptor) in enumerate(self._get):
             value = _read(part, descriptor)
-            try:
-                key = key_of(value, self.known)
-            except TypeError as e:
-                raise ModelError(f"{where} can't hold {value!r}: {e}") from None
-            if key not in self.values[i]:
-                self.values[i][key] = freeze(value)
-            out.append(key)
-        return tuple(out)
+            if value is not held[i] or type(value) is list:
+                held[i] = value
+                now[i] = self.number(i, value)
+        return tuple(now)
 
     def write(self, state: State) -> None:
         """Make a state the present one."""
-        for (part, descriptor, _), values, key in zip(self._slots, self.values, state, strict=True):
-            value = values[key]
-            if value is UNSET:
-                if _read(part, descriptor) is not UNSET:
+        now = self.read()
+        if now == state:
+            return
+        for i, n in enumerate(state):
+            if n != now[i]:
+                part, descriptor = self._get[i]
+                value = thaw(self.values[i][n])
+                if value is UNSET:
                     descriptor.__delete__(part)
-            else:
-                descriptor.__set__(part, thaw(value))
+                else:
+                    descriptor.__set__(part, value)
+                self._held[i], self._now[i] = value, n
 
     def restore(self) -> None:
         """Make the first state the present one, with the very lists that the slots held."""
-        for i, held in self._lists.items():
-            held[:] = self.values[i][self.start[i]]
         self.write(self.start)
         for i, held in self._lists.items():
-            part, descriptor, _ = self._slots[i]
+            part, descriptor = self._get[i]
+            held[:] = self.values[i][self.start[i]]
             descriptor.__set__(part, held)
+            self._held[i] = held
 
     def describe(self, state: State) -> dict[str, Any]:
         """All slots that were seen to vary, by name."""
-        return {where: values[key] for (_, _, where), values, key in zip(self._slots, self.values, state, strict=True)
+        return {where: values[n] for where, values, n in zip(self._where, self.values, state, strict=True)
                 if len(values) > 1}
 
     def way(self, state: State) -> list[str]:
@@ -120,7 +135,7 @@ class PlainSearch:
         if changed:
             raise ModelError(f"an action changes {changed}: {NO_PART}")
         result.states = len(self.parent)
-        result.columns = [list(values.values()) for values in self.values]
+        result.columns = [list(values) for values in self.values]
         result.seconds = time.perf_counter() - t0
         return result
 
