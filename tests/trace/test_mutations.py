@@ -28,8 +28,8 @@ def test_the_slice_itself_is_predicted(name: str) -> None:
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("name", NAMES)
 def test_what_can_be_told_is_told(name: str, operation: str) -> None:
-    """The same thirty mutations every time. The figures for many more: bench/trace/mutations.py."""
-    counts = share(name, operation, 30, 7)
+    """The same sixteen mutations every time. The figures for many more: bench/trace/mutations.py."""
+    counts = share(name, operation, 16, 7)
     told = counts["named"] + counts["at the line"]
     assert told >= 1
     assert counts["elsewhere"] <= 1
@@ -37,7 +37,7 @@ def test_what_can_be_told_is_told(name: str, operation: str) -> None:
     assert counts["at the line"] <= 2      # told without the right diagnosis
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.sampled_from(NAMES), st.sampled_from(OPERATIONS), st.integers(0, MUTATED - 1), st.integers(0, 63))
 def test_nothing_is_told_before_the_mutated_line(name: str, operation: str, at: int, bit: int) -> None:
     s = piece(name)
@@ -45,7 +45,7 @@ def test_nothing_is_told_before_the_mutated_line(name: str, operation: str, at: 
     assert found.at is None or found.at >= at
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.sampled_from(NAMES), st.integers(0, MUTATED - 1), st.integers(0, 63))
 def test_a_changed_read_or_line_is_told_at_itself(name: str, at: int, bit: int) -> None:
     s = piece(name)
