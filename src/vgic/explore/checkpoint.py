@@ -41,7 +41,8 @@ def fingerprint(reach: Reach, actions: Sequence[Named], rules: Sequence[Named]) 
     text = hashlib.sha256(f"{FORMAT} {[n for n, _ in actions]} {[n for n, _ in rules]}".encode())
     place = {key: i for i, key in enumerate(reach.model)}
     for obj in reach.model.values():
-        held = [f"#{place[id(v)]}" if id(v) in place else _text(v) for v in contents(obj)]
+        held = [f"#{place[id(v)]}" if id(v) in place else f"id #{place[v]}" if type(v) is int and v in place
+                else _text(v) for v in contents(obj)]
         if isinstance(obj, (set, frozenset)):
             held.sort()
         code = _code(obj.__code__) if isinstance(obj, FunctionType) else ""
