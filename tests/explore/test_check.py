@@ -9,9 +9,10 @@ import pytest
 from vgic.cli import main
 from vgic.explore.check import Bounds, check, self_check, with_vcpus
 from vgic.lab.errors import ScenarioError
-from vgic.lab.loader import find_design, find_scenario
+from vgic.lab.loader import all_scenarios, find_design, find_scenario
 from vgic.lab.scenario import Scenario, parse_scenario
 from vgic.lab.schedule import Schedule
+from vgic.rules.state import STATE_RULES
 from vgic.view.check import CheckReport, DialReport
 
 EDGE = """
@@ -196,6 +197,8 @@ def test_a_dial_tells_the_fewest_list_registers() -> None:
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "edge.toml"
     file.write_text(EDGE)
+    assert main(["check", "nothing-such"]) == 2
+    assert capsys.readouterr().err.startswith("vgic: ")
     assert main(["check", str(file), "--depth", "4"]) == 0
     assert "BOUNDED" in capsys.readouterr().out
     assert main(["check", "level-irqfd-v3", "--json", "--export", str(tmp_path)]) == 1
@@ -203,9 +206,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert told["verdict"] == "BROKEN"
     assert told["broken"]["schedule"]
     assert (tmp_path / f"counterexample-{told['broken']['rule']}.toml").is_file()
-    for wrong in (["nothing-such"], [str(file), "--lrs", "0"], [str(file), "--lrs", "3..2"], [str(file), "--depth", "x"],
-                  [str(file), "--rules", "99"], [str(file), "--design", "nobody"], [str(file), "--vcpus", "9"]):
-        assert main(["check", *wrong]) == 2
+    for wrong in (["--lrs", "0"], ["--lrs", "3..2"], ["--depth", "x"], ["--rules", "99"], ["--design", "nobody"],
+                  ["--vcpus", "9"], ["--memory", "-1"]):
+        assert main(["check", str(file), *wrong]) == 2
         assert capsys.readouterr().err.startswith("vgic: ")
 
 
@@ -218,3 +221,12 @@ def test_a_cut_search_goes_on_with_resume(tmp_path: Path, capsys: pytest.Capture
     rest = check(find_scenario("timer-forwarded"), find_design("kvm"), engine="compiled", checkpoint=where)
     for figure in ("verdict", "states", "transitions", "depth"):
         assert getattr(rest.result, figure) == getattr(whole.result, figure)
+
+
+@pytest.mark.parametrize("scenario", all_scenarios(), ids=lambda s: s.name)
+def test_the_first_states_of_every_scenario_break_nothing_that_is_not_known(scenario: Scenario) -> None:
+    known = {*scenario.rules, *scenario.check.breaks}
+    rules = [r.rule.id for r in STATE_RULES if r.rule.id not in known]
+    verdict = check(scenario, find_design(scenario.design), rules=rules, bounds=Bounds(states=80), engine="plain")
+    assert verdict.rule is None
+    assert verdict.result.states >= 20

@@ -30,10 +30,12 @@ from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES, Rule
 from vgic.rules.delivery import Undelivered, outstanding
 from vgic.rules.holding import Stuck, ownerless
-from vgic.rules.state import STATE_RULES
+from vgic.rules.state import STATE_RULES, anytime, at_rest
 
 NEVER_BROUGHT: Final = 17
 """The rule that is broken where a machine goes on for ever and an interrupt does not get to its guest."""
+
+_REST: Final = "at rest"
 
 
 class Bounds(NamedTuple):
@@ -145,13 +147,11 @@ def self_check(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
     return plain
 
 
-def judged_rules(machine: Machine, only: frozenset[int] | None = None) -> list[tuple[str, Callable[[], str | None]]]:
-    """The rules of a machine, or only those of these ids."""
-    return [(name, call) for name, call in machine.rules() if only is None or _id_of(name) in only]
-
-
-def _id_of(name: str) -> int:
-    return int(name.split()[1])
+def judged_rules(machine: Machine, only: frozenset[int] | None = None) -> list[tuple[str, Callable[[], object]]]:
+    """The rules of a machine, or only those of these ids, as calls for the explorer: one each, and one for all that is
+    judged at rest."""
+    ids = [r.rule.id for r in STATE_RULES if only is None or r.rule.id in only]
+    return [*((f"rule {n}", partial(anytime, n, machine)) for n in ids), (_REST, partial(at_rest, tuple(ids), machine))]
 
 
 # -- nothing is lost
@@ -229,7 +229,8 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
         rule = RULES[_lost_rule(schedule.machine, broken.rule)]
         what = f"{broken.rule} never gets to its guest: {broken.said}"
     else:
-        rule, what = RULES[_id_of(broken.rule)], str(broken.said)
+        n, what = broken.said if broken.rule == _REST else (int(broken.rule.split()[1]), broken.said)
+        rule = RULES[n]
     return replace(verdict, rule=rule, what=what, replay=replay, then=tuple(broken.then), loop=broken.loop)
 
 

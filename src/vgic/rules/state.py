@@ -6,7 +6,7 @@ noted in the machine's `Faults`, which is a part like others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -49,12 +49,36 @@ _CHECKS: dict[int, tuple[Check, ...]] = {
     21: (), 22: (), 23: (holding.timer_is_not_the_guests,), 33: (holding.host_is_left_with_it,),
     34: (delivery.forgotten_while_disabled,), 35: (), 39: (delivery.sgi_of_a_source_lost,),
 }
+AT_REST: tuple[Check, ...] = (
+    delivery.edge_is_lost, delivery.level_is_unseen, delivery.kept_out, delivery.no_exit_armed, delivery.sleeps,
+    delivery.not_told, delivery.forgotten_while_disabled, delivery.sgi_of_a_source_lost, holding.stuck_active)
+"""Those that find nothing as long as the machine is not at rest."""
 MOMENTS = (3, 4, 12, 16, 21, 22, 34, 35, 39)
 """Rules that are also, or only, broken in a moment."""
 
 STATE_RULES: tuple[StateRule, ...] = tuple(
     StateRule(RULES[n], partial(_first, (*checks, *((partial(_told, n),) if n in MOMENTS else ()))))
     for n, checks in _CHECKS.items())
+
+
+
+def anytime(n: int, w: World) -> str | None:
+    """A rule by its id, without what is judged at rest alone."""
+    told = _told(n, w) if n in MOMENTS else None
+    return told or _first(tuple(c for c in _CHECKS[n] if c not in AT_REST), w)
+
+
+def at_rest(ids: Sequence[int], w: World) -> tuple[int, str] | None:
+    """What is judged at rest alone, of these rules: the first that is broken, and how.
+
+    Whether the machine is at rest is asked once, and not by each rule."""
+    if w.quiescent():
+        for n in ids:
+            found = _first(tuple(c for c in _CHECKS[n] if c in AT_REST), w)
+            if found is not None:
+                return n, found
+    return None
+
 
 AWAITED = {n: rule.evidence for n, rule in RULES.items() if n not in _CHECKS}
 """The rules that these mechanisms can't break: what each waits for."""
