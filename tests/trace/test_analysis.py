@@ -180,6 +180,8 @@ LINE = st.one_of(
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.lists(LINE, max_size=40))
+@example(text=["gicv3_icc_generate_sgi GICv3 CPU i/f 0x0 generating SGI 1 IRM 0 target affinity 0x0xx targetlist 0x2",
+               "memory_region_ops_read cpu 0 addr 0x8000004 value 0x28 size 4 name 'gic_dist'"])
 @example(text=["memory_region_ops_write cpu 0 addr 0x8000000 value 0xffffffffffffffff size 8 name 'gic_cpu'"])
 def test_whatever_the_lines_say_it_is_analysed_or_refused(tmp_path: Path, text: list[str]) -> None:
     """Never anything but an analysis or a TraceError; what is found can be shown."""

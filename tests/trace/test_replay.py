@@ -197,6 +197,19 @@ def test_a_cpu_that_the_machine_has_not(event: Access, what: str) -> None:
     assert "--option pes=8" in d.got
 
 
+@pytest.mark.parametrize(("version", "frame"), [(2, "GICR"), (3, "GICC"), (3, "GICH"), (3, "GICV")])
+def test_a_frame_that_the_machine_has_not(version: int, frame: str) -> None:
+    s = Scene(version)
+    s.feed(FrameAccess(0, frame, 0, 0, 4, 0, False, None, False))
+    assert s.replay.differences[0].expected == f"a GICv{version}, which has no such frame"
+
+
+def test_an_sgi_by_a_system_register_does_not_fit_a_gicv2() -> None:
+    s = Scene(2)
+    s.feed(Sgi(0, 0, 1, 0, 0, 2))
+    assert s.replay.differences[0].expected == "a GICv2"
+
+
 def test_a_trap_or_undefined_register_differs() -> None:
     s = Scene()
     s.read("ICH_LR9_EL2", 0)

@@ -33,9 +33,10 @@ from vgic.rules import HARDWARE_CHECKS, Check, Judge
 from vgic.silicon import GicV2, GicV3
 from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SgiPending, SysReg
 from vgic.trace.familiar import VALUES, Familiar, Key
+from vgic.trace.findings import Difference
 from vgic.trace.lanes import describe
 from vgic.trace.places import Places
-from vgic.trace.replay import Difference, Replay
+from vgic.trace.replay import Replay
 from vgic.trace.snapshot import Keeper, Snapshot
 
 SPACING, WINDOW = 512, 6144
@@ -183,7 +184,8 @@ class Diagnoser:
         if isinstance(e, Access):
             return self.places.at(e.address).role
         if isinstance(e, FrameAccess):
-            return self.places.at(self.places.base(e.frame, e.pe or 0) + e.offset).role if e.frame != "GITS" else ""
+            base = self.places.base(e.frame, e.pe or 0)
+            return "" if base is None else self.places.at(base + e.offset).role
         return ""
 
     def _intid_bits(self, e: Any) -> int:
@@ -344,7 +346,7 @@ class Diagnoser:
                 yield self._with(e, e.value & ~low | numbers[1] & low) or e
         d = self.difference
         if p == self.at and d is not None:
-            if d.what.startswith("SGI") and d.pe is not None:
+            if d.what.startswith("SGI ") and d.pe is not None:
                 yield SgiPending(at.line, d.pe, int(d.what[4:]))
             elif isinstance(at, LineChange):
                 yield at._replace(level=1 - at.level)

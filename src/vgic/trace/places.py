@@ -93,19 +93,19 @@ class Places:
             self._registers[name] = place      # a recording's names are those of the events' forms: bounded
         return place
 
-    def base(self, frame: str, pe: int) -> int:
-        """Where a frame begins; GICR: that of a PE."""
+    def base(self, frame: str, pe: int) -> int | None:
+        """Where a frame begins, GICR: that of a PE; None where the machine has no such frame."""
         chip = self.chip
         if isinstance(chip, GicV2):
-            return {"GICD": chip.map.gicd, "GICC": chip.map.gicc, "GICH": chip.map.gich, "GICV": chip.map.gicv}[frame]
+            return {"GICD": chip.map.gicd, "GICC": chip.map.gicc, "GICH": chip.map.gich, "GICV": chip.map.gicv}.get(frame)
         if frame == "GICD":
             return chip.map.gicd
         first = 0
-        for base, count in chip.map.gicr:
+        for base, count in chip.map.gicr if frame == "GICR" else ():
             if pe < first + count:
                 return base + (pe - first) * chip.gicr_stride
             first += count
-        return chip.map.gicr[-1][0]
+        return None
 
     def _find(self, address: int) -> Place:
         chip = self.chip

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from vgic.rules import Judge
 from vgic.silicon import GicV2, GicV3, Notice, Trap, Undefined
@@ -38,6 +38,7 @@ from vgic.trace.events import (
     SgiPending,
     SysReg,
 )
+from vgic.trace.findings import Difference, Step
 from vgic.trace.places import GUEST, HYPERVISOR, Place, Places, banked
 
 LPI_START = 8192
@@ -49,41 +50,6 @@ difference stays one."""
 
 KINDS = frozenset({Access, FrameAccess, SysReg, LineChange, Sgi, SgiPending, PropertyByte, BadLine})
 """The kinds of event that matter to a replay; others may be left out."""
-
-
-class Difference(NamedTuple):
-    """The recording says something else than the chip.
-
-    Attributes:
-        line: of the recording. pe: None where it isn't told. what: register or event. expected: by the chip.
-        got: in the recording. state: lines of the state around it.
-    """
-
-    line: int
-    pe: int | None
-    what: str
-    expected: str
-    got: str
-    state: tuple[str, ...]
-
-
-class Step(NamedTuple):
-    """Something that happened to an interrupt, for whoever tells its life.
-
-    Attributes:
-        line: of the recording. pe: where. kind: line, iar, viar, end, vend, lr. register: its name.
-        intid: physical or virtual INTID. value: as written or read. lr: the list register concerned.
-        before: for lr: the list register's state before it was written (state, hw, pintid, vintid).
-    """
-
-    line: int
-    pe: int | None
-    kind: str
-    register: str
-    intid: int
-    value: int
-    lr: ListRegister | None
-    before: tuple[int, bool, int, int] | None
 
 
 class Replay:
@@ -183,8 +149,10 @@ class Replay:
             self._unknown_pe(pe, e.frame)
         elif e.value is None:
             self.not_compared[f"{e.frame}: refused by QEMU"] += 1
+        elif (base := self.places.base(e.frame, pe)) is None:
+            self._differ(pe, e.frame, f"a GICv{2 + isinstance(self.chip, GicV3)}, which has no such frame", "an access")
         else:
-            address = self.places.base(e.frame, pe) + e.offset
+            address = base + e.offset
             self._frame(self.places.at(address), address, e.size, e.value, e.write, pe, bool(e.secure))
 
     def _frame(self, place: Place, address: int, size: int, value: int, write: bool, pe: int, secure: bool) -> None:
@@ -453,7 +421,10 @@ class Replay:
     def _sgi(self, e: Sgi) -> None:
         """An SGI is sent. Of which group is not told: it is taken to be the one that each target has."""
         chip, pe = self.chip, e.pe
-        if not isinstance(chip, GicV3) or pe >= self.pes:
+        if not isinstance(chip, GicV3):
+            self._differ(None, "SGI", "a GICv2", f"a system register of a GICv3 sends SGI {e.intid}")
+            return
+        if pe >= self.pes:
             self._unknown_pe(pe, "SGI")
             return
         self._all_sent(pe)
