@@ -68,6 +68,8 @@ def test_a_users_design_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: 
     scenario = find_scenario("edge-again-software")
     verdict = check(scenario, find_design("mine.py:Quirky"))
     assert verdict.rule is not None
+    assert verdict.ran is not None
+    assert verdict.ran[1] == ("mine.py:6 Quirky.fold_lr",)
     toml, _, _ = export(verdict, "mine.py:Quirky", tmp_path)
     monkeypatch.chdir("/")
     assert verdict.rule.id in perform(load(toml)).broken

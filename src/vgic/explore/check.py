@@ -13,9 +13,13 @@ from rest: the machine may go round for ever. It is told with the round that it 
 """
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from vgic.designs.base import Design, Unsupported
@@ -35,6 +39,8 @@ from vgic.rules.state import STATE_RULES, anytime, at_rest
 NEVER_BROUGHT: Final = 17
 """The rule that is broken where a machine goes on for ever and an interrupt does not get to its guest."""
 
+SAVED_EVERY: Final = 10.0
+"""Seconds between two saves of a search, at least."""
 _REST: Final = "at rest"
 
 
@@ -61,8 +67,9 @@ class Verdict:
     Attributes:
         scenario, design, list_registers: what was explored. result: the search's figures and verdict.
         judged: the ids of the rules judged. rule: the one that is broken. what: how. replay: a shortest schedule that
-            breaks it, played again. then: what follows of itself, for ever from its `loop`-th action on, where nothing
-            brings an interrupt to its guest any more.
+            breaks it, played again. ran: what of a user's file ran last on the way, and in which step. then: what
+            follows of itself, for ever from its `loop`-th action on, where nothing brings an interrupt to its guest any
+            more. resumed: whether it went on from a save, so that its seconds are not those of the whole search.
     """
 
     scenario: Scenario
@@ -73,8 +80,10 @@ class Verdict:
     rule: Rule | None = None
     what: str = ""
     replay: Run | None = None
+    ran: tuple[int, tuple[str, ...]] | None = None
     then: tuple[str, ...] = ()
     loop: int | None = None
+    resumed: bool = False
 
     @property
     def exit_status(self) -> int:
@@ -112,16 +121,17 @@ def check(
                                 delivered=delivered(machine), parts=machine.parts())
             return explorer.search(
                 depth=bounds.depth, states=bounds.states, memory=bounds.memory, seconds=bounds.seconds,
-                threads=threads, engine=engine, progress=progress, checkpoint=checkpoint)
+                threads=threads, engine=engine, progress=progress, checkpoint=checkpoint, every=SAVED_EVERY)
         except ModelError as e:
             raise ScenarioError(f"{scenario.name}: design {design.name} can't be explored: {e}") from e
 
+    resumed = checkpoint is not None and Path(checkpoint).is_dir()
     try:
         result = guarded(file, what, lambda: search(all_at_once if liveness else _nothing))
         if result.broken is not None and result.broken.kind == "delivered":
             result = _one_by_one(result, guarded(file, what, lambda: search(each_alone)))
         verdict = Verdict(scenario, design.name, list_registers or scenario.machine.list_registers, result,
-                          tuple(r.rule.id for r in STATE_RULES if only is None or r.rule.id in only))
+                          tuple(r.rule.id for r in STATE_RULES if only is None or r.rule.id in only), resumed=resumed)
         broken = result.broken
         if broken is None:
             return verdict
@@ -222,7 +232,8 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
     ended = verdict.scenario.run.model_copy(update={"finish": False})
     scenario = verdict.scenario.model_copy(update={"run": ended})
     schedule = Schedule(scenario, design, list_registers)
-    replay = schedule.run([*broken.actions, *broken.then])
+    script = [*broken.actions, *broken.then]
+    replay, ran = _watched(design_file(design), schedule, script)
     if broken.kind == "raised":
         raise AssertionError(f"{broken.rule} raised {broken.said!r}, and does not when it is played again")
     if broken.kind == "delivered":
@@ -231,7 +242,29 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
     else:
         n, what = broken.said if broken.rule == _REST else (int(broken.rule.split()[1]), broken.said)
         rule = RULES[n]
-    return replace(verdict, rule=rule, what=what, replay=replay, then=tuple(broken.then), loop=broken.loop)
+    last = max((step for step in ran if 0 < step <= len(broken.actions)), default=None)
+    return replace(verdict, rule=rule, what=what, replay=replay, ran=None if last is None else (last, ran[last]),
+                   then=tuple(broken.then), loop=broken.loop)
+
+
+def _watched(file: Path | None, schedule: Schedule, script: list[str]) -> tuple[Run, dict[int, tuple[str, ...]]]:
+    """A run, and for each of its steps what was called of a user's file."""
+    ran: dict[int, tuple[str, ...]] = {}
+    if file is None:
+        return schedule.run(script), ran
+    own, name = str(file.resolve()), file.name
+
+    def note(frame: FrameType, event: str, arg: object) -> None:
+        code = frame.f_code
+        if event == "call" and os.path.realpath(code.co_filename) == own:
+            step, said = len(schedule.steps) + 1, f"{name}:{code.co_firstlineno} {code.co_qualname}"
+            ran[step] = tuple(dict.fromkeys((*ran.get(step, ()), said)))
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        return schedule.run(script), ran
+    finally:
+        sys.setprofile(before)
 
 
 def _lost_rule(machine: Machine, name: str) -> int:

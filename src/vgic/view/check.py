@@ -45,8 +45,9 @@ class CheckReport:
         rate = r.transitions / r.seconds if r.seconds else 0
         memory = f", {r.bytes / 1e6:,.0f} MB" if r.bytes >= 1e6 else ""
         group = f", which stand for {r.stands_for[0]:,}" if r.group > 1 else ""
+        speed = "since it was resumed" if self.verdict.resumed else f"{_rate(rate)} transitions/s"
         return (f"{r.states:,} states{group}, {r.transitions:,} transitions, depth {r.depth}, {r.seconds:.1f} s"
-                f" ({_rate(rate)} transitions/s{memory})")
+                f" ({speed}{memory})")
 
     def summary(self) -> str:
         """The verdict in a line or two."""
@@ -80,7 +81,8 @@ class CheckReport:
                       f"and from step {steps + v.loop + 1} on it goes round")
             ends.append(f"From step {steps + 1} on the machine goes on by itself, {round_}: {v.what}.")
         else:
-            ends.append(f"Step {steps} breaks it: {v.what}." if steps else f"{v.what}.")
+            ran = f" Your file ran last in step {v.ran[0]}: {', '.join(v.ran[1])}." if v.ran else ""
+            ends.append(f"Step {steps} breaks it: {v.what}.{ran}" if steps else f"{v.what}.")
         parts.append(textwrap.fill(ends[0], WIDTH))
         listed = "  ".join(f"{n}. {name}" for n, name in enumerate(run.actions, 1))
         parts.append(textwrap.fill(f"Schedule: {listed}", WIDTH, break_on_hyphens=False))
@@ -123,7 +125,7 @@ class CheckReport:
             assert v.replay is not None
             out["broken"] = {
                 "rule": v.rule.id, "sentence": v.rule.sentence, "section": v.rule.section, "what": v.what,
-                "schedule": list(v.schedule), "then": list(v.then), "loop": v.loop,
+                "schedule": list(v.schedule), "ran": v.ran, "then": list(v.then), "loop": v.loop,
                 "steps": RunReport(v.replay).lanes().json()}
         return out
 
