@@ -12,7 +12,8 @@ from vgic.rules import HARDWARE_CHECKS, Judge
 from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
 from vgic.trace.analysis import Analysis
 from vgic.trace.events import Access, Event, LineChange, SysReg
-from vgic.trace.replay import Replay, Step
+from vgic.trace.findings import Step
+from vgic.trace.replay import Replay
 
 DATA = Path(__file__).parent.parent / "data"
 SHARED = Path(__file__).parents[3] / "shared" / "traces"

@@ -13,10 +13,11 @@ from vgic.silicon.profile import PROFILE, SENTENCES, Deviation
 from vgic.trace.configure import Configuration, configure
 from vgic.trace.diagnose import Diagnosis, Recent, diagnose
 from vgic.trace.events import Event, Probe
+from vgic.trace.findings import Step
 from vgic.trace.lanes import Lanes
 from vgic.trace.lives import Lives
 from vgic.trace.qemu import Reader
-from vgic.trace.replay import KINDS, Replay, Step, notices
+from vgic.trace.replay import KINDS, Replay, notices
 from vgic.trace.source import Source, TraceError
 
 HEAD, OTHERS = 20_000, 2000

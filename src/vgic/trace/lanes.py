@@ -11,7 +11,7 @@ from typing import NamedTuple
 from vgic.silicon import GicV2, GicV3
 from vgic.silicon.interrupt import STATE_NAMES
 from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SysReg
-from vgic.trace.replay import Step
+from vgic.trace.findings import Step
 
 WHO = {"ICV": "guest", "GICV": "guest", "ICH": "hyp", "GICH": "hyp"}
 

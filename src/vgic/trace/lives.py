@@ -19,7 +19,7 @@ from typing import NamedTuple
 from vgic.silicon import GicV2, GicV3
 from vgic.silicon.virtual_interface import ACTIVE, INVALID, PENDING
 from vgic.trace.events import Probe
-from vgic.trace.replay import Step
+from vgic.trace.findings import Step
 
 KEPT = 5000
 """Lengths kept for the median of a row; the maximum counts all."""
