@@ -97,7 +97,8 @@ class Places:
         """Where a frame begins, GICR: that of a PE; None where the machine has no such frame."""
         chip = self.chip
         if isinstance(chip, GicV2):
-            return {"GICD": chip.map.gicd, "GICC": chip.map.gicc, "GICH": chip.map.gich, "GICV": chip.map.gicv}.get(frame)
+            m = chip.map
+            return {"GICD": m.gicd, "GICC": m.gicc, "GICH": m.gich, "GICV": m.gicv}.get(frame)
         if frame == "GICD":
             return chip.map.gicd
         first = 0
