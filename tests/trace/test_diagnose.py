@@ -65,6 +65,17 @@ def test_a_missing_line(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert d.what.split(" on pe")[0].endswith(value) or "line 30 drops" in d.what
 
 
+def test_a_missing_sgi(tmp_path: Path) -> None:
+    text = slice_of("xen-v3.core", 106_000)
+    i = place(text, "generate_sgi", after=104_000)
+    del text[i]
+    a, d = told(tmp_path, text)
+    assert a.replay.differences[0].line == i + 1
+    assert d.kind == "missing"
+    assert d.first <= i + 1 <= d.last
+    assert d.what.startswith("host sends SGI")
+
+
 def test_two_swapped_lines(tmp_path: Path) -> None:
     text = slice_of()
     i = next(i for i in range(30_000, END) if "lr_write" in text[i] and "0x7" in text[i] and "icv_iar" in text[i + 1])

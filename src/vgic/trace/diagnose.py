@@ -44,6 +44,8 @@ SPACING, WINDOW = 512, 6144
 AHEAD = 500
 """Events after the contradiction that must agree."""
 NEAR = 48
+SENDERS = 8
+"""PEs tried as the sender of a missing SGI."""
 BUDGET = 500_000
 
 KINDS = frozenset({Access, FrameAccess, SysReg, LineChange, Sgi, SgiPending})
@@ -347,7 +349,10 @@ class Diagnoser:
         d = self.difference
         if p == self.at and d is not None:
             if d.what.startswith("SGI ") and d.pe is not None:
-                yield SgiPending(at.line, d.pe, int(d.what[4:]))
+                intid = int(d.what[4:])
+                yield SgiPending(at.line, d.pe, intid)
+                for sender in range(min(SENDERS, self.replay.pes)):
+                    yield Sgi(at.line, sender, intid, 0, d.pe >> 4, 1 << (d.pe & 15))
             elif isinstance(at, LineChange):
                 yield at._replace(level=1 - at.level)
             elif numbers and self._role(at) in ("iar", "viar"):
