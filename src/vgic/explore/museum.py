@@ -1,9 +1,9 @@
 """The museum: every historical bug found again by search, and the design without it clean on the same scenario.
 
 A bug is a design with one rule flipped back (`vgic.designs.bugs`); its entry names the scenario that shows it and the
-rules that it breaks there. `visit` explores all schedules of that scenario with the bug, and then with the design that
-the bug was planted in. The bug is judged by its own rules, so that what is found is the symptom that it is known for; its
-base by all. A base design that breaks a rule there is a false alarm (or a find), and is told either way.
+rules that it breaks there. `visit` explores all schedules of that scenario with the bug, and then with the design
+that the bug was planted in. The bug is judged by its own rules, so that what is found is the symptom that it is known
+for; its base by all. A base design that breaks a rule there is a false alarm (or a find), and is told either way.
 """
 
 from __future__ import annotations
