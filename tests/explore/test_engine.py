@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from bench.explore import protocol, rich
 
-from vgic.explore.explorer import Explorer, Progress
+from vgic.explore.explorer import Delivered, Explorer, Progress
+from vgic.explore.liveness import lost
 from vgic.parts import Part, step
 
 ROOT = Path(__file__).parents[2]
@@ -222,31 +223,100 @@ def test_steps_change_nothing_but_what_is_learned() -> None:
     assert Worker.rank.__qualname__ == "Worker.rank"
 
 
-def test_a_step_that_is_found_to_write_more() -> None:
-    """What callers know after a step is forgotten when the step is first seen to write it."""
-    class Late(Part):
-        __slots__ = ("n", "seen")
+class Drawer(Part):
+    __slots__ = ("count", "hidden", "items", "seen")
 
-        def __init__(self) -> None:
-            self.n = self.seen = 0
+    def __init__(self) -> None:
+        self.count, self.hidden, self.seen = 0, False, 0
+        self.items: list[int] = []
 
-        @step
-        def tick(self) -> int:
-            if self.n == 3:
-                self.seen = (self.seen + 1) % 3
-            return 0
+    @step
+    def tick(self) -> int:
+        """What it writes depends on what its caller never reads."""
+        if self.hidden:
+            self.seen = (self.seen + 1) % 3
+        return 0
 
-    class Clock:
-        def __init__(self) -> None:
-            self.late = Late()
+    @step
+    def fill(self) -> int:
+        if self.hidden and len(self.items) < 3:
+            self.items.append(self.count)
+        return 0
 
-        def advance(self) -> None:
-            before = self.late.seen
-            self.late.tick()
-            self.late.n = (self.late.n + 1 + (self.late.seen != before)) % 5
 
-    m = Clock()
-    Explorer(m, [("advance", m.advance)]).self_check()
+class Desk:
+    def __init__(self) -> None:
+        self.drawer = Drawer()
+
+    def hide(self) -> None:
+        self.drawer.hidden = not self.drawer.hidden
+
+    def look(self) -> bool | None:
+        drawer = self.drawer
+        before = drawer.seen
+        drawer.tick()
+        if drawer.seen == before:
+            return False
+        drawer.count = (drawer.count + 1) % 4
+        return None
+
+    def keep(self) -> bool | None:
+        """The list is read by the name kept from before the step."""
+        items = self.drawer.items
+        before = len(items)
+        self.drawer.fill()
+        if len(items) == before:
+            return False
+        items.reverse()
+        self.drawer.count = items[0]
+        return None
+
+    def empty(self) -> None:
+        self.drawer.items = []
+
+    def actions(self) -> list[tuple[str, Any]]:
+        return [("hide", self.hide), ("look", self.look), ("keep", self.keep), ("empty", self.empty)]
+
+
+@pytest.mark.parametrize("repeated", [0, 500])
+def test_a_step_that_is_found_to_write_more(repeated: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What callers know after a step is forgotten when it is first seen to write it; steps known are recalled."""
+    monkeypatch.setattr("vgic.explore.trie._REPEATED", repeated)
+    m = Desk()
+    r = Explorer(m, m.actions()).self_check()
+    assert r.states > 100
+
+
+def test_values_that_python_calls_equal() -> None:
+    """1, True and 1.0 are three values; so are tuples of them."""
+    m = Desk()
+    values: tuple[Any, ...] = (0, 1, True, 1.0, (1,), (True,))
+
+    def change() -> None:
+        d = m.drawer
+        at = next(i for i, v in enumerate(values) if type(v) is type(d.count) and repr(v) == repr(d.count))
+        d.count = values[(at + 1) % len(values)]
+    for engine in ("plain", "compiled"):
+        assert Explorer(m, [("change", change)]).search(engine=engine).states == len(values)
+
+
+def test_a_goal_on_a_trie_that_was_just_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backward pass learns what it meets, and ends only when nothing more is learned."""
+    def cleared(search: Any, rule: Delivered) -> Any:
+        search.trie.clear()
+        return lost(search, rule)
+    monkeypatch.setattr("vgic.explore.compiled.lost", cleared)
+    m = rich.Machine(1, 2)
+    guest, vcpu = m.guests[0], m.vcpus[0]
+    goal = Delivered("nothing runs", lambda: not guest.stack and not vcpu.in_guest,
+                     lambda name: name.startswith("vcpu0"))
+    r = Explorer(m, m.actions(), delivered=[goal]).search(engine="compiled")
+    assert (r.verdict, r.states) == ("HOLDS", rich.COUNTS[1, 2][0])
+    never = Delivered("a vCPU that was never left", lambda: not vcpu.in_guest,
+                      lambda name: "sync" not in name)
+    r = Explorer(m, m.actions(), delivered=[never]).search(engine="compiled")
+    assert r.broken is not None
+    assert (r.broken.kind, r.broken.actions, r.broken.loop is not None) == ("delivered", ["vcpu0 flush"], True)
 
 
 # -- start
