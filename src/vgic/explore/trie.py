@@ -111,7 +111,7 @@ class Trie(Arrays):
     def _plant(self, r: int) -> None:
         root = self.roots[r]
         root.node = self._new_node()
-        self.branches.append(Branch([], 0, 0, 0, [(r, a) for a in range(len(root.calls))], []))
+        self.branches.append(Branch([], 0, 0, 0, 0, [(r, a) for a in range(len(root.calls))], []))
         self.node[root.node, :2] = len(self.branches) - 1, len(self.branches)
         self._place_branches(len(self.branches) - 1)
 
@@ -328,7 +328,7 @@ class Trie(Arrays):
                 mask = 0
                 for cursor in cursors:
                     mask |= _bits(cursor.path.segments[k].reads)
-                cube = [u for u in b.units if mask >> u & 1 and not b.known >> u & 1]
+                cube = [u for u in b.units if mask & b.tests & ~b.known & 1 << u]
                 t = self._add_node(cursors, b.known | _bits(cube), k, b.writes, todo)
                 b.kids.append(([(u, segment.row[u]) for u in cube], t))
                 self._fill(place, *b.kids[-1])
@@ -383,7 +383,8 @@ class Trie(Arrays):
     def _add_branches(self, waiting: list[tuple[_Cursor, list[int]]], known: int, k: int, writes: int,
                       todo: list[tuple[int, list[_Cursor]]]) -> None:
         """Choose what to test next: the group of units that most runs will read, for to know more than needed
-        is sound. Repeat with the runs that read nothing of it."""
+        is sound; but of it only what at least half as many runs read as read any, for each value that is told apart
+        has to be learned. Repeat with the runs that read nothing of it."""
         group = self.layout.group
         while waiting:
             votes: dict[int, int] = {}
@@ -392,11 +393,13 @@ class Trie(Arrays):
                     votes[g] = votes.get(g, 0) + 1
             g = max(sorted({group[unread[0]] for _, unread in waiting}), key=votes.__getitem__)
             units = self._window(g, [u for _, unread in waiting for u in unread if group[u] == g])
-            mask = _bits(units)
+            readers = {u: sum(u in unread for _, unread in waiting) for u in units}
+            most = max(readers.values())
+            mask = _bits(u for u, n in readers.items() if 2 * n >= most)
             mine = [cursor for cursor, unread in waiting if any(mask >> u & 1 for u in unread)]
             waiting = [w for w in waiting if not any(mask >> u & 1 for u in w[1])]
             todo.append((len(self.branches), mine))
-            self.branches.append(Branch(units, known, k, writes, _who(mine), []))
+            self.branches.append(Branch(units, mask, known, k, writes, _who(mine), []))
 
     def _window(self, g: int, reads: Sequence[int]) -> list[int]:
         """The units of group g to test together, given those that will be read."""

@@ -21,6 +21,7 @@ Array = npt.NDArray[Any]
 class Branch:
     """A test of units that lie side by side."""
     units: list[int]
+    tests: int                      # those of them that may make a difference
     known: int
     k: int                          # the segment of the paths that it lies in
     writes: int                     # what the path may have written before
