@@ -1,4 +1,4 @@
-"""Machines for the tests of the oracle: one QEMU for each kind, started once and reset between tests."""
+"""Machines for the tests of the oracle: one QEMU for each kind, started once a module and reset between tests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Machines:
             mailbox.machine.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
     m = Machines()
     yield m
