@@ -2,8 +2,8 @@
 
     python -m bench.trace.rate [FOLDER]
 
-FOLDER holds recordings NAME.txt or NAME.txt.xz (../shared/traces by default). Each is replayed three times in a process
-of its own; the best CPU time counts, reading and unpacking included. QEMU took 30 s of wall time for v3-timer.
+FOLDER holds recordings NAME.txt or NAME.txt.xz (tests/data by default; those absent are passed over). Each is replayed
+three times in a process of its own; the best CPU time counts, reading and unpacking included. QEMU took 30 s of wall time for v3-timer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--one"]:
         print(json.dumps(one(sys.argv[2], int(sys.argv[3]))))
         return
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared" / "traces"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "tests" / "data"
     print(f"python -m bench.trace.rate {folder}\n")
     print(f"{'recording':16}{'events':>11}{'seconds':>9}{'events/s':>10}{'peak MB':>9}  times as fast as QEMU made it")
     for name in NAMES:
