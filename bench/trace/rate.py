@@ -3,7 +3,8 @@
     python -m bench.trace.rate [FOLDER]
 
 FOLDER holds recordings NAME.txt or NAME.txt.xz (tests/data by default; those absent are passed over). Each is replayed
-three times in a process of its own; the best CPU time counts, reading and unpacking included. QEMU took 30 s of wall time for v3-timer.
+three times in a process of its own; the best CPU time counts, reading and unpacking included. QEMU took 30 s of wall
+time for v3-timer.
 """
 
 from __future__ import annotations
