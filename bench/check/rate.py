@@ -14,13 +14,14 @@ from vgic.explore.explorer import Progress
 from vgic.lab.loader import find_design, find_scenario
 
 HERE = Path(__file__).parent
+DEFAULT = ("edges2x2", "timers2x2", "irqs1x4")
 
 
 def main() -> None:
     """Measures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenarios", nargs="*", default=[str(HERE / f"{n}.toml") for n in ("edges2x2", "irqs1x4")])
-    parser.add_argument("--states", type=int, default=3_000_000)
+    parser.add_argument("scenarios", nargs="*", default=[str(HERE / f"{n}.toml") for n in DEFAULT])
+    parser.add_argument("--states", type=int, default=30_000_000)
     options = parser.parse_args()
     small = find_scenario(str(HERE / "edges2x2.toml"))
     check(small, find_design("kvm"), bounds=Bounds(depth=4), engine="compiled", liveness=False)     # loads the code
@@ -33,7 +34,7 @@ def main() -> None:
             seen.append((time.process_time(), p.transitions))
         began = time.process_time()
         r = check(scenario, find_design(scenario.design), bounds=Bounds(states=options.states), engine="compiled",
-                  liveness=False, progress=note).result
+                  liveness=False, progress=note, symmetry="off").result
         took = time.process_time() - began
         seen.append((time.process_time(), r.transitions))
         half = next(s for s in seen if s[1] >= r.transitions / 2)

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from bench.explore import rich
 from bench.explore.protocol import COUNTS, Machine
 
 from vgic.explore.checkpoint import CheckpointError
-from vgic.explore.explorer import Explorer, Result
+from vgic.explore.explorer import Delivered, Explorer, Result
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +46,22 @@ def test_depth_can_be_raised_step_by_step(tmp_path: Path) -> None:
         result = search(path, depth=depth)
         assert (result.depth, result.why_cut) == (depth, "depth")
     assert (result.states, result.transitions) == (once.states, once.transitions)
+
+
+def test_a_stop_while_it_is_judged_what_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All states are known and kept, and that is all: nothing is said to hold before the goals were judged."""
+    def goals(stop: str | None) -> Result:
+        monkeypatch.setattr("vgic.explore.compiled._Rest.patience", lambda rest: stop)
+        m = rich.Machine(1, 2)
+        guest, vcpu = m.guests[0], m.vcpus[0]
+        goal = Delivered("nothing runs", lambda: not guest.stack and not vcpu.in_guest, lambda name: True)
+        x = Explorer(m, m.actions(), delivered=[goal])
+        return x.search(engine="compiled", checkpoint=tmp_path / "saved")
+    cut = goals("interrupted")
+    assert (cut.verdict, cut.why_cut, cut.states) == ("BOUNDED", "interrupted", rich.COUNTS[1, 2][0])
+    assert (tmp_path / "saved").exists()
+    whole = goals(None)
+    assert (whole.verdict, whole.states, whole.transitions) == ("HOLDS", *rich.COUNTS[1, 2])
 
 
 def test_a_broken_rule_is_found_after_going_on(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from bench.explore import protocol, rich
 
 from vgic.explore.explorer import Delivered, Explorer, Progress
 from vgic.explore.liveness import lost
+from vgic.explore.way import way_to
 from vgic.parts import Part, step
 
 ROOT = Path(__file__).parents[2]
@@ -316,9 +317,9 @@ def test_values_that_python_calls_equal() -> None:
 
 def test_a_goal_on_a_trie_that_was_just_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     """The backward pass learns what it meets, and ends only when nothing more is learned."""
-    def cleared(search: Any, rule: Delivered) -> Any:
+    def cleared(search: Any, rule: Delivered, why_stop: Any) -> Any:
         search.trie.clear()
-        return lost(search, rule)
+        return lost(search, rule, why_stop)
     monkeypatch.setattr("vgic.explore.compiled.lost", cleared)
     m = rich.Machine(1, 2)
     guest, vcpu = m.guests[0], m.vcpus[0]
@@ -371,3 +372,14 @@ print(Explorer(m, m.actions(), m.rules()).search(engine="compiled").states)
                        PYTHONDONTWRITEBYTECODE="1")
     environment.pop("NUMBA_CACHE_DIR", None)
     assert run(code, environment, tmp_path) == "320\n"
+
+
+def test_a_way_is_found_though_the_search_had_asked_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the last round met and did not learn is asked for again by who looks for the way."""
+    def asked(search: Any) -> Any:
+        search.trie.child[search.trie.child == -1] = -2
+        return way_to(search)
+    monkeypatch.setattr("vgic.explore.compiled.way_to", asked)
+    m = protocol.Machine(1, forgets=True)
+    r = Explorer(m, m.actions(), m.rules()).search(engine="compiled")
+    assert r.broken is not None

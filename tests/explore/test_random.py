@@ -34,6 +34,27 @@ def test_states_equal_plain_python(seed: int) -> None:
                 break
 
 
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All calls are looked up from the first states on, in few slots, which are emptied often."""
+    for name, value in (("search.FIRST_PLAN", 2), ("search.NEXT_PLAN", 2), ("search.POOL", 4), ("memo.STEP_POOL", 3),
+                        ("memo.SLOTS", (1, 4)), ("memo.FEW", 0), ("memo.TOO_OFTEN", 2.0), ("memo.CALL", 1e9)):
+        monkeypatch.setattr(f"vgic.explore.{name}", value)
+
+
+@pytest.mark.usefixtures("looked_up")
+@pytest.mark.parametrize("seed", range(50))
+def test_what_is_looked_up_is_what_would_be_walked(seed: int) -> None:
+    """State by state, as above; goals, too."""
+    for steps in (False, True):
+        m = Machine(seed, steps)
+        goal = Delivered("a is 1", partial(is_one, m.cells[0]), lambda name: name[-1] in "13")
+        try:
+            Explorer(m, m.actions(), m.rules() if seed % 2 else [], delivered=[goal]).self_check(threads=1 + seed % 2)
+        except ValueError:                           # too large
+            return
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_verdicts_equal_plain_python(seed: int) -> None:
     want, got = (search(seed, True, True, engine) for engine in ("plain", "compiled"))

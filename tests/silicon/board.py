@@ -40,21 +40,21 @@ class Board:
     lr_register: Register
 
     def __init__(self, **options: Any) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def r(self, name: str, pe: int = 0, **how: Any) -> int:
         """A read of a register by its name."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def w(self, name: str, value: int, pe: int = 0, **how: Any) -> None:
         """A write."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     # -- the distributor
 
     def per_intid(self, name: str, intid: int) -> str:
         """GICD_ISPENDR1 for ("ISPENDR", 33); of a GICv3's SGIs and PPIs the redistributor's."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def bit(self, name: str, intid: int, pe: int = 0, **how: Any) -> int:
         """An interrupt's bit of a register."""
@@ -76,7 +76,7 @@ class Board:
 
     def byte(self, intid: int, pe: int) -> int:
         """The address of the interrupt's priority."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def prioritize(self, intid: int, priority: int, pe: int = 0, **how: Any) -> None:
         """Writes its priority, by a byte access."""
@@ -109,7 +109,7 @@ class Board:
 
     def target(self, intid: int, pe: int) -> None:
         """Routes an SPI to one PE."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def line(self, intid: int, level: bool, pe: int = 0) -> None:
         """Moves the interrupt's line."""
@@ -124,35 +124,35 @@ class Board:
 
     def ack(self, pe: int = 0) -> int:
         """IAR of the group that `make` chooses."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def eoi(self, intid: int, pe: int = 0) -> None:
         """EOIR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def dir(self, intid: int, pe: int = 0) -> None:
         """DIR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def split(self, on: bool = True, pe: int = 0) -> None:
         """EOImode."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def pmr(self, value: int, pe: int = 0) -> None:
         """The priority mask."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def rpr(self, pe: int = 0) -> int:
         """The running priority."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def bpr(self, group: int, value: int, pe: int = 0) -> None:
         """A binary point."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def hppir(self, pe: int = 0) -> int:
         """The highest priority pending interrupt."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def signalled(self, pe: int = 0) -> bool:
         """Whether IRQ or FIQ is high."""
@@ -163,11 +163,11 @@ class Board:
     def lr(self, n: int, state: int, vintid: int, *, priority: int = 0x80, group: int | None = None,
            pintid: int | None = None, eoi: bool = False, cpuid: int = 0) -> None:
         """Writes a list register; `pintid` means HW=1."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def lr_name(self, n: int) -> str:
         """GICH_LR<n> or ICH_LR<n>_EL2."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def held(self, n: int) -> str:
         """The state of a list register."""
@@ -175,15 +175,15 @@ class Board:
 
     def h(self, name: str) -> int:
         """A read of GICH_<name> or ICH_<name>_EL2."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def hw(self, name: str, value: int) -> None:
         """A write of it."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def vapr(self) -> int:
         """The virtual active priorities of both groups."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def hcr(self, bits: int = 0) -> None:
         """Writes HCR with En and these bits."""
@@ -201,23 +201,23 @@ class Board:
 
     def viar(self, group: int = 1) -> int:
         """The guest's IAR (group 1: AIAR on a GICv2)."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def vhppir(self, group: int = 1) -> int:
         """The guest's HPPIR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def veoi(self, vintid: int, group: int = 1) -> None:
         """The guest's EOIR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def vdir(self, vintid: int) -> None:
         """The guest's DIR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def vrpr(self) -> int:
         """The guest's running priority."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: V2 and V3 differ
 
     def vout(self, pe: int = 0) -> tuple[bool, bool]:
         """Virtual IRQ and FIQ."""

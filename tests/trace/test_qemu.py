@@ -369,7 +369,7 @@ def test_ftrace_is_told(folder: Path) -> None:
     with pytest.raises(TraceError) as error:
         Reader(path)
     assert str(error.value) == (
-        f"{path}:1: this looks like ftrace text, not a QEMU trace; use it without --format, or --format ftrace"
+        f"{path}:1: this looks like ftrace text; expected the text of a QEMU trace here"
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import closing
 from typing import Any
 
 MOST_SECONDS = 86_400
+MOST_JOBS = 64
 
 
 def add(commands: Any) -> None:
@@ -31,31 +33,63 @@ def _bugs(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> Any:
-    from vgic.arch.register import nearest
-    from vgic.commands.lab import _number
-    from vgic.designs.bugs import bugs
-    from vgic.explore.museum import visit_all
+    from vgic.designs.bugs import AWAITED
     from vgic.lab.errors import ScenarioError
     from vgic.view.museum import Found, Museum
 
-    known = bugs()
-    for identity in options.ids:
-        if identity not in known:
-            near = ", ".join(nearest(identity, list(known)))
-            raise ScenarioError(f"bug {identity!r}: there is none of that id" + (f"; nearest: {near}" if near else ""))
-    identities = options.ids or list(known)
+    identities = _chosen(options.ids)
+    seconds = _within(options.seconds, "--seconds", MOST_SECONDS)
+    jobs = _within(options.jobs, "--jobs", MOST_JOBS)
     if not options.all:
         return Museum(identities)
-    seconds, jobs = _number(options.seconds, "--seconds"), _number(options.jobs, "--jobs")
-    if seconds is None or not 1 <= seconds <= MOST_SECONDS:
-        raise ScenarioError(f"--seconds {options.seconds}: expected 1 to {MOST_SECONDS:,}")
-    if jobs is None or not 1 <= jobs <= 64:
-        raise ScenarioError(f"--jobs {options.jobs}: expected 1 to 64")
-    visits = []
-    for visit in visit_all(identities, float(seconds), jobs):
-        visits.append(visit)
-        if sys.stderr.isatty():
-            print(f"\r{len(visits)} of {len(identities)} searched", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    return Found(visits)
+    searched = [i for i in identities if i not in AWAITED]
+    if options.ids:
+        for identity in identities:
+            if identity in AWAITED:
+                raise ScenarioError(f"{identity} can't be searched for yet: it awaits {AWAITED[identity].awaits}")
+    visits, interrupted = _search(searched, float(seconds), jobs)
+    return Found(visits, [i for i in identities if i in AWAITED], len(searched), interrupted)
+
+
+def _chosen(names: list[str]) -> list[str]:
+    """The ids that were named, in any case and once each; all where none was."""
+    from vgic.arch.register import nearest
+    from vgic.designs.bugs import AWAITED, bugs
+    from vgic.lab.errors import ScenarioError
+
+    known = {identity.casefold(): identity for identity in sorted((*bugs(), *AWAITED))}
+    for name in names:
+        if name.casefold() not in known:
+            near = ", ".join(nearest(name.upper(), list(known.values())))
+            raise ScenarioError(f"bug {name!r}: there is none of that id" + (f"; nearest: {near}" if near else ""))
+    return list(dict.fromkeys(known[name.casefold()] for name in names)) or list(known.values())
+
+
+def _within(text: str, what: str, most: int) -> int:
+    from vgic.commands.lab import _number
+    from vgic.lab.errors import ScenarioError
+
+    value = _number(text, what)
+    if value is None or not 1 <= value <= most:
+        raise ScenarioError(f"{what} {text}: expected 1 to {most:,}")
+    return value
+
+
+def _search(identities: list[str], seconds: float, jobs: int) -> tuple[list[Any], bool]:
+    """The visits, and whether an interrupt ended them early."""
+    from vgic.explore.museum import visit_all
+
+    visits: list[Any] = []
+    shown = sys.stderr.isatty()
+    try:
+        with closing(visit_all(identities, seconds, jobs)) as found:
+            for visit in found:
+                visits.append(visit)
+                if shown:
+                    print(f"\r{len(visits)} of {len(identities)} searched", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        return visits, True
+    finally:
+        if shown:
+            print(file=sys.stderr)
+    return visits, False

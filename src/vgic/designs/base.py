@@ -117,18 +117,18 @@ class Design:
     def flush(self, vcpu: Vcpu) -> None:
         """The vCPU is about to enter its guest: make what is pending visible at the PE's virtual CPU interface, enable
         it, and arm an exit for whatever can't be shown. The vCPU is loaded; physical interrupts are masked."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each design has its own
 
     def sync(self, vcpu: Vcpu) -> None:
         """The vCPU has left its guest (or gave up its entry after `flush`): read back what the guest did. The vCPU is
         loaded; physical interrupts are masked."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each design has its own
 
     def pending(self, vcpu: Vcpu) -> bool:
         """Whether the vCPU has an interrupt to take: it must not block in WFI then, and is woken for it.
 
         Asked of a vCPU that is not in the guest. Changes nothing."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each design has its own
 
     def vcpu_blocking(self, vcpu: Vcpu) -> None:
         """The guest executed WFI and the vCPU will be put: prepare to be woken (arm a soft timer, a doorbell)."""
@@ -173,7 +173,7 @@ class Design:
         an edge falls, or where another owns the interrupt: the caller must not count on an effect then.
         Raises Unsupported where the guest has no such interrupt.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each design has its own
 
     def map_phys_irq(
         self, vcpu: Vcpu, desc: IrqDesc, vintid: int, get_input_level: InputLevel | None = None,

@@ -49,7 +49,8 @@ class ResidentCpu(VgicCpu):
 
 
 class ResidentTimer(ArchTimer):
-    """In hardware while the vCPU is loaded; an expired one is masked at its source, its interrupt injected once."""
+    """In hardware while the vCPU is loaded; an expired one is masked at its source, its interrupt injected once. An
+    emulated one is a soft timer, whether its vCPU is loaded or not."""
 
     forwarded = False
 
@@ -57,8 +58,8 @@ class ResidentTimer(ArchTimer):
         """No twin."""
 
     def load(self, pe: int) -> None:
-        self.soft.cancel()
         if self.desc is not None:
+            self.soft.cancel()
             self.restore(pe)
 
     def put(self, pe: int) -> None:
@@ -76,6 +77,9 @@ class ResidentTimer(ArchTimer):
 
     def emulation_expired(self) -> None:
         """It expired while the vCPU was put."""
+        if self.desc is None:
+            super().emulation_expired()
+            return
         self.state.ctl |= IMASK
         self.kvm.inject(self.vcpu.vm, self.vcpu, self.vintid, True, self)
 
@@ -156,8 +160,10 @@ class Resident(Kvm):
         irq.lr = NO_LR
 
     def look_at_lr(self, vcpu: Vcpu, n: int) -> Lr:
-        """What a list register says now."""
-        return self.hw.decode(self.hw.read_lr(n, self.here(vcpu)), vcpu.vm.gic == 2)
+        """What a list register says now; while the vCPU is not loaded, as it was saved."""
+        pe = vcpu.pe
+        value = self.cpu(vcpu).saved[n] if pe is None else self.hw.read_lr(n, pe)
+        return self.hw.decode(value, vcpu.vm.gic == 2)
 
     # -- physical interrupts
 
@@ -169,6 +175,18 @@ class Resident(Kvm):
         self.kernel.request_irq(desc, self._forwarded_handler, f"{vm.name} {vintid}", unlazy=True)
         self.kernel.irq_set_vcpu_affinity(desc, vm)
         self.map_phys_irq(vm.vcpus[0], desc, vintid)
+
+    # -- userspace
+
+    def uaccess_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
+        """Guests are not restored."""
+        raise Unsupported(f"{self.name}: uaccess_write: this design's guests can't be restored")
+
+    def uaccess_sysreg_write(self, vcpu: Vcpu, register: str, value: int) -> None:
+        """Guests are not restored."""
+        raise Unsupported(f"{self.name}: uaccess_sysreg_write: this design's guests can't be restored")
+
+    # -- completions
 
     def on_ack(self, vm: Vm, vintid: int, notifier: AckNotifier) -> None:
         """Completions are not seen."""

@@ -36,9 +36,10 @@ class CheckpointError(Exception):
     """A checkpoint that can't be used; the message says which and why."""
 
 
-def fingerprint(reach: Reach, actions: Sequence[Named], rules: Sequence[Named]) -> str:
-    """What tells this model from another."""
-    text = hashlib.sha256(f"{FORMAT} {[n for n, _ in actions]} {[n for n, _ in rules]}".encode())
+def fingerprint(reach: Reach, actions: Sequence[Named], rules: Sequence[Named], exchanges: Sequence[str] = ()) -> str:
+    """What tells this model, with these exchanges, from another."""
+    text = hashlib.sha256(
+        f"{FORMAT} {[n for n, _ in actions]} {[n for n, _ in rules]} {list(exchanges)}".encode())
     place = {key: i for i, key in enumerate(reach.model)}
     for obj in reach.model.values():
         held = [f"#{place[id(v)]}" if id(v) in place else f"id #{place[v]}" if type(v) is int and v in place
@@ -125,7 +126,7 @@ class Checkpoint:
                 "pending": [[lo // store.cap, lo % store.cap, hi - lo] for lo, hi in search.pending],
                 "depth": search.depth, "transitions": search.transitions,
                 "stands": [search.stands_states, search.stands_transitions],
-                "fields": fields, "warm": warm, "history": search.trie.history,
+                "fields": fields, "warm": warm, "history": search.trie.history, "learned": search.group.learned(),
             }
             new = self.path / (_META + ".new")
             with open(new, "w") as text:
@@ -183,6 +184,7 @@ class Checkpoint:
         search.depth = int(meta["depth"])
         search.transitions = int(meta["transitions"])
         search.stands_states, search.stands_transitions = (int(x) for x in meta["stands"])
+        search.group.learned_before(meta["learned"])
         search.resume()
 
     def _repeat(self, search: Search, row: list[list[int]], root: int, call: int) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from vgic.explore.learning import Units
-from vgic.explore.liveness import lost
+from vgic.explore.liveness import Stopped, lost
 from vgic.explore.plain import PlainResult
 from vgic.explore.result import Broken, Limits, Progress, Result
 from vgic.explore.search import Search
@@ -50,6 +50,7 @@ class _Rest:
 
     def __call__(self) -> str | None:
         now, search, orders = time.perf_counter(), self.search, self.orders
+        search.group.prove()
         if orders.progress is not None and now > self._report:
             self._report = now + _REPORT
             orders.progress(Progress(search.depth, search.store.n, search.transitions, now - self.limits.began,
@@ -60,6 +61,10 @@ class _Rest:
         if self.interrupted():
             return "interrupted"
         return self.limits.cut(search.depth, search.store.n)
+
+    def patience(self) -> str | None:
+        """A reason to stop when all states are known."""
+        return "interrupted" if self.interrupted() else self.limits.cut(-1, 0)
 
     def save(self) -> None:
         if self.orders.saved is not None:
@@ -76,8 +81,9 @@ def explore(x: Explorer, warm: PlainResult, limits: Limits, orders: Orders) -> R
                 units.number(u, value)
     try:
         units.take()
-        search = Search(units, x.actions, x.rules, Group(units, x.symmetry), orders.threads,
+        search = Search(units, x.actions, x.rules, Group(units, x.symmetry, x.actions, x.judges), orders.threads,
                         limits.memory or _available())
+        search.group.on_growth = lambda: search.trie.history.append(([], -1, -1))
         try:
             with _interrupts() as interrupted:
                 rest = _Rest(search, limits, orders, warm.expanded, interrupted)
@@ -102,6 +108,7 @@ def _run(x: Explorer, search: Search, rest: _Rest) -> tuple[str | None, Broken |
     else:
         search.begin()
     why = search.run(rest)
+    search.group.prove(final=True)
     if not search.found:
         rest.save()
     search.check_model()
@@ -112,7 +119,11 @@ def _run(x: Explorer, search: Search, rest: _Rest) -> tuple[str | None, Broken |
     if search.found:
         broken = way_to(search)
     elif why is None:
-        broken = next(filter(None, (lost(search, rule) for rule in x.delivered)), None)
+        try:
+            broken = next(filter(None, (lost(search, rule, rest.patience) for rule in x.delivered)), None)
+        except Stopped as e:
+            why = str(e)
+    search.group.prove(final=True)
     why = "broken" if broken else why
     farthest: list[str] = []
     if rest.orders.farthest:

@@ -55,8 +55,10 @@ class Explorer:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ModelError(f"two actions are called {twice!r}: a counterexample could not name them")
-        goals = [(d.name, call) for d in self.delivered for call in (d.goal, d.when) if call is not None]
-        self.reach = Reach(machine, [*self.actions, *self.rules, *goals], parts)
+        goals = [(f"{d.name}: {what} {n}", call) for n, d in enumerate(self.delivered)
+                 for what, call in (("goal", d.goal), ("when", d.when)) if call is not None]
+        self.judges = [*self.rules, *goals]
+        self.reach = Reach(machine, [*self.actions, *self.judges], parts)
         if not self.reach.parts:
             raise ModelError(f"no part is reachable from {type(machine).__qualname__}: give its parts __slots__")
         self._calls = dict(self.actions)
@@ -84,7 +86,8 @@ class Explorer:
         saved = None
         if checkpoint is not None:
             from vgic.explore.checkpoint import Checkpoint, fingerprint
-            saved = Checkpoint(checkpoint, fingerprint(self.reach, self.actions, self.rules))
+            saved = Checkpoint(checkpoint, fingerprint(self.reach, self.actions, self.rules,
+                                                       [e.name for e in self.symmetry]))
         if saved is not None and saved.meta is not None:
             warm = int(saved.meta["warm"])
             if warm:

@@ -179,7 +179,7 @@ def _c_case(verdict: Verdict, design: str) -> str:
             lines.append(f"\tirqstat = gic_read_iar();\t\t/* on {who} */")
         elif op is not None:
             lines.append(f"\t{_statement(op)}\t\t/* on {who} */")
-        else:
+        else:                           # TODO: not ours; it tells whoever completes the skeleton where
             lines.append(f"\t/* TODO: provoke on the host: {step.action} */")
     body = "\n".join(lines)
     return f'''/*

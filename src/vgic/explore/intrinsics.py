@@ -1,4 +1,5 @@
-"""How the kernels are compiled; and what Numba lacks: prefetching, and atomic operations on elements of arrays.
+"""How the kernels are compiled; and what Numba lacks: prefetching, atomic operations on elements of arrays, and arrays
+that nobody counts the uses of.
 
 Numba keeps compiled code on disk, and takes it from there while the file of a function is unchanged. But a kernel
 has pieces of other files in it. So what it compares is replaced by a hash of all these files.
@@ -20,10 +21,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _array: Any = make_array
 _function: Any = cgutils.get_or_insert_function
+_null: Any = cgutils.get_null_value
+_Tuple: Any = types.BaseTuple
 
 
-_STAMP: Final = hashlib.sha256(b"".join(
-    (Path(__file__).parent / name).read_bytes() for name in ("intrinsics.py", "kernels.py", "table.py"))).hexdigest()
+_FILES: Final = ("intrinsics.py", "kernels.py", "table.py", "walk.py")
+_STAMP: Final = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in _FILES)).hexdigest()
 
 
 def compiled(function: F) -> F:
@@ -89,3 +92,25 @@ def peek(tyctx: Any, arr: Any, i: Any) -> Any:
     def codegen(cg: Any, b: Any, sig: Any, args: Any) -> Any:
         return b.load_atomic(_pointer(cg, b, sig, args), "acquire", 8)
     return types.uint64(arr, i), codegen
+
+
+@_builtin
+def lent(tyctx: Any, x: Any) -> Any:
+    """The same array, or tuple of arrays (of tuples), without an owner: whoever calls the kernel holds it.
+
+    Numba counts the users of every array, atomically, wherever a name is bound to one: in a loop over states that took
+    most of the time."""
+    def disown(cg: Any, b: Any, ty: Any, value: Any) -> Any:
+        if isinstance(ty, types.Array):
+            array = _array(ty)(cg, b, value)
+            for name in ("meminfo", "parent"):
+                setattr(array, name, _null(getattr(array, name).type))
+            return array._getvalue()
+        if isinstance(ty, _Tuple):
+            for i, each in enumerate(ty):
+                value = b.insert_value(value, disown(cg, b, each, b.extract_value(value, i)), i)
+        return value
+
+    def codegen(cg: Any, b: Any, sig: Any, args: Any) -> Any:
+        return disown(cg, b, sig.args[0], args[0])
+    return x(x), codegen

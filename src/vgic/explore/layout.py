@@ -34,6 +34,8 @@ class Layout:
         self._fitted = -1
         self.regrouped = 0
         """Counts the times that the grouping changed: tries learned before are void."""
+        self.laid = 0
+        """Counts the times that positions changed."""
         self._lay_out()
 
     def fits(self) -> bool:
@@ -46,12 +48,15 @@ class Layout:
 
     def renew(self) -> tuple[npt.NDArray[np.int64], ...]:
         """Lay out anew. Returns, for the units laid out before: old positions, widths, new positions."""
+        if self.units.close is not None:
+            self.units.close()
         old = [(u, self.at[u], self.width[u]) for us in self.members for u in us if self.width[u]]
         self._lay_out()
         table = [(p, (1 << w) - 1, self.at[u]) for u, p, w in old]
         return tuple(np.array([row[k] for row in table], np.int64) for k in range(3))
 
     def _lay_out(self) -> None:
+        self.laid += 1
         values = self.units.values
         vary = sorted(self.units.vary.values())
         for u in vary:

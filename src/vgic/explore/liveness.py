@@ -9,13 +9,14 @@ successors it still can, reaches it in every fair run.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vgic.explore import kernels
+from vgic.explore.memo import Held, Plan
 from vgic.explore.paths import Row
 from vgic.explore.plain import lasso, said_of
 from vgic.explore.result import Broken, Delivered
@@ -28,22 +29,30 @@ Array = npt.NDArray[Any]
 _BLOCK: Final = 1 << 15
 
 
-class _Stuck:
-    """The backward pass for one goal."""
+class Stopped(Exception):
+    """There was a reason to stop; it is the argument."""
 
-    def __init__(self, search: Search, rule: Delivered) -> None:
-        self.search, self.rule = search, rule
-        self.goal = search.trie.add_root([(rule.name, rule.goal)], judges=True)
+
+class _Stuck:
+    """The backward pass for one goal. `why_stop` gives a reason to stop, or None."""
+
+    def __init__(self, search: Search, rule: Delivered, why_stop: Callable[[], str | None]) -> None:
+        self.search, self.rule, self._why_stop = search, rule, why_stop
+        root = search.trie.add_root([(rule.name, rule.goal)], judges=True)
+        self.goal = Plan(search.trie, search.layout, [root])
         self.can: Array = np.zeros(0, np.uint8)
 
     def states(self) -> Array:
         """The states from which the goal can't be reached, in breadth-first order."""
         search = self.search
+        search.trie.unask()
+        self.goal.choose(search.latest)
         while True:
-            generation = search.store.generation
+            generation, held = search.store.generation, Held()
             self.can = np.zeros(len(search.store.table), np.uint8)
             for lo, hi in self._blocks(1 << 20):
-                search.judge(np.arange(lo, hi), [self.goal], self.can)
+                self._rest()
+                search.judge(np.arange(lo, hi), self.goal, self.can, held)
                 self._raised()
                 if search.found:
                     raise ModelError(f"{self.rule.name} is not the same after each exchange: judge it without symmetry,"
@@ -53,6 +62,11 @@ class _Stuck:
                 break                                # else the states were laid out anew: the flags are void
         depth = np.array([search.depth_of(int(s)) for s in left], np.int64)
         return left[np.lexsort((left, depth))]
+
+    def _rest(self) -> None:
+        why = self._why_stop()
+        if why is not None:
+            raise Stopped(why)
 
     def _blocks(self, size: int) -> list[tuple[int, int]]:
         """All states, last level first."""
@@ -72,9 +86,9 @@ class _Stuck:
     def _sweep(self, todo: Iterator[Array]) -> list[Array]:
         search, fair = self.search, self.rule.fair
         search.prepare()
-        trie, ws, store = search.trie, search.layout.ws, search.store
-        fair_leaf = np.array([leaf.root == search.root and fair(search.actions[leaf.call][0]) for leaf in trie.leaves]
-                             + [False], np.bool_)
+        trie, acts, ws, store = search.trie, search.acts, search.layout.ws, search.store
+        fair_leaf = np.array([0 <= leaf.root < len(search.actions) and fair(search.actions[leaf.root][0])
+                              for leaf in trie.leaves] + [False], np.bool_)
         left: list[list[Array]] = [[] for _ in search.hands]
         missed: list[Array] = []
 
@@ -83,9 +97,10 @@ class _Stuck:
         def work(k: int) -> None:
             h = search.hands[k]
             for block in blocks:
-                keep, count = kernels.sweep(ws, trie.roots[search.root].node, trie.arrays, h.scratch, search.fan,
-                                            search.sym, block, store.states, store.table, self.can, fair_leaf, h.outs,
-                                            h.born, h.miss)
+                self._rest()
+                keep, count = kernels.sweep(ws, acts.of(h.acted, search.fan), trie.arrays, h.scratch,
+                                            search.fan, search.sym, block, store.states, store.table, self.can,
+                                            fair_leaf, h.outs, h.born, h.miss)
                 if keep < len(block):
                     left[k].append(block[keep:])
                 if count:
@@ -117,18 +132,19 @@ class _Shared:
             return next(self._items)
 
 
-def lost(search: Search, rule: Delivered) -> Broken | None:
+def lost(search: Search, rule: Delivered, why_stop: Callable[[], str | None]) -> Broken | None:
     """A shortest way to a state from which the goal can't be reached, and where fair steps lead from there; or None.
 
-    The search must be complete.
+    The search must be complete. Raises Stopped.
     """
-    stuck = _Stuck(search, rule)
+    stuck = _Stuck(search, rule, why_stop)
     states = stuck.states()
     if rule.when is not None and len(states):
-        when = search.trie.add_root([(rule.name, rule.when)], judges=True)
+        root = search.trie.add_root([(rule.name, rule.when)], judges=True)
+        when = Plan(search.trie, search.layout, [root])
         depth = np.array([search.depth_of(int(s)) for s in states], np.int64)
         for d in np.unique(depth):
-            search.judge(states[depth == d], [when])
+            search.judge(states[depth == d], when)
             if search.found:
                 break
         if not search.found:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from vgic.explore import kernels, table
 from vgic.explore.layout import Layout
 from vgic.explore.learning import Units
+from vgic.explore.memo import POOL, SAMPLE, Held, Plan, Steps
 from vgic.explore.paths import Row, Varies
 from vgic.explore.reach import Named
 from vgic.explore.store import Crew, Full, Store
@@ -29,6 +30,8 @@ Array = npt.NDArray[Any]
 _BLOCK: Final = 512
 _ROUND: Final = 1 << 17
 _SAMPLE: Final = 300
+FIRST_PLAN = 2_000                  # states; then whenever there are so many times more:
+NEXT_PLAN = 8
 _NONE: Final[Array] = np.zeros(0, np.uint8)
 _NO_STATES: Final[Array] = np.zeros(0, np.int64)
 _NO_BORN: Final[Array] = np.zeros(0, np.int32)
@@ -46,14 +49,18 @@ class Hands:
     """One thread's buffers."""
 
     def __init__(self, W: int, fan: int, out: Array) -> None:
-        room = (8192 if W <= 2 else 4096) + fan
+        room = 6144 + fan
         self.outs = np.empty((room, W), np.uint64)
         self.born = np.empty(room, np.int32)
         self.new_born = np.empty(room, np.int32)
         self.miss = np.empty((4096 + 2 * fan, 4), np.int64)
+        self.ats = np.empty((8, 64), np.int64)
         self.again = np.empty((1 << 16, 2), np.int64)
         self.out = out
-        self.scratch: tuple[Array, ...] = ()
+        self.scratch: tuple[Any, ...] = ()
+        self.walking: tuple[Array, ...] = ()
+        self.room: tuple[int, ...] = ()
+        self.acted, self.judged, self.stepped = Held(), Held(), Held()
 
 
 class Search:
@@ -64,9 +71,10 @@ class Search:
         self.units, self.actions, self.rules, self.group = units, actions, rules, group
         self.layout = Layout(units)
         self.trie = Trie(units, self.layout)
-        self.root = self.trie.add_root(actions, judges=False)
-        bundles = [list(rules)[i::min(64, len(rules))] for i in range(min(64, len(rules)))]
-        self.judges = [self.trie.add_root(bundle, judges=True) for bundle in bundles]
+        self.acts = Plan(self.trie, self.layout, [self.trie.add_root([a], judges=False) for a in actions], POOL)
+        """The actions: root n of the trie is the n-th."""
+        self.judges = Plan(self.trie, self.layout, [self.trie.add_root([r], judges=True) for r in rules])
+        self.steps = Steps(self.trie, self.layout)
         self.trie.on_resize.append(self._resized)
         self.crew = Crew(threads)
         self.store = Store(self.layout.ws, threads, memory)
@@ -80,7 +88,8 @@ class Search:
         """A slot began to vary: which rules read it is not known before all states are judged anew."""
         self._hands_of: tuple[int, ...] = ()
         self._leaf_rules: Array = np.zeros(0, np.uint64)
-        self._rules_of: tuple[int, ...] = ()
+        self._rules_of: Any = None
+        self._plan_at = FIRST_PLAN
         self._wrote: dict[int, int] = {}
 
     # -- what the kernels need
@@ -96,23 +105,32 @@ class Search:
             rows = np.zeros((self.crew.threads, 64), np.int64)       # rows far apart: no false sharing
             self.hands = [Hands(W, self.fan, rows[k]) for k in range(self.crew.threads)]
             self._hands_of = (W,)
+        self.steps.refresh()
         stack, work = len(self.trie.branches) + len(self.trie.calls) + 2, len(self.trie.calls) + 2
         frames = len(self.units.steps) + 2
         for h in self.hands:
-            if not h.scratch or any(len(a) < n for a, n in zip(h.scratch, (work, stack, frames), strict=True)):
-                h.scratch = (np.empty((2 * work, W), np.uint64), np.empty((2 * stack, 3), np.int64),
-                             np.empty(2 * frames, np.int64))
+            if not h.room or any(a < b for a, b in zip(h.room, (work, stack, frames), strict=True)):
+                h.room = 2 * work, 2 * stack, 2 * frames
+                h.walking = (np.empty((h.room[0], 2 * W), np.uint64), np.empty((h.room[1], 3), np.int64),
+                             np.empty((h.room[2], 2), np.int64), np.empty((h.room[2], 2 * W), np.uint64))
+            h.scratch = (*h.walking, self.steps.of(h.stepped, 1), h.ats)
         self.sym = self.group.tables(self.layout)
+        self.acts.refresh()
+        self.judges.refresh()
         self._leaf_masks()
 
+    @property
+    def spare(self) -> Array:
+        """A row for `canonize` to work in."""
+        return np.empty((1, self.layout.W), np.uint64)
+
     def _leaf_masks(self) -> None:
-        """For each leaf, the bundles of rules that read something that it may have written."""
-        trie = self.trie
-        now = (trie.cleared, trie.version)
+        """For each leaf, the groups of rules that read something that it may have written."""
+        trie, reads = self.trie, self.judges.reads
+        now = (trie.cleared, reads)
         if now != self._rules_of:
             self._rules_of, self._wrote = now, {}
             self._leaf_rules = np.zeros(0, np.uint64)
-            self._reads = [trie.reads_of(r) for r in self.judges]
         if len(self._leaf_rules) >= len(trie.leaves):
             return
         old = len(self._leaf_rules)
@@ -121,24 +139,29 @@ class Search:
             mask = self._wrote.get(leaf.writes)
             if mask is None:
                 mask = self._wrote[leaf.writes] = sum(
-                    1 << j for j, reads in enumerate(self._reads) if reads & leaf.writes or self.group)
+                    1 << j for j, r in enumerate(reads) if r & leaf.writes or self.group)
             masks.append(mask)
         self._leaf_rules = np.concatenate((self._leaf_rules, np.array(masks, np.uint64)))
 
-    @property
-    def _judging(self) -> tuple[Any, ...]:
-        return self._judged_by(self.judges)
+    def _judging(self, plan: Plan, held: Held) -> tuple[Any, ...]:
+        return plan.of(held, self.fan), self._leaf_rules, self.fan, _NO_STATES, _NONE
 
-    def _judged_by(self, judges: Sequence[int]) -> tuple[Any, ...]:
-        roots = np.array([self.trie.roots[r].node for r in judges], np.int64)
-        return roots, self._leaf_rules, self.fan, _NO_STATES, _NONE
+    def plan(self) -> None:
+        """Choose anew what is looked up together, by the states found last."""
+        for calls in (self.acts, self.judges, self.steps):
+            calls.choose(self.latest)
+
+    @property
+    def latest(self) -> Array:
+        """The states found last, in the order in which one thread found them."""
+        return self.store.states[max(0, self.store.ends[0] - SAMPLE):self.store.ends[0]]
 
     def _resized(self, moves: tuple[Array, ...]) -> None:
         store, ws = self.store, self.layout.ws
         store.repack(ws, moves)
         if self.group:                               # which state of an orbit is the least depends on the layout
             for lo, hi in store.all():
-                kernels.canonize(ws, self.group.tables(self.layout), store.states[lo:hi], hi - lo)
+                kernels.canonize(ws, self.group.tables(self.layout), store.states[lo:hi], hi - lo, self.spare)
         store.index(self.crew.each)
 
     # -- learning
@@ -173,15 +196,9 @@ class Search:
     def learn_missed(self, miss: Array, count: int) -> bool:
         """Learn what a walk has met. Returns whether some call raised."""
         entries = miss[:count].tolist()
-        asked = [at for _, _, at, _ in entries]
-        before = self.trie.cleared
         words = [*self.group.words, ()]              # (): the state itself
         self.learn([(self.group.along(words[g], self.row(s)), place) for s, place, _, g in entries])
-        if self.trie.cleared == before:
-            child = self.trie.child
-            for at in asked:
-                if at < len(child) and child[at] == -2:
-                    child[at] = -1                   # still unknown: whoever comes next asks again
+        self.trie.unask()
         return bool(self.trie.failures)
 
     # -- forward
@@ -192,7 +209,7 @@ class Search:
         self.prepare()
         words = self.layout.pack(row).reshape(1, -1)
         if self.group:
-            kernels.canonize(self.layout.ws, self.sym, words, 1)
+            kernels.canonize(self.layout.ws, self.sym, words, 1, self.spare)
         self.store.states[0] = words[0]
         self.store.ends[0] = 1
         self.store.index(self.crew.each)
@@ -204,18 +221,19 @@ class Search:
         self.prepare()
         if self.group:
             for lo, hi in self.store.all():
-                kernels.canonize(self.layout.ws, self.sym, self.store.states[lo:hi], hi - lo)
+                kernels.canonize(self.layout.ws, self.sym, self.store.states[lo:hi], hi - lo, self.spare)
         self.store.index(self.crew.each)
         self._unseen = True
 
-    def judge(self, todo: Array, judges: Sequence[int], flags: Array = _NONE) -> None:
-        """Judge these states by all calls of these roots, learning what is not known. Without flags, the first one
+    def judge(self, todo: Array, judges: Plan, flags: Array = _NONE, held: Held | None = None) -> None:
+        """Judge these states by all calls of a plan, learning what is not known. Without flags, the first one
         that is judged true is `found`; else they are flagged, by slot of the table."""
-        while len(todo) and judges and not self.found:
+        held = held or Held()
+        while len(todo) and judges.roots and not self.found:
             self.prepare()
             h = self.hands[0]
             h.out[:4] = 0, 0, 0, -1
-            kernels.judge(self.layout.ws, self._judged_by(judges), self.trie.arrays, h.scratch, self.sym,
+            kernels.judge(self.layout.ws, self._judging(judges, held), self.trie.arrays, h.scratch, self.sym,
                           self.store.states, self.store.table, todo, 0, min(len(todo), len(h.again)), _NO_BORN, flags,
                           h.miss, h.again, h.out)
             _, missed, back, bad = h.out[:4].tolist()
@@ -265,7 +283,7 @@ class Search:
         keys = words.reshape(1, -1).copy()
         self.prepare()
         if self.group:
-            kernels.canonize(self.layout.ws, self.sym, keys, 1)
+            kernels.canonize(self.layout.ws, self.sym, keys, 1, self.spare)
         ws, store = self.layout.ws, self.store
         p = table.slot_of(ws, keys, store.table, store.states)
         if p < 0:
@@ -279,6 +297,9 @@ class Search:
 
     def round(self) -> None:
         """Expand some of what is pending. At its end all is at rest. Raises store.Full."""
+        if self.store.n >= self._plan_at:
+            self._plan_at = NEXT_PLAN * self.store.n
+            self.plan()
         todo: Array = np.zeros(0, np.int64)
         blocks = self._blocks()
         while len(blocks) and not self.found:
@@ -322,14 +343,14 @@ class Search:
             self.pending += _join(rest)
             raise
         cursor = np.zeros(1, np.int64)
-        trie, rules, ws = self.trie.arrays, self._judging, self.layout.ws
+        trie, ws = self.trie.arrays, self.layout.ws
 
         def work(k: int) -> None:
             h = self.hands[k]
             h.out[0] = store.ends[k]
-            kernels.advance(ws, self.trie.roots[self.root].node, trie, h.scratch, rules, self.sym, todo, blocks, cursor,
-                            store.states, store.table, store.ends[k] + room, h.outs, h.born, h.new_born, h.miss,
-                            h.again, h.out)
+            kernels.advance(ws, self.acts.of(h.acted, self.fan), self._judging(self.judges, h.judged), trie, h.scratch,
+                            self.sym, todo, blocks, cursor, store.states, store.table, store.ends[k] + room, h.outs,
+                            h.born, h.new_born, h.miss, h.again, h.out)
         self.crew.each(work, range(T))
         left = [(lo, hi) for lo, hi in blocks[int(cursor[0]):].tolist()]
         again, redo, missed = [], [], []

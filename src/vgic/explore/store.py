@@ -65,7 +65,7 @@ class Store:
             return
         rows = 8 * len(self.ws) * need
         size = len(self.table)
-        factor = 4 if size < 1 << 20 else 2 if size < 1 << 26 else 1.5
+        factor = 4 if size < 1 << 23 else 2 if size < 1 << 26 else 1.5
         size = max(int(size * factor), int(need / LOAD) + 1)
         if rows + 8 * size + self.table.nbytes > self.memory or size >= 1 << 32:
             if need <= _LAST_LOAD * len(self.table) and rows + self.table.nbytes <= self.memory:
@@ -73,8 +73,9 @@ class Store:
             raise Full
         old, self.table = self.table, reserve((size,))
         cuts = np.linspace(0, len(old), self.regions + 1).astype(np.int64).tolist()
-        list(each(lambda k: table.grow(self.ws, old, cuts[k], cuts[k + 1], self.states, self.table),
-                  range(self.regions)))
+        row = (1, len(self.ws))
+        list(each(lambda k: table.grow(self.ws, old, cuts[k], cuts[k + 1], self.states, self.table,
+                                       np.empty(row, np.uint64)), range(self.regions)))
 
     def index(self, each: Callable[..., Iterable[Any]]) -> None:
         """Fill an empty table with all states."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from vgic.explore.intrinsics import compiled, inlined, peek, prefetch, swap_in
+from vgic.explore.intrinsics import compiled, inlined, lent, peek, prefetch, swap_in
 
 Arr = Any                           # an array, or a tuple of them: Numba infers the types
 
@@ -82,6 +82,7 @@ def seek(ws: Any, keys: Arr, i: Any, h: Any, table: Arr, states: Arr) -> Any:
 @compiled
 def slot_of(ws: Any, keys: Arr, table: Arr, states: Arr) -> Any:
     """The slot that holds keys[0], or -1."""
+    keys, table, states = lent((keys, table, states))
     return seek(ws, keys, 0, mix(ws, keys, 0), table, states)
 
 
@@ -89,6 +90,7 @@ def slot_of(ws: Any, keys: Arr, table: Arr, states: Arr) -> Any:
 def insert(ws: Any, keys: Arr, born: Arr, m: Any, table: Arr, states: Arr, n: Any, new_born: Arr, nb: Any) -> Any:
     """Put keys[:m] into the table; new ones are appended to states from n on, what `born` says of them to
     new_born from nb on. Returns the new n."""
+    keys, born, table, states, new_born = lent((keys, born, table, states, new_born))
     size = len(table)
     hashes = np.empty(64, np.uint64)
     two = len(ws) > 1
@@ -132,6 +134,7 @@ def insert(ws: Any, keys: Arr, born: Arr, m: Any, table: Arr, states: Arr, n: An
 @compiled
 def rebuild(ws: Any, states: Arr, lo: Any, hi: Any, table: Arr) -> Any:
     """Enter states lo..hi, all distinct and not in the table."""
+    states, table = lent((states, table))
     size = len(table)
     for i in range(lo, hi):
         if i + AHEAD < hi:
@@ -145,10 +148,11 @@ def rebuild(ws: Any, states: Arr, lo: Any, hi: Any, table: Arr) -> Any:
 
 
 @compiled
-def grow(ws: Any, old: Arr, lo: Any, hi: Any, states: Arr, table: Arr) -> Any:
-    """Move the entries old[lo:hi] to a larger table; slots of both go in the order of the hash."""
+def grow(ws: Any, old: Arr, lo: Any, hi: Any, states: Arr, table: Arr, key: Arr) -> Any:
+    """Move the entries old[lo:hi] to a larger table; slots of both go in the order of the hash. `key`: a row to
+    work in."""
+    old, states, table, key = lent((old, states, table, key))
     size = len(table)
-    key = np.empty((1, len(ws)), np.uint64)
     for i in range(lo, hi):
         if len(ws) > 1 and i + AHEAD < hi and old[i + AHEAD] != 0:
             prefetch(states, (np.int64(old[i + AHEAD] >> H32) - 1) * len(ws))
@@ -170,6 +174,7 @@ def grow(ws: Any, old: Arr, lo: Any, hi: Any, states: Arr, table: Arr) -> Any:
 @compiled
 def repack(old: Arr, new: Arr, lo: Any, hi: Any, pos0: Arr, mask0: Arr, pos1: Arr) -> Any:
     """Rewrite states lo..hi in another layout; `old` and `new` may be the same array."""
+    old, new, pos0, mask0, pos1 = lent((old, new, pos0, mask0, pos1))
     row = np.empty(new.shape[1], np.uint64)
     for i in range(lo, hi):
         row[:] = 0

@@ -134,6 +134,10 @@ class Trie(Arrays):
         if self._void or self._regrouped != self.layout.regrouped:
             raise Relearn
 
+    def unask(self) -> None:
+        """Forget what walks have asked for and was not learned: the next one to meet it asks again."""
+        self.child[self.child == -2] = -1
+
     def resize(self) -> None:
         """Lay the state out anew, and this trie with it."""
         moves = self.layout.renew()
@@ -242,7 +246,14 @@ class Trie(Arrays):
 
     def reads_of(self, r: int) -> int:
         """All units that the calls of a root may read, so far as is known (a bit set)."""
-        reads, steps, done = self.roots[r].reads, self.roots[r].steps, 0
+        return self._closure(self.roots[r].reads, self.roots[r].steps)
+
+    def step_reads(self) -> list[int]:
+        """The same of each step."""
+        return [self._closure(reads, steps) for reads, steps in zip(self._step_reads, self._step_steps, strict=True)]
+
+    def _closure(self, reads: int, steps: int) -> int:
+        done = 0
         while todo := steps & ~done:
             h = (todo & -todo).bit_length() - 1
             done |= 1 << h
@@ -289,16 +300,19 @@ class Trie(Arrays):
         if t is None or self._void:
             return None
         done: dict[int, int] = {}
+        node, child = self.node, self.child
         while True:
-            b0, b1, c0, c1, leaf, l1 = self.node[t, :6].tolist()
+            b0, b1, c0, c1, leaf, l1, _, _ = node[t].tolist()
             if leaf < l1:
                 done.update(self.leaves[leaf].effects)
                 return self.leaves[leaf].call, list(done.items())
             if b0 < b1:
-                width = self.layout.width
-                if any(row[u] >> width[u] for u in self.branches[b0].units):
-                    return None                      # a value that the layout has no room for yet
-                t = int(self.child[self._at(b0, row)])
+                at, tests = self._tests[b0]
+                for u, shift, width in tests:
+                    if row[u] >> width:
+                        return None                  # a value that the layout has no room for yet
+                    at += row[u] << shift
+                t = int(child[at])
             elif c0 < c1:
                 call = self.calls[c0]
                 done.update(call.effects)

@@ -71,6 +71,7 @@ class Arrays:
         self.leaves: list[Leaf] = []
         self._step_root: dict[int, int] = {}
         self._room: list[int] = []                   # per step: room for results in its calls' tables
+        self._tests: list[tuple[int, list[tuple[int, int, int]]]] = []
 
     def _new_node(self) -> int:
         self.nodes += 1
@@ -84,8 +85,10 @@ class Arrays:
 
     def _at(self, b: int, row: Row) -> int:
         """The place of a row's child in the table of a branch."""
-        units, at = self.branches[b].units, self.layout.at
-        return int(self.br[b, 3]) + sum(row[u] << at[u] - at[units[0]] for u in units)
+        place, tests = self._tests[b]
+        for u, shift, _ in tests:
+            place += row[u] << shift
+        return place
 
     def _fill(self, b: int, cube: list[tuple[int, int]], t: int) -> None:
         units, at, width = self.branches[b].units, self.layout.at, self.layout.width
@@ -110,13 +113,17 @@ class Arrays:
     def _place_branches(self, first: int) -> None:
         self.br = fit(self.br, len(self.branches))
         at, width = self.layout.at, self.layout.width
+        del self._tests[first:]
         for b in range(first, len(self.branches)):
             units = self.branches[b].units
             if not units:
-                self.br[b] = 0, 0, 0, self._reserve(1)
-                continue
-            size = 1 << at[units[-1]] - at[units[0]] + width[units[-1]]
-            self.br[b] = at[units[0]] >> 6, at[units[0]] & 63, size - 1, self._reserve(size)
+                base = self._reserve(1)
+                self.br[b] = 0, 0, 0, base
+            else:
+                size = 1 << at[units[-1]] - at[units[0]] + width[units[-1]]
+                base = self._reserve(size)
+                self.br[b] = at[units[0]] >> 6, at[units[0]] & 63, size - 1, base
+            self._tests.append((base, [(u, at[u] - at[units[0]], width[u]) for u in units]))
 
     def _place_calls(self, which: Iterable[int]) -> None:
         self.call = fit(self.call, len(self.calls))
@@ -124,7 +131,7 @@ class Arrays:
         for c in which:
             call = self.calls[c]
             base = self._reserve(self._room[call.step])
-            self.call[c] = self._step_root[call.step], base, 0, 0
+            self.call[c] = self._step_root[call.step], base, call.step, 0
             self.call_masks[c] = self.layout.masks(call.effects)
             for result, t in call.kids.items():
                 self.child[base + result] = t

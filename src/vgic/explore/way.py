@@ -17,7 +17,7 @@ def way_to(search: Search) -> Broken:
     row = search.layout.unpack(found.words.tolist())
     names = actions_to(search, row, found.depth)
     failure = found.failure
-    if failure is not None and failure.root == search.root:
+    if failure is not None and failure.root < len(search.actions):
         return Broken(failure.name, failure.error, [*names, failure.name], "raised")
     if failure is not None:
         return Broken(failure.name, failure.error, names, "raised")
@@ -33,6 +33,7 @@ def way_to(search: Search) -> Broken:
 def actions_to(search: Search, row: Row, depth: int) -> list[str]:
     """The names of the actions of a shortest way from the first state to this one, which has this depth."""
     rows = [row]
+    search.trie.unask()                              # a search that found something has not learned all that it missed
     for d in range(depth - 1, -1, -1):
         rows.append(_predecessor(search, rows[-1], d))
     rows.reverse()
@@ -52,13 +53,16 @@ def _predecessor(search: Search, row: Row, d: int) -> Row:
             h, ws = search.hands[0], search.layout.ws
             target = search.layout.pack(row).reshape(1, -1)
             if search.group:
-                kernels.canonize(ws, search.sym, target, 1)
-            s, leaf, missed = kernels.find(ws, search.trie.roots[search.root].node, search.trie.arrays, h.scratch,
-                                           search.sym, search.store.states, at, hi, target, h.outs, h.born, h.miss)
+                kernels.canonize(ws, search.sym, target, 1, search.spare)
+            acts = search.acts.of(h.acted, search.fan)
+            s, leaf, missed = kernels.find(ws, acts, search.trie.arrays, h.scratch, search.fan, search.sym,
+                                           search.store.states, at, hi, target, h.outs, h.born, h.miss)
             if leaf >= 0:
                 return search.row(s)
             if s < 0:
                 break
+            if not missed:
+                raise AssertionError("the walk waits for what nobody has asked for")
             search.learn_missed(h.miss, missed)
             at = s
     raise AssertionError(f"no state of depth {d} leads to one of depth {d + 1}")
@@ -84,5 +88,5 @@ def _play(search: Search, rows: Sequence[Row], same: Callable[[Row], Any]) -> tu
 def _standing(search: Search, row: Row) -> bytes:
     words = search.layout.pack(row).reshape(1, -1)
     if search.group:
-        kernels.canonize(search.layout.ws, search.sym, words, 1)
+        kernels.canonize(search.layout.ws, search.sym, words, 1, search.spare)
     return words.tobytes()

@@ -41,39 +41,39 @@ class GicDriver(IrqChip):
 
     def init_distributor(self) -> None:
         """Boots the distributor: every SPI level, disabled, of the kernel's priority, sent to PE 0."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
     def init_cpu(self, pe: int) -> None:
         """Boots a PE's interface."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
     def acknowledge(self, pe: int) -> int:
         """Reads IAR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
     def intid(self, iar: int) -> int:
         """The INTID in a value of IAR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
     def drop(self, iar: int, pe: int) -> None:
         """Writes EOIR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
     def deactivate(self, iar: int, pe: int) -> None:
         """Ends the active state, if EOIR did not (EOImode 1): DIR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
     def send_sgi(self, sgi: int, target: int, pe: int) -> None:
         """Sends an SGI."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
     def _poke(self, intid: int, register: int, pe: int) -> None:
         """Writes an interrupt's bit to one of the one-bit registers."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
     def _peek(self, intid: int, register: int, pe: int) -> bool:
         """Reads an interrupt's bit."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
     def _wait_for_rwp(self, intid: int, pe: int) -> None:
         """Waits until a disable has taken effect."""

@@ -8,6 +8,7 @@ from vgic.designs.base import Unsupported
 from vgic.lab.guest import Access, intid_of
 from vgic.lab.program import NEVER, Op
 from vgic.lab.vms import LPI_START, VcpuRun, VmRun
+from vgic.parts import step
 from vgic.rules.ghost import DROPPED, GONE, PRESENT, IrqGhost
 from vgic.silicon.report import Trap
 from vgic.silicon.virtual_interface import special
@@ -136,7 +137,7 @@ class GuestSteps:
             ghost.owed = ghost.was_disabled = False
         ghost.active = run.vcpu.index
 
-    def step(self, run: VcpuRun) -> bool:
+    def do(self, run: VcpuRun) -> bool:
         """It does its next operation; idle, it waits in WFI."""
         if not self.can_step(run):
             return False
@@ -225,12 +226,14 @@ class GuestSteps:
         elif _interface_state(self.m, pe) != before:
             self.m.faults.tell(16, f"{run.name} reads {iar} from IAR, and the interface changes")
 
+    @step
     def _eoi(self, run: VcpuRun, vm: VmRun, pe: int, iar: int) -> None:
         vm.face.eoir(run.vcpu, iar)
         self.m.tell("eoi", run, intid=intid_of(iar))
         if not run.guest.state.split:
             self._deactivated(run, intid_of(iar))
 
+    @step
     def _dir(self, run: VcpuRun, vm: VmRun, pe: int, iar: int) -> None:
         self._deactivated(run, intid_of(iar))
         try:
@@ -246,6 +249,7 @@ class GuestSteps:
             if ghost.cause == DROPPED:
                 ghost.cause = GONE
 
+    @step
     def _serve(self, run: VcpuRun, vm: VmRun, pe: int, vintid: int) -> None:
         name = run.timer_of.get(vintid)
         if name is not None:
@@ -260,6 +264,7 @@ class GuestSteps:
         self.m.tell("guest", run, text=f"serves {device.name}")
         device.served()
 
+    @step
     def _timer(self, run: VcpuRun, pe: int, name: str, register: str, value: int) -> None:
         trapped = self._trapped_timer(name)
         if not trapped:
@@ -279,6 +284,7 @@ class GuestSteps:
     def _trapped_timer(self, name: str) -> bool:
         return name in self.m.trapped_timers
 
+    @step
     def _sgi(self, run: VcpuRun, vm: VmRun, op: Op) -> None:
         target = vm.vcpus[op.value]
         ghost = target.irqs[op.intid]
@@ -288,6 +294,7 @@ class GuestSteps:
             ghost.edge_came()
         self.trapped(run, vm.face.sgi(op.intid, target.vcpu))
 
+    @step
     def _distributor(self, run: VcpuRun, vm: VmRun, op: Op) -> None:
         owner = vm.vcpus[op.of] if op.of >= 0 else run
         ghost = owner.irqs.get(op.intid)

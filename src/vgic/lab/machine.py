@@ -166,10 +166,8 @@ class Machine:
 
     def on_pe(self, pe: int) -> VcpuRun | None:
         """The vCPU that is loaded on a PE."""
-        for run in self.vcpus:
-            if run.vcpu.pe == pe:
-                return run
-        return None
+        here = [run for run in self.vcpus if run.vcpu.pe == pe]      # looks at all, whoever is first (symmetry)
+        return here[0] if here else None
 
     def tell(self, what: str, run: VcpuRun | None = None, **more: Any) -> None:
         """Tells the observer."""
@@ -400,6 +398,8 @@ class Machine:
             return False
         self.tell("soft timer", n=n)
         self.design.soft_timers()[n].fire()
+        if self.can_fire(n):
+            self.faults.tell(17, f"soft timer {n} is due again as soon as it has fired: no guest gets to make a step")
         self.settle()
         return True
 
@@ -416,8 +416,7 @@ class Machine:
             return False
         self.calm()
         self.tell("host", text=f"{'disable' if disable else 'enable'}_irq {desc.pintid}")
-        pe = desc.affinity
-        (self.kernel.disable_irq if disable else self.kernel.enable_irq)(desc, pe)
+        (self.kernel.disable_irq if disable else self.kernel.enable_irq)(desc, desc.affinity)
         self.settle()
         return True
 
@@ -433,7 +432,7 @@ class Machine:
             yield f"{run.name} kicked out", partial(self.kick_out, run)
         for run in self.vcpus:
             yield f"{run.name} acks", partial(self.steps.ack, run)
-            yield f"{run.name} steps", partial(self.steps.step, run)
+            yield f"{run.name} steps", partial(self.steps.do, run)
         for run in self.vcpus:
             yield f"{run.name} blocks", partial(self.block, run)
             yield f"{run.name} enters", partial(self.enter, run)
@@ -480,9 +479,7 @@ class Machine:
     @step
     def quiescent(self) -> bool:
         """Whether nothing happens any more unless a device, time or a scheduler does something."""
-        if any(self.can_fire(n) for n in range(len(self.design.soft_timers()))):
-            return False
-        if any(self.can_take(pe) for pe in range(self.pes)):
+        if any(map(self.can_fire, range(len(self.design.soft_timers())))) or any(map(self.can_take, range(self.pes))):
             return False
         return not any(
             self.can_kick_out(run) or run.sched.blocking or self.can_enter(run) or self.can_load(run, run.home)

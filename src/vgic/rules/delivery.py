@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vgic.rules.ghost import IrqGhost
-from vgic.rules.world import ISPENDR, VcpuView, VmView, World, design_bit, lrs_of, valid
+from vgic.rules.world import ISPENDR, VcpuView, VmView, World, design_bit, lrs_of, named, valid
 from vgic.silicon.virtual_interface import PENDING
 
 
@@ -49,12 +49,18 @@ def outstanding(w: World) -> Iterator[Undelivered]:
 
 
 def undelivered(w: World) -> Iterator[Undelivered]:
-    """Every interrupt that is not delivered at rest. Nothing while the machine goes on by itself, and nothing of a vCPU
-    that waits for a PE: a scheduler will run it."""
+    """Every interrupt that is not delivered at rest. Nothing while the machine goes on by itself, and nothing that
+    waits for a scheduler."""
     if w.quiescent():
         for u in outstanding(w):
-            if scheduled(u.run):
+            if not waits(u.vm, u.run, u.ghost):
                 yield u
+
+
+def waits(vm: VmView, run: VcpuView, ghost: IrqGhost) -> bool:
+    """Whether a scheduler may bring an interrupt on: its vCPU waits for a PE, or another one, that may have it since it
+    went there."""
+    return not scheduled(run) or (ghost.target != ghost.routed and not all(map(scheduled, vm.vcpus)))
 
 
 def scheduled(run: VcpuView) -> bool:
@@ -64,7 +70,7 @@ def scheduled(run: VcpuView) -> bool:
 
 def carried(w: World, u: Undelivered) -> bool:
     """Whether the hypervisor still has it, pending."""
-    if any(lr.vintid == u.vintid and lr.state & PENDING for lr in lrs_of(w, u.run)):
+    if any(named(u.run, lr) == u.vintid and lr.state & PENDING for lr in lrs_of(w, u.run)):
         return True
     return bool(design_bit(w, u.run, ISPENDR, u.vintid))
 

@@ -23,6 +23,7 @@ class IrqGhost(Part):
 
     Attributes:
         enabled: by its guest, as far as the guest knows. priority: likewise. target: the vCPU that an SPI goes to.
+        routed: the one that it went to at boot; it never changes.
         credit: edges that came and may each be acknowledged once, 0 to MOST.
         owed: whether an edge came after the last acknowledge.
         cause: NONE to GONE. soft: the guest set it pending by ISPENDR, and it has not been acknowledged since.
@@ -33,14 +34,14 @@ class IrqGhost(Part):
     """
 
     __slots__ = (
-        "active", "cause", "credit", "enabled", "owed", "priority", "soft", "software", "sources", "target",
+        "active", "cause", "credit", "enabled", "owed", "priority", "routed", "soft", "software", "sources", "target",
         "was_disabled")
 
     def __init__(self, priority: int, target: int, software: bool = False) -> None:
         self.software = software
         self.enabled = False
         self.priority = priority
-        self.target = target
+        self.target = self.routed = target
         self.credit = self.cause = self.sources = 0
         self.owed = self.soft = self.was_disabled = False
         self.active: int | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vgic.rules.delivery import scheduled, would_take
-from vgic.rules.world import ISACTIVER, VcpuView, VmView, World, design_bit, lrs_of, valid
+from vgic.rules.delivery import waits, would_take
+from vgic.rules.world import ISACTIVER, OfVcpus, VcpuView, VmView, World, design_bit, lrs_of, named, valid
 from vgic.silicon import GicV2
 from vgic.silicon.virtual_interface import ACTIVE, EN, INVALID, LPI_START, LRENPIE, PENDING_ACTIVE
 
@@ -14,35 +14,42 @@ TC, TDIR = 1 << 10, 1 << 14
 STORM = 2
 
 
-def two_list_registers(w: World) -> str | None:
-    """Rule 5."""
-    shared: dict[tuple[str, int], str] = {}
-    for vm in w.vms:
-        for run in vm.vcpus:
-            seen: set[tuple[int, int]] = set()
-            twins: set[int] = set()
-            for lr in valid(lrs_of(w, run)):
-                key = (lr.vintid, lr.cpuid if lr.vintid < 16 else 0)
-                if key in seen:
-                    return f"{run.name}: vINTID {lr.vintid} is in two list registers"
-                if lr.hw and lr.pintid in twins:
-                    return f"{run.name}: pINTID {lr.pintid} is in two list registers"
-                seen.add(key)
-                if lr.hw:
-                    twins.add(lr.pintid)
-                if lr.vintid >= 32 and shared.setdefault((vm.name, lr.vintid), run.name) != run.name:
-                    return f"{lr.vintid} is in list registers of {shared[vm.name, lr.vintid]} and {run.name}"
+@OfVcpus
+def two_list_registers(w: World, vm: VmView, run: VcpuView) -> str | None:
+    """Rule 5, of one vCPU."""
+    seen: set[tuple[int, int]] = set()
+    twins: set[int] = set()
+    for lr in valid(lrs_of(w, run)):
+        key = (lr.vintid, lr.cpuid if lr.vintid < 16 else 0)
+        if key in seen:
+            return f"{run.name}: vINTID {lr.vintid} is in two list registers"
+        if lr.hw and lr.pintid in twins:
+            return f"{run.name}: pINTID {lr.pintid} is in two list registers"
+        seen.add(key)
+        if lr.hw:
+            twins.add(lr.pintid)
     return None
 
 
-def twin_is_inactive(w: World) -> str | None:
-    """Rule 6."""
+def two_vcpus(w: World) -> str | None:
+    """Rule 5, of shared interrupts."""
+    shared: dict[tuple[str, int], str] = {}
     for vm in w.vms:
-        for run in vm.vcpus:
+        for run in vm.vcpus if len(vm.vcpus) > 1 else ():
             for lr in valid(lrs_of(w, run)):
-                irq = w.gic.distributor.find(lr.pintid, run.vcpu.pe or 0) if lr.hw else None
-                if irq is not None and not irq.active:
-                    return f"{run.name} can deactivate {lr.vintid} with its twin {lr.pintid}, which is not active"
+                vintid = named(run, lr)
+                if vintid >= 32 and shared.setdefault((vm.name, vintid), run.name) != run.name:
+                    return f"{vintid} is in list registers of {shared[vm.name, vintid]} and {run.name}"
+    return None
+
+
+@OfVcpus
+def twin_is_inactive(w: World, vm: VmView, run: VcpuView) -> str | None:
+    """Rule 6."""
+    for lr in valid(lrs_of(w, run)):
+        irq = w.gic.distributor.find(lr.pintid, run.vcpu.pe or 0) if lr.hw else None
+        if irq is not None and not irq.active:
+            return f"{run.name} can deactivate {lr.vintid} with its twin {lr.pintid}, which is not active"
     return None
 
 
@@ -84,10 +91,11 @@ def ownerless(w: World) -> Iterator[Stuck]:
 
 
 def stuck_active(w: World) -> str | None:
-    """Rule 8. One that its guest masks, or whose vCPU waits for a PE, may be pending with the hypervisor."""
+    """Rule 8. One that its guest masks, or that waits for a scheduler, may be pending with the hypervisor."""
     if w.quiescent():
         for stuck in ownerless(w):
-            if scheduled(stuck.run) and would_take(stuck.run, stuck.run.irqs[stuck.vintid]):
+            ghost = stuck.run.irqs[stuck.vintid]
+            if not waits(stuck.vm, stuck.run, ghost) and would_take(stuck.run, ghost):
                 return str(stuck)
     return None
 
@@ -104,14 +112,13 @@ def host_takes_again(w: World) -> str | None:
     return None
 
 
-def wrong_twin(w: World) -> str | None:
+@OfVcpus
+def wrong_twin(w: World, vm: VmView, run: VcpuView) -> str | None:
     """Rule 10."""
-    for vm in w.vms:
-        for run in vm.vcpus:
-            for lr in valid(lrs_of(w, run)):
-                twin = w.twins.get((vm.name, lr.vintid))
-                if lr.hw and lr.pintid != twin:
-                    return f"{run.name}: the list register of {lr.vintid} names pINTID {lr.pintid}, not {twin}"
+    for lr in valid(lrs_of(w, run)):
+        twin = w.twins.get((vm.name, lr.vintid))
+        if lr.hw and lr.pintid != twin:
+            return f"{run.name}: the list register of {lr.vintid} names pINTID {lr.pintid}, not {twin}"
     return None
 
 
@@ -121,116 +128,114 @@ def _held_active(w: World, run: VcpuView, vintid: int) -> bool | None:
     pe = run.vcpu.pe
     if pe is None:
         return None
-    shown = [lr for lr in w.gic.virtual[pe].lrs if lr.vintid == vintid and (vintid or lr.state != INVALID)]
+    shown = [lr for lr in w.gic.virtual[pe].lrs if named(run, lr) == vintid and (vintid or lr.state != INVALID)]
     return any(lr.state & ACTIVE for lr in shown) if shown else design_bit(w, run, ISACTIVER, vintid)
 
 
-def _differs(w: World, guest_active: bool) -> str | None:
+def _differs(w: World, vm: VmView, run: VcpuView, guest_active: bool) -> str | None:
     """An interrupt whose active state the design has otherwise than its guests made it, no vCPU of the VM running."""
-    for vm in w.vms:
-        if any(run.vcpu.in_guest for run in vm.vcpus):
+    if any(each.vcpu.in_guest for each in vm.vcpus):
+        return None
+    for vintid, ghost in run.irqs.items():
+        if (vintid >= 32 and run.vcpu.index) or vintid >= LPI_START:
             continue
-        for run in vm.vcpus:
-            for vintid, ghost in run.irqs.items():
-                if (vintid >= 32 and run.vcpu.index) or vintid >= LPI_START:
-                    continue
-                if (ghost.active is not None) is not guest_active:
-                    continue
-                held = _held_active(w, run if ghost.active is None else vm.vcpus[ghost.active], vintid)
-                if held is not None and held is not guest_active:
-                    return f"{run.name}: {vintid}"
+        if (ghost.active is not None) is not guest_active:
+            continue
+        held = _held_active(w, run if ghost.active is None else vm.vcpus[ghost.active], vintid)
+        if held is not None and held is not guest_active:
+            return f"{run.name}: {vintid}"
     return None
 
 
-def completion_is_lost(w: World) -> str | None:
+@OfVcpus
+def completion_is_lost(w: World, vm: VmView, run: VcpuView) -> str | None:
     """Rule 11."""
-    found = _differs(w, False)
+    found = _differs(w, vm, run, False)
     return f"{found} was deactivated by its guest, and the hypervisor has it active" if found else None
 
 
-def active_is_lost(w: World) -> str | None:
+@OfVcpus
+def active_is_lost(w: World, vm: VmView, run: VcpuView) -> str | None:
     """Rule 12."""
-    found = _differs(w, True)
+    found = _differs(w, vm, run, True)
     return f"{found} was acknowledged and not deactivated, and the hypervisor has it inactive" if found else None
 
 
-def priorities_differ(w: World) -> str | None:
+@OfVcpus
+def priorities_differ(w: World, vm: VmView, run: VcpuView) -> str | None:
     """Rule 14. Nothing where the guest runs without the virtual CPU interface."""
-    for vm in w.vms:
-        for run in vm.vcpus:
-            pe = run.vcpu.pe
-            if pe is None or not run.vcpu.in_guest or not w.gic.virtual[pe].state.hcr & EN:
-                continue
-            held = sum(group.active.bit_count() for group in w.gic.virtual[pe].groups)
-            dropped = run.guest.state.dropped
-            due = len(dropped) - sum(dropped)
-            if held != due:
-                return f"{run.name}: {held} active priorities, {due} interrupts acknowledged and not dropped"
+    pe = run.vcpu.pe
+    if pe is None or not run.vcpu.in_guest or not w.gic.virtual[pe].state.hcr & EN:
+        return None
+    held = sum(group.active.bit_count() for group in w.gic.virtual[pe].groups)
+    dropped = run.guest.state.dropped
+    due = len(dropped) - sum(dropped)
+    if held != due:
+        return f"{run.name}: {held} active priorities, {due} interrupts acknowledged and not dropped"
     return None
 
 
-def lpi_is_active(w: World) -> str | None:
+@OfVcpus
+def lpi_is_active(w: World, vm: VmView, run: VcpuView) -> str | None:
     """Rule 15."""
-    for vm in w.vms:
-        for run in vm.vcpus:
-            under_way = {iar for iar, _ in run.guest.state.stack}
-            for lr in valid(lrs_of(w, run)):
-                if lr.vintid >= LPI_START and lr.state & ACTIVE and lr.vintid not in under_way:
-                    return f"{run.name}: LPI {lr.vintid} is active, and its guest has ended it"
+    if max(run.irqs, default=0) < LPI_START:
+        return None
+    for lr in valid(lrs_of(w, run)):
+        if lr.vintid < LPI_START or not lr.state & ACTIVE:
+            continue
+        if all(iar != lr.vintid for iar, _ in run.guest.state.stack):
+            return f"{run.name}: LPI {lr.vintid} is active, and its guest has ended it"
     return None
 
 
-def no_step_allowed(w: World) -> str | None:
+@OfVcpus
+def no_step_allowed(w: World, vm: VmView, run: VcpuView) -> str | None:
     """Rule 17."""
-    for vm in w.vms:
-        for run in vm.vcpus:
-            if run.ghost.barren >= STORM:
-                return f"{run.name} was left twice for a maintenance condition that held at its entry; it made no step"
+    if run.ghost.barren >= STORM:
+        return f"{run.name} was left twice for a maintenance condition that held at its entry; it made no step"
     return None
 
 
-def completion_not_seen(w: World) -> str | None:
+@OfVcpus
+def completion_not_seen(w: World, vm: VmView, run: VcpuView) -> str | None:
     """Rule 18, completions. Nothing where the guest runs without the virtual CPU interface."""
-    for vm in w.vms:
-        for run in vm.vcpus:
-            lrs = lrs_of(w, run)
-            if not lrs:
-                continue
-            for lr in valid(lrs):
-                if lr.vintid not in vm.completions or lr.hw:
-                    continue
-                if not lr.eoi:
-                    return f"{run.name}: LR{lr.index} holds the level interrupt {lr.vintid} without the EOI bit"
-                if lr.state == PENDING_ACTIVE:
-                    return f"{run.name}: {lr.vintid} is pending and active in LR{lr.index}: its end will not be seen"
-            hcr = w.gic.virtual[run.vcpu.pe or 0].state.hcr
-            if not hcr & EN:
-                continue
-            armed = hcr & (LRENPIE | TC | TDIR) if run.guest.state.split else hcr & LRENPIE
-            if armed or (isinstance(w.gic, GicV2) and run.guest.state.split):
-                continue
-            for vintid, ghost in run.irqs.items():
-                if vintid >= LPI_START or ghost.active != run.vcpu.index:
-                    continue
-                if not any(lr.vintid == vintid and lr.state & ACTIVE for lr in lrs):
-                    return f"{run.name}: {vintid} is active in no list register, and no exit is armed for its end"
+    lrs = lrs_of(w, run)
+    if not lrs:
+        return None
+    for lr in valid(lrs):
+        if lr.vintid not in vm.completions or lr.hw:
+            continue
+        if not lr.eoi:
+            return f"{run.name}: LR{lr.index} holds the level interrupt {lr.vintid} without the EOI bit"
+        if lr.state == PENDING_ACTIVE:
+            return f"{run.name}: {lr.vintid} is pending and active in LR{lr.index}: its end will not be seen"
+    hcr = w.gic.virtual[run.vcpu.pe or 0].state.hcr
+    if not hcr & EN:
+        return None
+    armed = hcr & (LRENPIE | TC | TDIR) if run.guest.state.split else hcr & LRENPIE
+    if armed or (isinstance(w.gic, GicV2) and run.guest.state.split):
+        return None
+    for vintid, ghost in run.irqs.items():
+        if vintid >= LPI_START or ghost.active != run.vcpu.index:
+            continue
+        if not any(named(run, lr) == vintid and lr.state & ACTIVE for lr in lrs):
+            return f"{run.name}: {vintid} is active in no list register, and no exit is armed for its end"
     return None
 
 
-def timer_is_not_the_guests(w: World) -> str | None:
+@OfVcpus
+def timer_is_not_the_guests(w: World, vm: VmView, run: VcpuView) -> str | None:
     """Rule 23."""
-    for vm in w.vms:
-        for run in vm.vcpus:
-            pe = run.vcpu.pe
-            if pe is None or not run.vcpu.in_guest:
-                continue
-            for name, ghost in run.timers.items():
-                if name in w.trapped_timers:
-                    continue
-                timer = w.timers.timers[pe][name]
-                if (timer.enable, timer.imask, timer.cval) != (ghost.enable, ghost.imask, ghost.cval):
-                    now = f"ENABLE {timer.enable:d}, IMASK {timer.imask:d}"
-                    return f"{run.name}: {name}_CTL_EL0 has {now}; its guest wrote {ghost.enable:d}, {ghost.imask:d}"
+    pe = run.vcpu.pe
+    if pe is None or not run.vcpu.in_guest:
+        return None
+    for name, ghost in run.timers.items():
+        if name in w.trapped_timers:
+            continue
+        timer = w.timers.timers[pe][name]
+        if (timer.enable, timer.imask, timer.cval) != (ghost.enable, ghost.imask, ghost.cval):
+            now = f"ENABLE {timer.enable:d}, IMASK {timer.imask:d}"
+            return f"{run.name}: {name}_CTL_EL0 has {now}; its guest wrote {ghost.enable:d}, {ghost.imask:d}"
     return None
 
 

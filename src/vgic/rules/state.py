@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from vgic.rules import delivery, holding
 from vgic.rules.catalogue import RULES, Rule
-from vgic.rules.world import World
+from vgic.rules.world import OfVcpus, World
 
 Check = Callable[[World], str | None]
 
@@ -40,7 +40,8 @@ def _first(checks: tuple[Check, ...], w: World) -> str | None:
 
 
 _CHECKS: dict[int, tuple[Check, ...]] = {
-    1: (delivery.edge_is_lost,), 2: (delivery.level_is_unseen,), 3: (), 4: (), 5: (holding.two_list_registers,),
+    1: (delivery.edge_is_lost,), 2: (delivery.level_is_unseen,), 3: (), 4: (),
+    5: (holding.two_list_registers, holding.two_vcpus),
     6: (holding.twin_is_inactive,), 7: (holding.hw_pending_and_active,), 8: (holding.stuck_active,),
     9: (holding.host_takes_again,), 10: (holding.wrong_twin,), 11: (holding.completion_is_lost,),
     12: (holding.active_is_lost,), 13: (delivery.kept_out,), 14: (holding.priorities_differ,),
@@ -53,7 +54,7 @@ AT_REST: tuple[Check, ...] = (
     delivery.edge_is_lost, delivery.level_is_unseen, delivery.kept_out, delivery.no_exit_armed, delivery.sleeps,
     delivery.not_told, delivery.forgotten_while_disabled, delivery.sgi_of_a_source_lost, holding.stuck_active)
 """Those that find nothing as long as the machine is not at rest."""
-MOMENTS = (3, 4, 12, 16, 21, 22, 34, 35, 39)
+MOMENTS = (3, 4, 12, 16, 17, 21, 22, 34, 35, 39)
 """Rules that are also, or only, broken in a moment."""
 
 STATE_RULES: tuple[StateRule, ...] = tuple(
@@ -62,10 +63,15 @@ STATE_RULES: tuple[StateRule, ...] = tuple(
 
 
 
-def anytime(n: int, w: World) -> str | None:
-    """A rule by its id, without what is judged at rest alone."""
-    told = _told(n, w) if n in MOMENTS else None
-    return told or _first(tuple(c for c in _CHECKS[n] if c not in AT_REST), w)
+def anytime(n: int, w: World) -> list[Callable[[], str | None]]:
+    """A rule by its id as calls that each judge a little, without what is judged at rest alone."""
+    calls: list[Callable[[], str | None]] = [partial(_told, n, w)] if n in MOMENTS else []
+    for check in _CHECKS[n]:
+        if isinstance(check, OfVcpus):
+            calls += [partial(check.one, w, vm, run) for vm in w.vms for run in vm.vcpus]
+        elif check not in AT_REST:
+            calls.append(partial(check, w))
+    return calls
 
 
 def at_rest(ids: Sequence[int], w: World) -> tuple[int, str] | None:

@@ -6,7 +6,7 @@ what its guest or its userspace could read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from vgic.designs.base import Design, Unsupported
@@ -100,10 +100,31 @@ class World(Protocol):
     def host_line_high(self, intid: int) -> bool: ...
 
 
+class OfVcpus:
+    """A check that judges each vCPU by itself. Called, it judges all; the explorer asks of each, and learns less."""
+
+    def __init__(self, one: Callable[[World, VmView, VcpuView], str | None]) -> None:
+        self.one = one
+
+    def __call__(self, w: World) -> str | None:
+        for vm in w.vms:
+            for run in vm.vcpus:
+                found = self.one(w, vm, run)
+                if found is not None:
+                    return found
+        return None
+
+
 def lrs_of(w: World, run: VcpuView) -> tuple[ListRegister, ...]:
     """The list registers of a vCPU that runs its guest; of another: none."""
     pe = run.vcpu.pe
     return w.gic.virtual[pe].lrs if run.vcpu.in_guest and pe is not None else ()
+
+
+def named(run: VcpuView, lr: ListRegister) -> int:
+    """The vINTID of a list register as its guest knows it. On a GICv3 a GICv2 guest's SGI carries its source there, in
+    bits 12:10."""
+    return lr.vintid & 0x3FF if run.vcpu.vm.gic == 2 else lr.vintid
 
 
 def valid(lrs: Sequence[ListRegister]) -> list[ListRegister]:

@@ -62,8 +62,8 @@ class Distributor:
         best, priority = None, IDLE
         if self._spis_first:
             for irq in self._spi_order:
-                if (irq.enabled and not irq.active and irq.priority < priority and groups >> irq.group & 1
-                        and irq.pending() and self.targets(irq, pe)):
+                if (irq.enabled and self.targets(irq, pe) and not irq.active and irq.priority < priority
+                        and groups >> irq.group & 1 and irq.pending()):
                     best, priority = irq, irq.priority
         for irq in self._banked_order[pe]:
             if (irq.enabled and not irq.active and irq.priority < priority and groups >> irq.group & 1
@@ -71,8 +71,8 @@ class Distributor:
                 best, priority = irq, irq.priority
         if not self._spis_first:
             for irq in self._spi_order:
-                if (irq.enabled and not irq.active and irq.priority < priority and groups >> irq.group & 1
-                        and irq.pending() and self.targets(irq, pe)):
+                if (irq.enabled and self.targets(irq, pe) and not irq.active and irq.priority < priority
+                        and groups >> irq.group & 1 and irq.pending()):
                     best, priority = irq, irq.priority
         return best
 

@@ -93,7 +93,7 @@ class Reader:
                 raise TraceError(
                     self.source.name,
                     1,
-                    "this looks like ftrace text, not a QEMU trace; use it without --format, or --format ftrace",
+                    "this looks like ftrace text; expected the text of a QEMU trace here",
                 )
         except TraceError:
             self.source.close()

@@ -8,7 +8,7 @@ from typing import Any
 from vgic.explore.check import Verdict
 from vgic.explore.explorer import Progress
 from vgic.view.lanes import WIDTH
-from vgic.view.run import RunReport
+from vgic.view.run import RunReport, heading, many
 from vgic.view.table import table
 
 CUT = {
@@ -32,22 +32,34 @@ class CheckReport:
 
     def heading(self) -> str:
         """What was explored."""
-        v, s = self.verdict, self.verdict.scenario
-        vcpus = sum(len(vm.vcpu) for vm in s.vm)
-        vms = f"{len(s.vm)} VMs, " if len(s.vm) > 1 else ""
-        words = (f"GICv{s.machine.gic}, {_many(v.list_registers, 'list register')}, {_many(s.machine.pes, 'PE')}, "
-                 f"{vms}{_many(vcpus, 'vCPU')}, design {v.design}")
-        return textwrap.fill(f"{s.name}   {words}", WIDTH) + "\n" + textwrap.fill(s.title, WIDTH)
+        return heading(self.verdict.scenario, self.verdict.list_registers, self.verdict.design)
 
     def figures(self) -> str:
         """What was explored, in numbers."""
         r = self.verdict.result
         rate = r.transitions / r.seconds if r.seconds else 0
         memory = f", {r.bytes / 1e6:,.0f} MB" if r.bytes >= 1e6 else ""
-        group = f", which stand for {r.stands_for[0]:,}" if r.group > 1 else ""
         speed = "since it was resumed" if self.verdict.resumed else f"{_rate(rate)} transitions/s"
-        return (f"{r.states:,} states{group}, {r.transitions:,} transitions, depth {r.depth}, {r.seconds:.1f} s"
+        return (f"{r.states:,} states, {r.transitions:,} transitions, depth {r.depth}, {r.seconds:.1f} s"
                 f" ({speed}{memory})")
+
+    def reduction(self) -> str:
+        """What the states explored stand for, or why they stand for no more than themselves though that was asked."""
+        v, r = self.verdict, self.verdict.result
+        if not v.exchanged:
+            return textwrap.fill(f"Not reduced by symmetry: {v.unreduced}.", WIDTH) if v.unreduced else ""
+        whose = "; ".join(f"{e} are interchangeable" for e in v.exchanged)
+        counts = "" if not r.complete else (
+            f" The {r.states:,} states stand for {r.stands_for[0]:,}, the {r.transitions:,} transitions for"
+            f" {r.stands_for[1]:,}: a factor of {self.factor:.2f}.")
+        more = f" But {v.unreduced}." if v.unreduced else ""
+        return textwrap.fill(f"Reduced by symmetry: {whose} (proved; see docs/check.md).{counts}{more}", WIDTH)
+
+    @property
+    def factor(self) -> float:
+        """How many states one that was explored stands for; 1 without symmetry, and where the search was cut short."""
+        r = self.verdict.result
+        return r.stands_for[0] / r.states if r.group > 1 and r.complete else 1.0
 
     def summary(self) -> str:
         """The verdict in a line or two."""
@@ -55,7 +67,7 @@ class CheckReport:
         if v.rule is not None:
             return textwrap.fill(f"BROKEN  rule {v.rule.id}  {v.rule.sentence}  ({v.rule.section})", WIDTH,
                                  subsequent_indent="        ")
-        rules = _many(len(v.judged), "rule")
+        rules = many(len(v.judged), "rule")
         if r.complete:
             return f"HOLDS  {rules} in all {r.states:,} states ({r.transitions:,} transitions), {r.seconds:.1f} s."
         return textwrap.fill(
@@ -69,7 +81,7 @@ class CheckReport:
         run = v.replay
         assert run is not None
         steps = len(v.schedule)
-        way = f"Shortest way there, {_many(steps, 'step')} (exact: every shorter schedule was tried):"
+        way = f"Shortest way there, {many(steps, 'step')} (exact: every shorter schedule was tried):"
         parts = [way]
         if run.steps:
             parts.append(RunReport(run).lanes().text())
@@ -107,9 +119,12 @@ class CheckReport:
         """The whole."""
         parts = [self.heading(), self.summary()]
         if self.verdict.rule is not None:
-            parts += [self.counterexample(), self.figures() + ".", self.further()]
+            parts += [self.counterexample(), self.figures() + ".", self.reduction(), self.further()]
         elif not self.verdict.result.complete:
-            parts.append(self.figures() + ".")
+            parts += [self.figures() + ".", self.reduction()]
+        else:
+            parts.append(self.reduction())
+        parts = [part for part in parts if part]
         return "\n\n".join(parts) + "\n"
 
     def json(self) -> dict[str, Any]:
@@ -120,6 +135,7 @@ class CheckReport:
             "list_registers": v.list_registers, "verdict": r.verdict, "exact": r.complete, "cut_by": r.why_cut,
             "states": r.states, "transitions": r.transitions, "depth": r.depth, "seconds": round(r.seconds, 3),
             "bytes": r.bytes, "engine": r.engine, "judged": list(v.judged), "stands_for": list(r.stands_for),
+            "symmetry": {"exchanged": list(v.exchanged), "factor": round(self.factor, 4), "unreduced": v.unreduced},
             "broken": None}
         if v.rule is not None:
             assert v.replay is not None
@@ -161,8 +177,8 @@ class DialReport:
         head = CheckReport(self.verdicts[0])
         rows = [[str(v.list_registers), v.result.verdict, f"{v.result.states:,}", f"{v.result.transitions:,}",
                  str(v.result.depth), f"{v.result.seconds:.1f}",
-                 f"{v.rule.id}, in {_many(len(v.schedule), 'step')}" if v.rule else ""] for v in self.verdicts]
-        parts = [head.heading().replace(f"{_many(self.verdicts[0].list_registers, 'list register')}, ", ""),
+                 f"{v.rule.id}, in {many(len(v.schedule), 'step')}" if v.rule else ""] for v in self.verdicts]
+        parts = [head.heading().replace(f"{many(self.verdicts[0].list_registers, 'list register')}, ", ""),
                  "\n".join(table(["LRs", "verdict", "states", "transitions", "depth", "s", "breaks rule"], rows,
                                  {0, 2, 3, 4, 5}))]
         exact = all(v.result.complete for v in self.verdicts if v.rule is None)
@@ -171,11 +187,11 @@ class DialReport:
             parts.append(f"Not right with {most} list registers either.")
         else:
             so_far = "" if exact else ", as far as was explored"
-            parts.append(f"Right with {_many(self.fewest, 'list register')} or more (up to {most}){so_far}.")
+            parts.append(f"Right with {many(self.fewest, 'list register')} or more (up to {most}){so_far}.")
         worst = self._worst()
         if worst is not None:
             report = CheckReport(worst)
-            parts += [f"With {_many(worst.list_registers, 'list register')}:\n{report.summary()}",
+            parts += [f"With {many(worst.list_registers, 'list register')}:\n{report.summary()}",
                       report.counterexample()]
         return "\n\n".join(parts) + "\n"
 
@@ -192,7 +208,3 @@ def progress_line(p: Progress) -> str:
 
 def _rate(rate: float) -> str:
     return f"{rate / 1e6:.1f} M" if rate >= 1e6 else f"{rate / 1e3:.0f} k" if rate >= 1e4 else f"{rate:,.0f}"
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

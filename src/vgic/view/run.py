@@ -30,12 +30,8 @@ class RunReport:
 
     def heading(self) -> str:
         """What ran."""
-        r, s = self.run, self.run.scenario
-        vcpus = sum(len(vm.vcpu) for vm in s.vm)
-        vms = f"{len(s.vm)} VMs, " if len(s.vm) > 1 else ""
-        words = (f"GICv{s.machine.gic}, {_many(r.list_registers, 'list register')}, {_many(s.machine.pes, 'PE')}, "
-                 f"{vms}{_many(vcpus, 'vCPU')}, design {r.design}{f', seed {r.seed}' if r.seed is not None else ''}")
-        return textwrap.fill(f"{s.name}   {words}", WIDTH) + "\n" + textwrap.fill(s.title, WIDTH)
+        r = self.run
+        return heading(r.scenario, r.list_registers, f"{r.design}{f', seed {r.seed}' if r.seed is not None else ''}")
 
     def lanes(self) -> Lanes:
         """The steps; what a rule says stands below the step that broke it."""
@@ -52,9 +48,9 @@ class RunReport:
         """What was delivered, and what it took."""
         c = self.run.counts
         reasons = ", ".join(f"{c[k]} {k[5:]}" for k in sorted(c) if k.startswith("exit ") and c[k])
-        exits = f"{_many(c.get('exit', 0), 'exit')}{f' ({reasons})' if reasons else ''}"
-        text = (f"{_many(c.get('acknowledged', 0), 'interrupt')} acknowledged, {c.get('ended', 0)} ended by its guest;"
-                f" {exits}; {_many(c.get('host interrupt', 0), 'host interrupt')}.")
+        exits = f"{many(c.get('exit', 0), 'exit')}{f' ({reasons})' if reasons else ''}"
+        text = (f"{many(c.get('acknowledged', 0), 'interrupt')} acknowledged, {c.get('ended', 0)} ended by its guest;"
+                f" {exits}; {many(c.get('host interrupt', 0), 'host interrupt')}.")
         if self.run.skipped:
             text += f" Left out, as not possible with this design: {', '.join(self.run.skipped)}."
         return textwrap.fill(text, WIDTH)
@@ -103,8 +99,9 @@ def _ranges(numbers: list[int]) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ends)
 
 
-def _many(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
+def many(n: int, what: str) -> str:
+    """So many of something, in words."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def perform(
@@ -138,3 +135,12 @@ def run(
     if steps is not None and seed is None:
         raise ScenarioError(f"--steps {steps}: expected --seed too: a script has its own steps")
     return RunReport(perform(find_scenario(scenario), design, seed=seed, steps=steps))
+
+
+def heading(s: Scenario, list_registers: int, design: str) -> str:
+    """The machine of a scenario, and its design, in a line or two; its title."""
+    vms = f"{len(s.vm)} VMs, " if len(s.vm) > 1 else ""
+    vcpus = many(sum(len(vm.vcpu) for vm in s.vm), "vCPU")
+    words = (f"GICv{s.machine.gic}, {many(list_registers, 'list register')}, {many(s.machine.pes, 'PE')}, "
+             f"{vms}{vcpus}, design {design}")
+    return textwrap.fill(f"{s.name}   {words}", WIDTH) + "\n" + textwrap.fill(s.title, WIDTH)

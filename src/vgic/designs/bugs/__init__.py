@@ -6,8 +6,12 @@ whose script shows it, with rules that it breaks there. Facts come from public h
     lists.py    list registers, queues and the guest's distributor in KVM
     timers.py   the guest's timers in KVM
     others.py   Xen, Bao, FreeBSD, libvmm
+    chips.py    emulated GICs: the chip itself
+    bases.py    designs that some of these were planted in, or are compared with
+    awaited.py  the entries that are no designs yet, each with what it awaits
 """
 
-from vgic.designs.bugs.bug import Bug, bugs
+from vgic.designs.bugs.awaited import AWAITED
+from vgic.designs.bugs.bug import SECTIONS, Awaited, Bug, Section, bugs, section
 
-__all__ = ["Bug", "bugs"]
+__all__ = ["AWAITED", "SECTIONS", "Awaited", "Bug", "Section", "bugs", "section"]

@@ -15,6 +15,8 @@ class Bug(NamedTuple):
     Attributes:
         year, where: when and in what. source: a commit, a report. symptom: what the guest or its user sees.
         wrong: the rule that shipped. scenario: whose script shows it. rules: those it breaks there, some at least.
+        clean: the design that holds on the scenario, where the one that the bug was planted in does not: it has the
+            right rule, which that one never had. "" for the one that the bug was planted in.
     """
 
     year: int
@@ -24,6 +26,39 @@ class Bug(NamedTuple):
     wrong: str
     scenario: str
     rules: tuple[int, ...]
+    clean: str = ""
+
+
+class Awaited(NamedTuple):
+    """An entry that is no design yet: `awaits` is what it takes that is not modelled."""
+
+    year: int
+    where: str
+    source: str
+    symptom: str
+    awaits: str
+
+
+class Section(NamedTuple):
+    """A part of the museum: the entries from `first` to `last`."""
+
+    letter: str
+    what: str
+    first: int
+    last: int
+
+
+SECTIONS = (
+    Section("A", "list registers, entries and exits, mapped interrupts", 1, 35), Section("B", "timers", 36, 44),
+    Section("C", "GICv4 and the host's ITS", 45, 75), Section("D", "the virtual ITS, save and restore", 76, 85),
+    Section("E", "VFIO, irqfd, posted interrupts", 86, 95), Section("F", "other hypervisors and emulators", 96, 117),
+)
+
+
+def section(identity: str) -> Section:
+    """Where an entry belongs, by its number."""
+    number = int(identity[1:4])
+    return next(s for s in SECTIONS if s.first <= number <= s.last)
 
 
 class Historical(Design):

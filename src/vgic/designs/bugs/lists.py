@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.hw import LRENPIE
-from vgic.designs.kvm.irq import PRIVATE, Lr, VirtualIrq
+from vgic.designs.kvm.irq import LPI_START, PRIVATE, Lr, VirtualIrq
 from vgic.designs.kvm.lrs import lowest
 from vgic.designs.vm import Vcpu, Vm
+from vgic.host import SoftTimer
 from vgic.host.chip import PENDING
 
 
@@ -83,7 +85,7 @@ class B013(Historical, Kvm):
     name = "B013"
     entry = Bug(
         2019, "Linux 5.5", "16e604a437c8", "a phantom at the enable, and the next interrupt is not signalled",
-        "ISENABLER queues a mapped level with the line as it was last seen", "level-disabled-dropped", (3, 8))
+        "ISENABLER queues a mapped level with the line as it was last seen", "timer-disabled-dropped", (3, 8))
 
     def set_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
         """No sample."""
@@ -143,8 +145,13 @@ class B019(Historical, Kvm):
         "userspace's ISENABLER uses the guest's handler", "saved-restored-dropped", (21,))
 
     def set_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """The line is sampled, the twin let go."""
-        super().set_enabled(vcpu, irq, False)
+        """The line is sampled, the twin let go, on whatever PE the ioctl runs."""
+        if irq.mapped_level() and user:
+            pe, was_high = vcpu.pe or 0, irq.line_level
+            irq.line_level = self.phys_line_level(vcpu, irq, pe)
+            if not irq.active and was_high and not irq.line_level:
+                self.set_phys_active(irq, False, pe)
+        super().set_enabled(vcpu, irq, user)
 
 
 class B020(Historical, Kvm):
@@ -196,6 +203,42 @@ class B023(Historical, Kvm):
         if irq.vcpu is not None:
             return False
         return super().queue_irq(vm, irq)
+
+
+class _Return:
+    """An LPI's second injection, when the first has returned: anything may happen before."""
+
+    def __init__(self, kvm: Kvm, vm: Vm, intid: int) -> None:
+        self.kvm, self.vm, self.intid = kvm, vm, intid
+        self.soft = SoftTimer(self.again)
+
+    def again(self) -> None:
+        """Injects."""
+        Kvm.inject(self.kvm, self.vm, None, self.intid, True)
+
+
+class B025(Historical, Kvm):
+    """An MSI is injected where its doorbell is found, and once more by whoever looked for it."""
+
+    name = "B025"
+    entry = Bug(
+        2016, "Linux 4.8", "0bdbf3b07198", "one MSI is delivered twice",
+        "the MSI's path injects when the doorbell matches, and again on its return", "msi-once", (4,))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.returns = {(vm, intid): _Return(self, vm, intid) for vm in self.vms for intid in vm.lpis}
+
+    def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
+        """The return is a step of its own."""
+        accepted = super().inject(vm, vcpu, vintid, level, owner)
+        if accepted and vintid >= LPI_START:
+            self.returns[vm, vintid].soft.arm(0)
+        return accepted
+
+    def soft_timers(self) -> Sequence[SoftTimer]:
+        """The returns are timers that are due at once."""
+        return (*super().soft_timers(), *(r.soft for r in self.returns.values()))
 
 
 class B026(Historical, Kvm):
@@ -288,6 +331,17 @@ class B032(Historical, Kvm):
                 count -= 1
 
 
+class B035(Historical, Kvm):
+    """Today's KVM (docs/findings.md, 5)."""
+
+    name = "B035"
+    entry = Bug(
+        2026, "Linux 6.18 to 7.x", "open; field report of 2026-10-03",
+        "a level set pending by software while it is handled does not come again",
+        "an empty list register ends the latch of a level, also one that was set after the acknowledge",
+        "soft-pended-split", (1,), clean="kvm-latch-kept")
+
+
 class B029Blind(B029):
     """Ends outside list registers bring no exit either."""
 
@@ -298,5 +352,3 @@ class B029Blind(B029):
     def configure_hcr(self, vcpu: Vcpu, summary: Any) -> int:
         """Without LRENPIE."""
         return super().configure_hcr(vcpu, summary) & ~LRENPIE
-
-

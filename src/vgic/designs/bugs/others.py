@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from vgic.designs.base import InputLevel
+from collections.abc import Sequence
+
+from vgic.designs.base import InputLevel, Observer, TimerRegisters
+from vgic.designs.bugs.bases import LateRelease
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.hw import NPIE, UIE
-from vgic.designs.kvm.irq import Lr, VirtualIrq
+from vgic.designs.kvm.irq import PRIVATE, Lr, VirtualIrq
 from vgic.designs.kvm.lrs import Summary
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen, XenIrq
-from vgic.host import IrqDesc
+from vgic.host import IrqDesc, Kernel
+from vgic.host.gic_v3 import GicV3Driver
+from vgic.silicon import GicV3
 
 
 class B044(Historical, Kvm):
@@ -66,7 +71,7 @@ class B100(Historical, Xen):
     entry = Bug(
         2017, "Xen 4.9", "Xen c84e4b2dd405, XSA-223", "another's list register is read; the wrong interrupt changes",
         "another cause of an interrupt in flight updates its list register, whether it has one or not",
-        "disabled-edge-twice", (1, 11, 12, 34))
+        "disabled-edge-twice", (1, 11, 12))
 
     def raise_inflight(self, vcpu: Vcpu, irq: XenIrq) -> None:
         """Without one, list register 0 is taken for its."""
@@ -80,7 +85,7 @@ class B099(Historical, Kvm):
     name = "B099"
     entry = Bug(
         2013, "Xen 4.3", "Xen 82064f033bce", "the guest deactivates another's physical interrupt",
-        "the physical interrupt deactivated is the one with the virtual number", "vms-two-devices", (6, 10))
+        "the physical interrupt deactivated is the one with the virtual number", "vms-two-devices", (10,))
 
     def map_phys_irq(
         self, vcpu: Vcpu, desc: IrqDesc, vintid: int, get_input_level: InputLevel | None = None,
@@ -105,6 +110,37 @@ class B102(Historical, Kvm):
         if irq.vcpu is not None and irq.target_vcpu is not None and irq.target_vcpu is not irq.vcpu:
             self.cpus[irq.target_vcpu].ap_list.append(irq)
             self.kick(irq.target_vcpu)
+
+
+class _NoEnd(GicV3Driver):
+    """An interrupt that nobody wants any more gets no EOIR."""
+
+    def __init__(self, kernel: Kernel, gic: GicV3) -> None:
+        super().__init__(gic, kernel.driver.split_eoi)
+        self.kernel = kernel
+
+    def drop(self, iar: int, pe: int) -> None:
+        intid = self.intid(iar)
+        if intid < PRIVATE or not self.kernel.irq(intid).depth:
+            super().drop(iar, pe)
+
+
+class B103(Historical, LateRelease):
+    """The end of an interrupt that nobody wants is nothing."""
+
+    name = "B103"
+    entry = Bug(
+        2019, "Xen 4.12", "Xen 8aa276235b93", "a CPU gets no interrupt of the same or a lower priority any more",
+        "an interrupt that arrives while it is released is neither dropped nor deactivated", "released-while-taken",
+        (33,))
+
+    def __init__(
+        self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
+        observer: Observer | None = None, vhe: bool = True, hw_deactivation: bool = True,
+    ) -> None:
+        super().__init__(kernel, vms, timers=timers, observer=observer, vhe=vhe, hw_deactivation=hw_deactivation)
+        if isinstance(kernel.gic, GicV3):
+            kernel.driver = _NoEnd(kernel, kernel.gic)
 
 
 class B105(Historical, Kvm):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vgic.designs.bugs.bases import LateIsr, LateTimer
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.timer import ArchTimer
@@ -17,12 +18,14 @@ class B001(Historical, TimerMask):
         2012, "Linux 3.9 to 4.2", "replaced in 2015 by physical active states",
         "a guest that does not write CNTV_CTL after its interrupt never gets another",
         "at an entry with the timer expired the hypervisor sets IMASK in the guest's register", "timer-cval-only",
-        (2, 23))
+        (2, 23), clean="kvm")
 
 
 class _ActiveIfShown(ArchTimer):
     def flush(self, pe: int) -> None:
         """Active only where the guest will see the interrupt."""
+        if self.desc is None:
+            return
         irq = self.kvm.get_irq(self.vcpu.vm, self.vcpu, self.vintid)
         self.set_phys_active(irq.active or (irq.enabled and self.state.level), pe)
 
@@ -61,7 +64,8 @@ class _SampledAtEntry(ArchTimer):
         level = self.should_fire()
         if level != self.state.level:
             self.update_irq(level)
-        self.set_phys_active(self.load_active(), pe)
+        if self.desc is not None:
+            self.set_phys_active(self.load_active(), pe)
 
 
 class B008(Historical, Kvm):
@@ -82,11 +86,32 @@ class B008(Historical, Kvm):
         vcpu.kicked = False             # a thread does not interrupt itself
 
 
+class _Overwrites(LateTimer):
+    def late_handler(self) -> None:
+        """CTL reads 0: the put has disabled the timer."""
+        if not self.state.level and not self.state.loaded:
+            self.state.ctl = 0
+
+
+class B038(Historical, LateIsr):
+    """The handler writes to what a put has saved."""
+
+    name = "B038"
+    entry = Bug(
+        2018, "Linux 4.15", "36e5cfd410ad", "a guest's timer is off for ever",
+        "the timer's handler copies CTL from hardware over what was saved, though the timer may be off by then",
+        "timer-put-untaken", (23,))
+    timer_class = _Overwrites
+
+
 class _BlockedTimer(ArchTimer):
     def load(self, pe: int) -> None:
-        self.soft.cancel()
         if self.desc is not None:
             super().load(pe)
+            return
+        self.soft.cancel()
+        if self.can_fire() and not self.should_fire():
+            self.soft.arm(self.state.cval)
 
 
 class B039(Historical, Kvm):

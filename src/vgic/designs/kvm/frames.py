@@ -127,6 +127,8 @@ class GuestFrames:
                     v.prepare_active(a.accessor, a.owner, 32 * a.n)
                 for irq in self._chosen(a, value):
                     v.set_active(a.accessor, irq, active, a.user)
+                if not a.user:
+                    v.finish_active(a.accessor, a.owner, 32 * a.n)
             return write
 
         def set_pending(a: Access, value: int, lanes: int) -> None:

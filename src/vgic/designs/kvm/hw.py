@@ -25,47 +25,47 @@ class VirtualHw:
 
     def encode(self, lr: Lr) -> int:
         """The register's value."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def decode(self, value: int, v2_guest: bool) -> Lr:
         """What a value means; `v2_guest`: the vINTID of an SGI carries its source."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def write_lr(self, n: int, value: int, pe: int) -> None:
         """List register n."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def read_lr(self, n: int, pe: int) -> int:
         """List register n."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def elrsr(self, pe: int) -> int:
         """The empty list registers."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def write_hcr(self, value: int, pe: int) -> None:
         """HCR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def read_hcr(self, pe: int) -> int:
         """HCR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def write_vmcr(self, value: int, pe: int) -> None:
         """VMCR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def read_vmcr(self, pe: int) -> int:
         """VMCR."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def write_apr(self, words: tuple[int, ...], pe: int) -> None:
         """The active priorities."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
     def read_apr(self, pe: int) -> tuple[int, ...]:
         """The active priorities."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: GICH and ICH differ
 
 
 GICH_HCR, GICH_VTR, GICH_VMCR, GICH_ELRSR, GICH_APR, GICH_LR = 0x0, 0x4, 0x8, 0x30, 0xF0, 0x100

@@ -318,7 +318,7 @@ class ListRegisters(Queueing):
 
     def change_active(self, vcpu: Vcpu, irq: VirtualIrq, active: bool) -> None:
         """A guest's write to ISACTIVER or ICACTIVER; see `vgic.designs.kvm.mmio`."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: the distributor's emulation has it
 
 
 def lowest(bits: int) -> int:

@@ -92,14 +92,28 @@ class GuestDistributor(ListRegisters):
 
     def prepare_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
         """Before the active state is read or changed: no vCPU of the VM may hold it in a list register."""
-        if intid >= PRIVATE or (accessor is not owner and owner.vm.gic == 3):
+        if self.stops_vcpus(accessor, owner, intid):
             self.halt_guest(owner.vm, accessor)
+
+    def finish_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        """After it was changed: the vCPUs go on, and one that slept looks whether it has something to take now."""
+        if self.stops_vcpus(accessor, owner, intid):
+            for vcpu in owner.vm.vcpus:
+                if vcpu.blocked and self.pending(vcpu):
+                    self.event("wake", vcpu)
+                    vcpu.blocked = False
+
+    def stops_vcpus(self, accessor: Vcpu, owner: Vcpu, intid: int) -> bool:
+        """Whether another vCPU may hold the interrupt in a list register."""
+        return intid >= PRIVATE or (accessor is not owner and owner.vm.gic == 3)
 
     def change_active(self, vcpu: Vcpu, irq: VirtualIrq, active: bool, user: bool = False) -> None:
         """ISACTIVER and ICACTIVER. Userspace can't change it where there is a twin."""
         if not user:
             self.prepare_active(vcpu, vcpu, irq.intid)
         self.set_active(vcpu, irq, active, user)
+        if not user:
+            self.finish_active(vcpu, vcpu, irq.intid)
 
     @step
     def set_active(self, vcpu: Vcpu, irq: VirtualIrq, active: bool, user: bool) -> None:

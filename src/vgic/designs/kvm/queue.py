@@ -81,10 +81,8 @@ class Queueing(Design):
     @step
     def running(self, pe: int) -> Vcpu | None:
         """The vCPU that is loaded on a PE."""
-        for vcpu in self.vcpus:
-            if vcpu.pe == pe:
-                return vcpu
-        return None
+        here = [vcpu for vcpu in self.vcpus if vcpu.pe == pe]       # looks at all, whoever is first (symmetry)
+        return here[0] if here else None
 
     # -- the oracle and the queue
 

@@ -120,7 +120,7 @@ class Generator:
 
     def table(self) -> Sequence[tuple[float, Callable[[], Operation]]]:
         """Weights, and what makes an operation."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind has its own
 
     def preamble(self) -> list[Operation]:
         """The operations that every episode begins with: what software sets up."""
