@@ -142,7 +142,9 @@ def check(
         saved = _reduced(checkpoint, alike) if alike and checkpoint is not None else checkpoint
         explorer = Explorer(machine, machine.actions(), judged_rules(machine, only),
                             delivered=delivered(machine), parts=machine.parts(), symmetry=alike)
-        seconds = None if bounds.seconds is None else max(1.0, bounds.seconds - (time.perf_counter() - began))
+        seconds = bounds.seconds
+        if seconds is not None:             # a second search for what the first one found gets at least a second
+            seconds = max(min(1.0, seconds), seconds - (time.perf_counter() - began))
         states = min((n for n in (bounds.states, most) if n is not None), default=None)
         return explorer.search(
             depth=bounds.depth, states=states, memory=bounds.memory, seconds=seconds, threads=threads,

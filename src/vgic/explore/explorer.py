@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Broken", "Delivered", "Exchange", "Explorer", "ModelError", "Progress", "Result"]
 
-_MANY: Final = 1 << 62
 _PLAIN_SECONDS: Final = 0.5
 _PLAIN_STATES: Final = 20_000
+_PATIENT: Final = 5.0
+"""Seconds that a search goes on in plain Python while it is narrow: deep searches of a few states a level learn more
+than they explore."""
+_NARROW: Final = 100
+"""States found and not yet expanded, with fewer of which a search is narrow."""
 
 
 class Explorer:
@@ -94,9 +98,12 @@ class Explorer:
                 result = plain.run(lambda r, s: r.expanded >= warm)
         elif engine != "compiled":
             only = engine == "plain"
-            most, late = (_MANY, _MANY) if only else (_PLAIN_STATES, _PLAIN_SECONDS)
-            result = plain.run(lambda r, s: r.states >= most or s > late or limits.cut(-1, r.states) is not None,
-                               depth, edges=bool(self.delivered))
+
+            def stop(r: PlainResult, s: float) -> bool:
+                patience = _PLAIN_SECONDS + (_PATIENT if r.states - r.expanded < _NARROW else 0.0)
+                return (not only and (r.states >= _PLAIN_STATES or s > patience)
+                        ) or limits.cut(-1, r.states) is not None
+            result = plain.run(stop, depth, edges=bool(self.delivered))
             settled = result.complete or result.broken or limits.cut(result.depth, result.states)
             if only or (settled and not self.symmetry and not farthest):
                 if saved is not None:

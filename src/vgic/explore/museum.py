@@ -9,12 +9,15 @@ A clean design that breaks a rule there is a false alarm (or a find), and is tol
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 import time
+from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context
+from contextlib import suppress
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, NamedTuple
 
 from vgic.designs.base import Design
@@ -118,31 +121,90 @@ def visit_all(
 ) -> Generator[Visit, None, None]:
     """Each bug searched, in processes of their own where there is more than one; as they are done.
 
-    What is under way ends with the iterator: none of its processes outlives it.
+    A process that ends is told with the bug that it searched for, and another takes its place. What is under way ends
+    with the iterator: none of its processes outlives it.
     """
     if processes == 1 or len(identities) == 1:
         yield from (visit(i, seconds) for i in identities)
         return
-    others = set(active_children())
-    with ProcessPoolExecutor(
-            min(processes, len(identities)), mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
-        futures = {pool.submit(visit, i, seconds): i for i in identities}
-        done = False
+    todo = deque(identities)
+    searchers: list[_Searcher] = []
+    try:
+        while todo or any(s.bug for s in searchers):
+            while todo and len(searchers) < processes:
+                searchers.append(_Searcher(seconds))
+            for idle in searchers:
+                if todo and not idle.bug:
+                    idle.search(todo.popleft())
+            busy = [s for s in searchers if s.bug]
+            answered = wait([s.ours for s in busy])
+            for searcher in [s for s in busy if s.ours in answered]:
+                bug, found = searcher.bug, searcher.found()
+                if found is None:
+                    searchers.remove(searcher)
+                    found = _failed(bug, "the process that searched for it ended: out of memory?")
+                yield found
+    finally:
+        for searcher in searchers:
+            searcher.end()
+
+
+class _Searcher:
+    """A process that searches for one bug after the other.
+
+    Attributes:
+        ours: our end of the line to it. process: the process. bug: what it searches for, "" while it is idle.
+    """
+
+    __slots__ = ("bug", "ours", "process")
+
+    def __init__(self, seconds: float) -> None:
+        context = get_context("spawn")
+        self.ours, theirs = context.Pipe()
+        self.process = context.Process(target=_searching, args=(theirs, seconds), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.bug = ""
+
+    def search(self, bug: str) -> None:
+        """Has it search for a bug."""
+        self.bug = bug
+        with suppress(OSError):             # it has ended: `found` says so
+            self.ours.send(bug)
+
+    def found(self) -> Visit | None:
+        """What it found, once it answers, and None where it ended. It is idle then."""
+        self.bug = ""
         try:
-            for future in as_completed(futures):
-                try:
-                    result = future.result()
-                except BrokenProcessPool:
-                    result = _failed(futures[future], "the process that searched for it ended: out of memory?")
-                yield result
-            done = True
-        finally:
-            for future in futures:
-                future.cancel()
-            for child in () if done else set(active_children()) - others:
-                child.terminate()
+            answer: Visit = self.ours.recv()
+        except (OSError, EOFError):
+            self.end()
+            return None
+        return answer
+
+    def end(self) -> None:
+        """Ends it, whatever it does."""
+        self.process.kill()
+        self.process.join()
+        self.ours.close()
 
 
-def _leave_interrupts() -> None:
-    """An interrupt is for the process that started this one."""
+def _searching(theirs: Connection, seconds: float) -> None:
+    """What a process of `visit_all` does. An interrupt is for the process that started it, with which it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(OSError, EOFError):
+        while True:
+            bug = theirs.recv()
+            try:
+                found = visit(bug, seconds)
+            except Exception as e:
+                found = _failed(bug, f"{type(e).__name__}: {e}")
+            theirs.send(found)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
