@@ -36,9 +36,11 @@ def test_states_equal_plain_python(seed: int) -> None:
 
 @pytest.fixture
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All calls are looked up from the first states on, in few slots, which are emptied often."""
+    """All calls are looked up from the first states on, in few slots, which are emptied often; by the values of any
+    windows, be they of use or not."""
     for name, value in (("search.FIRST_PLAN", 2), ("search.NEXT_PLAN", 2), ("search.POOL", 4), ("memo.STEP_POOL", 3),
-                        ("memo.SLOTS", (1, 4)), ("memo.FEW", 0), ("memo.TOO_OFTEN", 2.0), ("memo.CALL", 1e9)):
+                        ("memo.SLOTS", (1, 4)), ("memo.FEW", 0), ("memo.TOO_OFTEN", 2.0), ("memo.CALL", 1e9),
+                        ("memo.LOOKUP", -1.0), ("memo.SELECT", 0), ("memo.BETTER", 2.0)):
         monkeypatch.setattr(f"vgic.explore.{name}", value)
 
 

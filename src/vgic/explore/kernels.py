@@ -12,11 +12,12 @@ import numpy as np
 
 from vgic.explore.intrinsics import compiled, inlined, lent, prefetch, take_next
 from vgic.explore.table import AHEAD, home, insert, mix, seek
-from vgic.explore.walk import ask, copy_in, says, successors
+from vgic.explore.walk import ask, ask_on, copy_in, says, successors
 
 Arr = Any                           # an array, or a tuple of them: Numba infers the types
 
-SOON = 5                            # so many states ahead of their turn, their actions' slots are asked for
+SOON = 6                            # so many states ahead of their turn, their actions' slots are asked for,
+NEAR = 2                            # and what these point to
 
 
 # ---------------------------------------------------------------------------- symmetry
@@ -173,6 +174,8 @@ def advance(ws: Any, acts: Arr, judges: Arr, trie: Arr, scratch: Arr, sym: Arr, 
             while asked < hi and asked < q + SOON:
                 ask(ws, acts, states, todo[asked] if listed else asked, ats, asked & 7)
                 asked += 1
+            if q + NEAR < asked:
+                ask_on(ws, acts, ats, q + NEAR & 7)
             s = todo[q] if listed else q
             copy_in(ws, scratch[0], states, s)
             got, loops, out[1] = successors(

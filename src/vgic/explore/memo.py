@@ -9,7 +9,7 @@ more than was known has its slots emptied.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -17,15 +17,19 @@ import numpy.typing as npt
 
 from vgic.explore.layout import Layout
 from vgic.explore.trie import Trie
+from vgic.explore.walk import MOST
+from vgic.explore.windows import Masks, StepMasks, Windows, candidates, columns, fits, rows_of
 
 Array = npt.NDArray[Any]
 
 SAMPLE: Final = 1 << 14             # so many states are tried
 _LAST: Final = 1 << 11              # and lookups are counted in so many of them
 _BITS: Final = 18
-_LOOKUP: Final = 4.0                # the cost of a lookup,
-CALL = 100.0                # and of a call that is walked
-_MOST: Final = 64                   # groups
+LOOKUP = 5.0
+CALL = 10.0                         # of a call that is walked,
+BIT = 2.0                           # and of a bit that it reads then
+SELECT = SAMPLE                     # with fewer states to try no selector is looked for,
+BETTER = 0.9                        # and none is taken that costs more than this part of what it costs without
 FEW = 8                     # a step that reads fewer bits is walked,
 TOO_OFTEN = 0.5             # and one whose lookups fail more often
 SLOTS = (8, 16)             # bits of a group's slots, at least and at most
@@ -39,27 +43,44 @@ _H32: Final = np.uint64(32)
 class Held:
     """What one thread has looked up."""
     stamp: int = -1
+    marks: list[int] = field(default_factory=list)
     arrays: tuple[Array, ...] = ()
 
 
-@dataclass(slots=True)
 class _Group:
-    """Roots that are looked up together. `bits`: of the number of its slots, 0: it is not looked up."""
-    roots: list[int]
-    bits: int = 0
+    """Roots that are looked up together. `bits`: of the number of its slots, 0: it is not looked up. `masks`: what they
+    may read. `changed`: counts how often that came to be more."""
+    __slots__ = ("bits", "changed", "masks", "words")
+
+    def __init__(self, masks: Masks, bits: int = 0) -> None:
+        self.masks, self.bits = masks, bits
+        self.words: list[list[int]] = []
+        self.changed = 0
+
+    @property
+    def roots(self) -> list[int]:
+        return self.masks.roots
+
+    def refresh(self) -> None:
+        words = self.masks.refresh()
+        if words is not self.words and words != self.words:
+            self.words = words
+            self.changed += 1
 
 
 @dataclass(slots=True)
 class _Try:
-    """A group in the making: its mask, how often its lookups fail, how many values it meets."""
-    roots: list[int]
-    mask: Array
+    """A group in the making: what it reads, how often its lookups fail and what is walked then, how many values it
+    meets, and what walking them always would cost."""
+    masks: Masks
     fails: float
+    walks: float
     met: int
+    always: float
 
     @property
     def cost(self) -> float:
-        return min(_LOOKUP + self.fails * CALL * len(self.roots), CALL * len(self.roots))
+        return min(LOOKUP + self.walks, self.always)
 
 
 class Lookups:
@@ -68,72 +89,80 @@ class Lookups:
     def __init__(self, trie: Trie, layout: Layout, groups: list[_Group], pool: int) -> None:
         self.trie, self.layout, self.groups, self._pool = trie, layout, groups, pool
         self.stamp = 0
-        """Counts the times that what was looked up before became void."""
+        """Counts the times that all that was looked up before became void."""
         self.reads: list[int] = []
         """What the calls of each group may read."""
         self._made_of: Any = None
-        self._arrays_of: Any = None
+        self._form: Any = None
         self._chosen = 0
 
-    def _reads(self) -> list[int]:
-        raise NotImplementedError  # abstract: steps and roots differ
+    def _renew(self) -> None:
+        """Bring the groups up to date."""
+        for group in self.groups:
+            group.refresh()
 
     def refresh(self) -> None:
         """Bring the arrays up to date with the trie and the layout."""
         trie, layout = self.trie, self.layout
-        now = (trie.cleared, trie.version, layout.laid, self._chosen)
+        now = (trie.cleared, trie.version, layout.laid, self._chosen, trie.paths)
         if now == self._made_of:
             return
         self._made_of = now
-        self.reads = self._reads()
-        groups: list[tuple[int, ...]] = []
+        self._renew()
+        self.reads = [group.masks.reads for group in self.groups]
+        groups: list[list[int]] = []
         nodes: list[int] = []
+        masks: list[list[int]] = []
         base = 0
         for group in self.groups:
-            groups.append((len(nodes), len(nodes) + len(group.roots), base, 64 - group.bits if group.bits else 0))
+            groups.append([len(nodes), len(nodes) + len(group.roots), base, 64 - group.bits if group.bits else 0,
+                           len(masks), *columns(layout, group.masks.selector)])
             nodes += [trie.roots[r].node for r in group.roots]
+            masks += group.words
             base += 1 << group.bits if group.bits else 0
-        masks = [self._mask(reads).tolist() if group.bits else [0] * layout.W
-                 for reads, group in zip(self.reads, self.groups, strict=True)]
-        of = (trie.cleared, layout.laid, groups, nodes, masks)
-        if of != self._arrays_of:                    # else only others were seen to read more
-            self._arrays_of = of
+        self.slots = base
+        self.arrays = (np.array(groups, np.int64).reshape(-1, 12), np.array(masks, np.uint64).reshape(-1, layout.W),
+                       np.array(nodes, np.int64))
+        form = trie.cleared, layout.laid, groups, nodes, self._chosen
+        if form != self._form:
+            self._form = form
             self.stamp += 1
-            self.slots = base
-            self.arrays = (np.array(groups, np.int64).reshape(-1, 4), np.array(masks, np.uint64).reshape(-1, layout.W),
-                           np.array(nodes, np.int64))
 
     def of(self, held: Held, fan: int) -> tuple[Array, ...]:
         """The groups, and what a thread has looked up of them: nothing, where that was of another form."""
         self.refresh()
+        marks = [group.changed for group in self.groups]
         if held.stamp != self.stamp:
-            held.stamp = self.stamp
             W = self.layout.W
             pool = (self._pool if self.slots else 0) + fan
             held.arrays = (*self.arrays, np.zeros((self.slots, W + 1), np.uint64),
                            np.empty((pool, 2 * W + 1), np.uint64), np.zeros(1, np.int64))
+        elif held.marks != marks:
+            held.arrays = (*self.arrays, *held.arrays[3:])
+            slots = held.arrays[3]
+            for row, old, new, group in zip(self.arrays[0].tolist(), held.marks, marks, self.groups, strict=True):
+                if group.bits and old != new:
+                    slots[row[2]:row[2] + (1 << group.bits), -1] = 0
+        held.stamp, held.marks = self.stamp, marks
         return held.arrays
 
-    def _mask(self, units: int) -> Array:
-        """The bits of these units in a state's words."""
-        out = [0] * self.layout.W
-        for u, w, shift, mask in self.layout.fields:
-            if units >> u & 1:
-                out[w] |= mask << shift
-        return np.array(out, np.uint64)
-
-    def _try(self, roots: list[int], mask: Array, states: Array) -> _Try:
+    def _try(self, masks: Masks, states: Array) -> _Try:
+        words = np.array(masks.refresh(), np.uint64).reshape(-1, self.layout.W)
+        rows = rows_of(self.layout, masks.selector, states)
+        mine = words[rows] if masks.selector else words
         h = np.zeros(len(states), np.uint64)
-        for k in range(len(mask)):
-            h = (h ^ (states[:, k] & mask[k])) * _K
+        for k in range(self.layout.W):
+            h = (h ^ (states[:, k] & mine[:, k])) * _K
             h ^= h >> _H32
         at = (h * _K >> np.uint64(64 - _BITS)).astype(np.int64)
         seen = np.zeros(1 << _BITS, np.bool_)
         first = max(0, len(states) - _LAST)
         seen[at[:first]] = True
-        fails = float((~seen[at[first:]]).mean())
+        failed = ~seen[at[first:]]
         seen[at[first:]] = True
-        return _Try(roots, mask, fails, int(seen.sum()))
+        effort = np.array(masks.effort(), np.float64)[rows[first:]] * BIT + CALL * len(masks.roots)
+        return _Try(masks, np.count_nonzero(failed) / len(failed), float((failed * effort).mean()),
+                    int(np.count_nonzero(seen)), float(effort.mean()))
 
 
 class Steps(Lookups):
@@ -141,19 +170,20 @@ class Steps(Lookups):
 
     def __init__(self, trie: Trie, layout: Layout) -> None:
         super().__init__(trie, layout, [], STEP_POOL)
+        self._windows = Windows(trie, layout)
 
-    def _reads(self) -> list[int]:
+    def _renew(self) -> None:
         reads = self.trie.step_reads()
-        self.groups += [_Group([]) for _ in range(len(self.groups), len(reads))]
-        return reads
+        for h in range(len(self.groups), len(reads)):
+            self.groups.append(_Group(StepMasks(self._windows, h)))
+        super()._renew()
 
     def choose(self, states: Array) -> None:
         """Choose the steps that are looked up by what calls of them on these states would have met."""
         self.refresh()
-        for group, reads in zip(self.groups, self.reads, strict=True):
-            mask = self._mask(reads)
-            t = self._try([], mask, states)
-            few = sum(int(m).bit_count() for m in mask) < FEW
+        for group in self.groups:
+            t = self._try(group.masks, states)
+            few = sum(m.bit_count() for m in group.words[0]) < FEW
             group.bits = 0 if few or t.fails > TOO_OFTEN else _bits(t.met)
         self._chosen += 1
 
@@ -162,37 +192,48 @@ class Plan(Lookups):
     """The calls of some roots of a trie."""
 
     def __init__(self, trie: Trie, layout: Layout, roots: Sequence[int], pool: int = 0) -> None:
-        share = min(_MOST, len(roots))
-        super().__init__(trie, layout, [_Group(list(roots[i::share])) for i in range(share)], pool)
+        share = min(MOST, len(roots))
+        self._windows = Windows(trie, layout)
+        super().__init__(trie, layout, [_Group(Masks(self._windows, roots[i::share])) for i in range(share)], pool)
         self.roots = list(roots)
-
-    def _reads(self) -> list[int]:
-        out = []
-        for group in self.groups:
-            reads = 0
-            for r in group.roots:
-                reads |= self.trie.reads_of(r)
-            out.append(reads)
-        return out
 
     def choose(self, states: Array) -> None:
         """Choose the groups by what these states, in the order in which they were found, would have met."""
         tries: list[_Try] = []
-        masks = {r: self._mask(self.trie.reads_of(r)) for r in self.roots}
-        for r in sorted(self.roots, key=lambda r: -sum(int(m).bit_count() for m in masks[r])):
-            alone = self._try([r], masks[r], states)
-            best, gain, at = alone, 0.0, -1
+        alone = [self._alone(r, states) for r in self.roots]
+        reads = {t.masks.roots[0]: t.masks.reads.bit_count() for t in alone}
+        for mine in sorted(alone, key=lambda t: -reads[t.masks.roots[0]]):
+            best, gain, at = mine, 0.0, -1
             for i, group in enumerate(tries):
-                joined = self._try([*group.roots, r], group.mask | masks[r], states)
-                more = alone.cost - (joined.cost - group.cost)
-                if more > gain or (len(tries) == _MOST and at < 0):
-                    best, gain, at = joined, more, i
+                roots = [*group.masks.roots, *mine.masks.roots]
+                for selector in dict.fromkeys((group.masks.selector, mine.masks.selector)):
+                    joined = self._try(Masks(self._windows, roots, selector), states)
+                    more = mine.cost - (joined.cost - group.cost)
+                    if more > gain or (len(tries) == MOST and at < 0):
+                        best, gain, at = joined, more, i
             if at < 0:
-                tries.append(alone)
+                tries.append(mine)
             else:
                 tries[at] = best
-        self.groups = [_Group(t.roots, _bits(t.met) if t.cost < CALL * len(t.roots) else 0) for t in tries]
+        self.groups = [_Group(t.masks, _bits(t.met) if t.cost < t.always else 0) for t in tries]
         self._chosen += 1
+
+    def _alone(self, r: int, states: Array) -> _Try:
+        """A root by itself, with the selector that makes its lookups fail least."""
+        best = self._try(Masks(self._windows, [r]), states)
+        for _ in range(2 if len(states) >= SELECT else 0):
+            base = best
+            if base.walks < LOOKUP:
+                break
+            for window in candidates(self.trie, self.layout, r):
+                selector = (*base.masks.selector, window)
+                if window not in base.masks.selector and fits(self.layout, selector):
+                    tried = self._try(Masks(self._windows, [r], selector), states)
+                    if tried.cost < BETTER * best.cost:
+                        best = tried
+            if best is base:
+                break
+        return best
 
 
 def _bits(met: int) -> int:

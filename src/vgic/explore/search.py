@@ -24,6 +24,7 @@ from vgic.explore.reach import Named
 from vgic.explore.store import Crew, Full, Store
 from vgic.explore.symmetry import Group
 from vgic.explore.trie import Failure, Relearn, Trie
+from vgic.explore.walk import MOST
 
 Array = npt.NDArray[Any]
 
@@ -54,7 +55,7 @@ class Hands:
         self.born = np.empty(room, np.int32)
         self.new_born = np.empty(room, np.int32)
         self.miss = np.empty((4096 + 2 * fan, 4), np.int64)
-        self.ats = np.empty((8, 64), np.int64)
+        self.ats = np.empty((8, 2 * MOST), np.int64)
         self.again = np.empty((1 << 16, 2), np.int64)
         self.out = out
         self.scratch: tuple[Any, ...] = ()

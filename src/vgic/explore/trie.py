@@ -21,7 +21,7 @@ Sets of units are Python integers used as bit sets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vgic.explore.layout import Layout
@@ -42,6 +42,15 @@ class Relearn(Exception):
 
 
 @dataclass(slots=True)
+class Read:
+    """What one run of a root's call has read. `seen`: units that it read before it wrote them, and their values: in a
+    state with others the call does not run like this. `steps`: those that it called."""
+    reads: int
+    steps: int
+    seen: dict[int, int]
+
+
+@dataclass(slots=True)
 class Root:
     """Calls that are walked together. `judges`: only the truth of what they return matters."""
     calls: list[Named]
@@ -49,6 +58,7 @@ class Root:
     node: int = 0
     reads: int = 0
     steps: int = 0
+    runs: list[Read] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -106,6 +116,7 @@ class Trie(Arrays):
         self._reset()
         self._void = False
         for r in range(len(self.roots)):
+            self.roots[r].runs = []
             self._plant(r)
 
     def _plant(self, r: int) -> None:
@@ -164,6 +175,7 @@ class Trie(Arrays):
                 self.version += 1
                 root.reads |= reads
                 root.steps |= steps
+            root.runs.append(Read(reads, steps, _seen(cursor.path)))
         if not self.layout.fits():
             self.resize()
         if self._regrouped != self.layout.regrouped:
@@ -246,13 +258,14 @@ class Trie(Arrays):
 
     def reads_of(self, r: int) -> int:
         """All units that the calls of a root may read, so far as is known (a bit set)."""
-        return self._closure(self.roots[r].reads, self.roots[r].steps)
+        return self.closure(self.roots[r].reads, self.roots[r].steps)
 
     def step_reads(self) -> list[int]:
         """The same of each step."""
-        return [self._closure(reads, steps) for reads, steps in zip(self._step_reads, self._step_steps, strict=True)]
+        return [self.closure(reads, steps) for reads, steps in zip(self._step_reads, self._step_steps, strict=True)]
 
-    def _closure(self, reads: int, steps: int) -> int:
+    def closure(self, reads: int, steps: int) -> int:
+        """These units, and all that these steps may read, so far as is known (a bit set)."""
         done = 0
         while todo := steps & ~done:
             h = (todo & -todo).bit_length() - 1
@@ -433,6 +446,20 @@ def _bits(units: Iterable[int]) -> int:
     out = 0
     for u in units:
         out |= 1 << u
+    return out
+
+
+def _seen(path: Path) -> dict[int, int]:
+    """The units that a run read before it wrote them, and their values."""
+    out: dict[int, int] = {}
+    written: set[int] = set()
+    for segment in path.segments:
+        for u in segment.reads:
+            if u not in written:
+                out[u] = segment.row[u]
+        written.update(u for u, _ in segment.effects)
+        if segment.inner is not None:
+            written.update(u for u, _ in _effects(segment.inner))
     return out
 
 

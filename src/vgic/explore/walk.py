@@ -13,12 +13,14 @@ the call reads the same of. `trie` is the tuple `Trie.arrays`:
 
 **Looking up.** A call reads a small part of a state, and few values of that part are ever met. So calls are looked up
 in groups (`vgic.explore.memo` chooses them): under the bits that they may read, exactly, never under a hash alone.
+What they may read depends on little of the state, as on what a guest does next: two windows choose the mask.
 A group's slots hold the key and, of actions, where in a pool the effects lie; of rules, what they say. Steps are
 looked up, too, each by itself, wherever a walk calls them. A slot is taken over by whoever comes last; a full pool
 empties all.
 
-    acts, rules, steps      groups (first and last in `nodes`, first slot, shift of the hash; shift 0: not looked up),
-                masks, nodes (the roots' places; of steps none, each is a group), slots, pool, use of the pool.
+    acts, rules, steps      groups (first and last in `nodes`, first slot, shift of the hash (0: not looked up), first
+                of the masks, two windows on a state: word, shift, mask; shift of the second's value to the left), masks,
+                nodes (the roots' places; of steps none, each is a group), slots, pool, use of the pool.
                 A slot is the key, and then
                 1 << 63 | loops << 48 | effects << 32 | place in the pool        of actions
                 1 << 63 | result << 32 | place in the pool                       of a step
@@ -37,6 +39,7 @@ from vgic.explore.intrinsics import compiled, inlined, lent, prefetch
 Arr = Any                           # an array, or a tuple of them: Numba infers the types
 
 VALID = np.uint64(1 << 63)
+MOST = 64                           # groups
 H16, H32, H48 = np.uint64(16), np.uint64(32), np.uint64(48)
 LOW15, LOW16 = np.uint64(0x7FFF), np.uint64(0xFFFF)
 LOW31, LOW32 = np.uint64(0x7FFFFFFF), np.uint64(0xFFFFFFFF)
@@ -69,32 +72,41 @@ def window(br: Arr, b: Any, words: Arr, r: Any) -> Any:
 
 # ---------------------------------------------------------------------------- looking up
 @inlined
-def slot(ws: Any, calls: Arr, g: Any, words: Arr, r: Any) -> Any:
-    """The slot of group g for words[r]."""
+def mask_of(calls: Arr, g: Any, words: Arr, r: Any) -> Any:
+    """The row of the masks of group g that is for words[r]: by its two windows."""
+    groups = calls[0]
+    v = (words[r, groups[g, 5]] >> np.uint64(groups[g, 6])) & np.uint64(groups[g, 7])
+    v |= ((words[r, groups[g, 8]] >> np.uint64(groups[g, 9])) & np.uint64(groups[g, 10])) << np.uint64(groups[g, 11])
+    return groups[g, 4] + np.int64(v)
+
+
+@inlined
+def slot(ws: Any, calls: Arr, g: Any, m: Any, words: Arr, r: Any) -> Any:
+    """The slot of group g for words[r]; m: the row of its masks."""
     groups, masks = calls[0], calls[1]
     h = np.uint64(0)
     for k in range(len(ws)):
-        h = (h ^ (words[r, k] & masks[g, k])) * np.uint64(0x9E3779B97F4A7C15)
+        h = (h ^ (words[r, k] & masks[m, k])) * np.uint64(0x9E3779B97F4A7C15)
         h ^= h >> H32
     return groups[g, 2] + np.int64((h * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(groups[g, 3]))
 
 
 @inlined
-def held(ws: Any, calls: Arr, g: Any, words: Arr, r: Any, at: Any) -> Any:
+def held(ws: Any, calls: Arr, m: Any, words: Arr, r: Any, at: Any) -> Any:
     """What a slot holds for words[r], 0 if it is another's."""
     masks, slots = calls[1], calls[3]
     same = True
     for k in range(len(ws)):
-        same &= slots[at, k] == words[r, k] & masks[g, k]
+        same &= slots[at, k] == words[r, k] & masks[m, k]
     return slots[at, len(ws)] if same else np.uint64(0)
 
 
 @inlined
-def hold(ws: Any, calls: Arr, g: Any, words: Arr, r: Any, at: Any, what: Any) -> Any:
+def hold(ws: Any, calls: Arr, m: Any, words: Arr, r: Any, at: Any, what: Any) -> Any:
     """Let a slot hold this for words[r]."""
     masks, slots = calls[1], calls[3]
     for k in range(len(ws)):
-        slots[at, k] = words[r, k] & masks[g, k]
+        slots[at, k] = words[r, k] & masks[m, k]
     slots[at, len(ws)] = what
 
 
@@ -122,7 +134,7 @@ def run_step(ws: Any, trie: Arr, scratch: Arr, r: Any, c: Any) -> Any:
             at = np.int64(-1)
             what = np.uint64(0)
             if groups[h, 3]:
-                at = slot(ws, steps, h, work, r)
+                at = slot(ws, steps, h, h, work, r)
                 what = held(ws, steps, h, work, r, at)
             if what == 0:
                 frames[depth, 0] = c
@@ -240,8 +252,10 @@ def walk(ws: Any, root: Any, trie: Arr, scratch: Arr, pool: Arr, p: Any, miss: A
 
 # ---------------------------------------------------------------------------- actions and rules
 @compiled
-def work_out(ws: Any, acts: Arr, trie: Arr, scratch: Arr, g: Any, at: Any, fan: Any, miss: Arr, nm: Any, s: Any) -> Any:
-    """Walk all actions of group g for work[0], and let the slot `at` hold it, if that is not negative.
+def work_out(ws: Any, acts: Arr, trie: Arr, scratch: Arr, g: Any, at: Any, row: Any, fan: Any, miss: Arr, nm: Any,
+             s: Any) -> Any:
+    """Walk all actions of group g for work[0], and let the slot `at` hold it, under this row of the masks, if that is
+    not negative.
 
     Returns (what the slot holds, 0 if something is not learned; the new number of misses)."""
     acts, trie, scratch, miss = lent((acts, trie, scratch, miss))
@@ -264,7 +278,7 @@ def work_out(ws: Any, acts: Arr, trie: Arr, scratch: Arr, g: Any, at: Any, fan: 
         return np.uint64(0), nm
     what = VALID | np.uint64(loops) << H48 | np.uint64(p - lo) << H32 | np.uint64(lo)
     if at >= 0:
-        hold(ws, acts, g, scratch[0], 0, at, what)
+        hold(ws, acts, row, scratch[0], 0, at, what)
         used[0] = p
     return what, nm
 
@@ -276,8 +290,19 @@ def ask(ws: Any, acts: Arr, states: Arr, s: Any, ats: Arr, a: Any) -> Any:
     for g in range(len(groups)):
         ats[a, g] = -1
         if groups[g, 3]:
-            ats[a, g] = slot(ws, acts, g, states, s)
+            row = mask_of(acts, g, states, s)
+            ats[a, MOST + g] = row
+            ats[a, g] = slot(ws, acts, g, row, states, s)
             prefetch(slots, ats[a, g] * (len(ws) + 1))
+
+
+@inlined
+def ask_on(ws: Any, acts: Arr, ats: Arr, a: Any) -> Any:
+    """The slots are here: ask for the effects that they point to."""
+    slots, pool = acts[3], acts[4]
+    for g in range(len(acts[0])):
+        if ats[a, g] >= 0:
+            prefetch(pool, np.int64(slots[ats[a, g], len(ws)] & LOW32) * (2 * len(ws) + 1))
 
 
 @inlined
@@ -295,10 +320,11 @@ def successors(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, ats: Arr, 
     for g in range(len(groups)):
         what = np.uint64(0)
         at = ats[a, g]
+        row = ats[a, MOST + g]
         if at >= 0:
-            what = held(ws, acts, g, work, 0, at)
+            what = held(ws, acts, row, work, 0, at)
         if what == 0:
-            what, nm = work_out(ws, acts, trie, scratch, g, at, fan, miss, nm, s)
+            what, nm = work_out(ws, acts, trie, scratch, g, at, row, fan, miss, nm, s)
             if what == 0:
                 ok = False
                 continue
@@ -318,9 +344,11 @@ def says(ws: Any, rules: Arr, trie: Arr, scratch: Arr, g: Any, miss: Arr, nm: An
     is not learned; the new number of misses)."""
     groups, _, nodes, _, pool, _ = rules
     at = np.int64(-1)
+    row = np.int64(0)
     if groups[g, 3]:
-        at = slot(ws, rules, g, scratch[0], 0)
-        what = held(ws, rules, g, scratch[0], 0, at)
+        row = mask_of(rules, g, scratch[0], 0)
+        at = slot(ws, rules, g, row, scratch[0], 0)
+        what = held(ws, rules, row, scratch[0], 0, at)
         if what:
             return np.int64(what & LOW32), nm
     said = np.int64(0)
@@ -332,5 +360,5 @@ def says(ws: Any, rules: Arr, trie: Arr, scratch: Arr, g: Any, miss: Arr, nm: An
             elif p < 0:
                 said = np.int64(2)
     if at >= 0 and said != 2:
-        hold(ws, rules, g, scratch[0], 0, at, VALID | np.uint64(said))
+        hold(ws, rules, row, scratch[0], 0, at, VALID | np.uint64(said))
     return said, nm
