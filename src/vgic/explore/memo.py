@@ -3,13 +3,16 @@
 A call's outcome depends on the units that it may read, so far as is known; two states alike in these are alike to it.
 One lookup costs the same for one call and for many, but the more calls share one, the more values it meets. So what is
 best is tried on states that were just found: how often would a lookup fail in the last of them, after the others?
-Groups are made greedily, of the calls that read most first, each call going where it adds least. What is seen to read
-more than was known has its slots emptied.
+First each call has the windows chosen (`vgic.explore.windows`) that make its lookups fail least; then groups are made
+greedily, of the calls that read most first, each call going where it adds least.
+
+What was looked up stays right when a call is seen to read more: it holds under the bits that it was found under, and
+so under these and others.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -25,15 +28,15 @@ Array = npt.NDArray[Any]
 SAMPLE: Final = 1 << 14             # so many states are tried
 _LAST: Final = 1 << 11              # and lookups are counted in so many of them
 _BITS: Final = 18
-LOOKUP = 5.0
+LOOKUP = 5.0                        # the cost of a lookup,
 CALL = 10.0                         # of a call that is walked,
 BIT = 2.0                           # and of a bit that it reads then
 SELECT = SAMPLE                     # with fewer states to try no selector is looked for,
 BETTER = 0.9                        # and none is taken that costs more than this part of what it costs without
-FEW = 8                     # a step that reads fewer bits is walked,
-TOO_OFTEN = 0.5             # and one whose lookups fail more often
-SLOTS = (8, 16)             # bits of a group's slots, at least and at most
-POOL = 1 << 18               # effects of actions
+FEW = 8                             # a step that reads fewer bits is walked,
+TOO_OFTEN = 0.5                     # and one whose lookups fail more often
+SLOTS = (8, 16)                     # bits of a group's slots, at least and at most
+POOL = 1 << 18                      # effects of actions
 STEP_POOL = 1 << 17
 _K: Final = np.uint64(0x9E3779B97F4A7C15)
 _H32: Final = np.uint64(32)
@@ -43,29 +46,18 @@ _H32: Final = np.uint64(32)
 class Held:
     """What one thread has looked up."""
     stamp: int = -1
-    marks: list[int] = field(default_factory=list)
     arrays: tuple[Array, ...] = ()
 
 
+@dataclass(slots=True)
 class _Group:
-    """Roots that are looked up together. `bits`: of the number of its slots, 0: it is not looked up. `masks`: what they
-    may read. `changed`: counts how often that came to be more."""
-    __slots__ = ("bits", "changed", "masks", "words")
-
-    def __init__(self, masks: Masks, bits: int = 0) -> None:
-        self.masks, self.bits = masks, bits
-        self.words: list[list[int]] = []
-        self.changed = 0
+    """Roots that are looked up together. `bits`: of the number of its slots, 0: it is not looked up."""
+    masks: Masks
+    bits: int = 0
 
     @property
     def roots(self) -> list[int]:
         return self.masks.roots
-
-    def refresh(self) -> None:
-        words = self.masks.refresh()
-        if words is not self.words and words != self.words:
-            self.words = words
-            self.changed += 1
 
 
 @dataclass(slots=True)
@@ -98,8 +90,6 @@ class Lookups:
 
     def _renew(self) -> None:
         """Bring the groups up to date."""
-        for group in self.groups:
-            group.refresh()
 
     def refresh(self) -> None:
         """Bring the arrays up to date with the trie and the layout."""
@@ -109,17 +99,18 @@ class Lookups:
             return
         self._made_of = now
         self._renew()
-        self.reads = [group.masks.reads for group in self.groups]
         groups: list[list[int]] = []
         nodes: list[int] = []
         masks: list[list[int]] = []
         base = 0
         for group in self.groups:
+            words = group.masks.refresh()
             groups.append([len(nodes), len(nodes) + len(group.roots), base, 64 - group.bits if group.bits else 0,
                            len(masks), *columns(layout, group.masks.selector)])
             nodes += [trie.roots[r].node for r in group.roots]
-            masks += group.words
+            masks += words
             base += 1 << group.bits if group.bits else 0
+        self.reads = [group.masks.reads for group in self.groups]
         self.slots = base
         self.arrays = (np.array(groups, np.int64).reshape(-1, 12), np.array(masks, np.uint64).reshape(-1, layout.W),
                        np.array(nodes, np.int64))
@@ -131,19 +122,14 @@ class Lookups:
     def of(self, held: Held, fan: int) -> tuple[Array, ...]:
         """The groups, and what a thread has looked up of them: nothing, where that was of another form."""
         self.refresh()
-        marks = [group.changed for group in self.groups]
         if held.stamp != self.stamp:
+            held.stamp = self.stamp
             W = self.layout.W
             pool = (self._pool if self.slots else 0) + fan
             held.arrays = (*self.arrays, np.zeros((self.slots, W + 1), np.uint64),
                            np.empty((pool, 2 * W + 1), np.uint64), np.zeros(1, np.int64))
-        elif held.marks != marks:
+        else:                                        # what was known under fewer bits is right under more
             held.arrays = (*self.arrays, *held.arrays[3:])
-            slots = held.arrays[3]
-            for row, old, new, group in zip(self.arrays[0].tolist(), held.marks, marks, self.groups, strict=True):
-                if group.bits and old != new:
-                    slots[row[2]:row[2] + (1 << group.bits), -1] = 0
-        held.stamp, held.marks = self.stamp, marks
         return held.arrays
 
     def _try(self, masks: Masks, states: Array) -> _Try:
@@ -176,14 +162,13 @@ class Steps(Lookups):
         reads = self.trie.step_reads()
         for h in range(len(self.groups), len(reads)):
             self.groups.append(_Group(StepMasks(self._windows, h)))
-        super()._renew()
 
     def choose(self, states: Array) -> None:
         """Choose the steps that are looked up by what calls of them on these states would have met."""
         self.refresh()
         for group in self.groups:
             t = self._try(group.masks, states)
-            few = sum(m.bit_count() for m in group.words[0]) < FEW
+            few = sum(m.bit_count() for m in group.masks.refresh()[0]) < FEW
             group.bits = 0 if few or t.fails > TOO_OFTEN else _bits(t.met)
         self._chosen += 1
 

@@ -43,11 +43,12 @@ class Relearn(Exception):
 
 @dataclass(slots=True)
 class Read:
-    """What one run of a root's call has read. `seen`: units that it read before it wrote them, and their values: in a
-    state with others the call does not run like this. `steps`: those that it called."""
+    """What one run of a root's call on a row has read. `seen`: what it read before it wrote it: where that has other
+    values the call does not run like this. `steps`: those that it called."""
     reads: int
     steps: int
-    seen: dict[int, int]
+    seen: int
+    row: Row
 
 
 @dataclass(slots=True)
@@ -175,7 +176,7 @@ class Trie(Arrays):
                 self.version += 1
                 root.reads |= reads
                 root.steps |= steps
-            root.runs.append(Read(reads, steps, _seen(cursor.path)))
+            root.runs.append(Read(reads, steps, _seen(cursor.path), row))
         if not self.layout.fits():
             self.resize()
         if self._regrouped != self.layout.regrouped:
@@ -449,18 +450,15 @@ def _bits(units: Iterable[int]) -> int:
     return out
 
 
-def _seen(path: Path) -> dict[int, int]:
-    """The units that a run read before it wrote them, and their values."""
-    out: dict[int, int] = {}
-    written: set[int] = set()
+def _seen(path: Path) -> int:
+    """The units that a run read before it wrote them."""
+    seen = written = 0
     for segment in path.segments:
-        for u in segment.reads:
-            if u not in written:
-                out[u] = segment.row[u]
-        written.update(u for u, _ in segment.effects)
+        seen |= _bits(segment.reads) & ~written
+        written |= _bits(u for u, _ in segment.effects)
         if segment.inner is not None:
-            written.update(u for u, _ in _effects(segment.inner))
-    return out
+            written |= _bits(u for u, _ in _effects(segment.inner))
+    return seen
 
 
 def _who(cursors: Iterable[_Cursor]) -> list[tuple[int, int]]:

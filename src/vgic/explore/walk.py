@@ -19,8 +19,8 @@ looked up, too, each by itself, wherever a walk calls them. A slot is taken over
 empties all.
 
     acts, rules, steps      groups (first and last in `nodes`, first slot, shift of the hash (0: not looked up), first
-                of the masks, two windows on a state: word, shift, mask; shift of the second's value to the left), masks,
-                nodes (the roots' places; of steps none, each is a group), slots, pool, use of the pool.
+                of the masks, two windows on a state: word, shift, mask; left shift of the second's value), masks, nodes
+                (the roots' places; of steps none, each is a group), slots, pool, use of the pool.
                 A slot is the key, and then
                 1 << 63 | loops << 48 | effects << 32 | place in the pool        of actions
                 1 << 63 | result << 32 | place in the pool                       of a step

@@ -72,7 +72,7 @@ class _Rows:
             return
         new: dict[tuple[int, int], tuple[int, int]] = {}
         for run in runs[self._noted:]:
-            seen = self._seen(run.seen)
+            seen = self._seen(run)
             reads, steps = new.get(seen, (0, 0))
             new[seen] = reads | run.reads, steps | run.steps
         self._noted = len(runs)
@@ -87,13 +87,13 @@ class _Rows:
                     break
                 sub = sub - 1 & rest
 
-    def _seen(self, seen: dict[int, int]) -> tuple[int, int]:
+    def _seen(self, run: Read) -> tuple[int, int]:
         """The bits of the selector that a run has seen, and their values."""
         mask = value = left = 0
         for u, width in self._widths:
-            if u in seen:
+            if run.seen >> u & 1:
                 mask |= (1 << width) - 1 << left
-                value |= seen[u] << left
+                value |= run.row[u] << left
             left += width
         return mask, value
 
