@@ -40,7 +40,7 @@ def looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     windows, be they of use or not."""
     for name, value in (("search.FIRST_PLAN", 2), ("search.NEXT_PLAN", 2), ("search.POOL", 4), ("memo.STEP_POOL", 3),
                         ("memo.SLOTS", (1, 4)), ("memo.FEW", 0), ("memo.TOO_OFTEN", 2.0), ("memo.CALL", 1e9),
-                        ("memo.LOOKUP", -1.0), ("memo.SELECT", 0), ("memo.BETTER", 2.0)):
+                        ("memo.SETTLED", -1.0), ("memo.SELECT", 0), ("memo.BETTER", 2.0)):
         monkeypatch.setattr(f"vgic.explore.{name}", value)
 
 

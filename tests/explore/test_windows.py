@@ -134,7 +134,7 @@ def test_the_first_tests_are_candidates(searched: Search) -> None:
 
 def test_the_windows_are_chosen_where_they_pay(searched: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vgic.explore.memo.SELECT", 0)
-    monkeypatch.setattr("vgic.explore.memo.LOOKUP", -1.0)
+    monkeypatch.setattr("vgic.explore.memo.SETTLED", -1.0)
     plan = Plan(searched.trie, searched.layout, [2])
     plan.choose(searched.latest)
     [group] = plan.groups

@@ -28,10 +28,11 @@ Array = npt.NDArray[Any]
 SAMPLE: Final = 1 << 14             # so many states are tried
 _LAST: Final = 1 << 11              # and lookups are counted in so many of them
 _BITS: Final = 18
-LOOKUP = 5.0                        # the cost of a lookup,
+LOOKUP = 4.0                        # the cost of a lookup,
 CALL = 10.0                         # of a call that is walked,
 BIT = 2.0                           # and of a bit that it reads then
 SELECT = SAMPLE                     # with fewer states to try no selector is looked for,
+SETTLED = 0.5                       # what fails less has none looked for, either,
 BETTER = 0.9                        # and none is taken that costs more than this part of what it costs without
 FEW = 8                             # a step that reads fewer bits is walked,
 TOO_OFTEN = 0.5                     # and one whose lookups fail more often
@@ -208,7 +209,7 @@ class Plan(Lookups):
         best = self._try(Masks(self._windows, [r]), states)
         for _ in range(2 if len(states) >= SELECT else 0):
             base = best
-            if base.walks < LOOKUP:
+            if base.walks < SETTLED:
                 break
             for window in candidates(self.trie, self.layout, r):
                 selector = (*base.masks.selector, window)
