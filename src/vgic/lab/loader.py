@@ -1,6 +1,6 @@
 """Designs and scenarios by name: ours, or a file of the user's.
 
-A design is "kvm", the name of another of ours, "B012" (a historical bug), or "mine.py:MyVgic": a class in a file.
+A design is "kvm", the name of another of ours, "B010" (a historical bug), or "mine.py:MyVgic": a class in a file.
 """
 
 from __future__ import annotations
