@@ -168,9 +168,9 @@ class Units:
         if u in self._fixed_lists:
             held = self._fixed_lists.pop(u)
             del self._fixed[u]
-            others = [path for path in self.reach.lists.get(id(held), ()) if path != f"{self.reach.name[id(part)]}.{name}"]
+            others = {*self.reach.lists.get(id(held), ())} - {f"{self.reach.name[id(part)]}.{name}"}
             if others:
-                raise ModelError(f"the list {self.where(u)} changes, but {others[0]} is the same list:"
+                raise ModelError(f"the list {self.where(u)} changes, but {min(others)} is the same list:"
                                  " a list that changes must be held in one place")
         self.vary[id(part), name] = u
         self.grown += 1

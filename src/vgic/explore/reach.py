@@ -28,7 +28,7 @@ _CONTAINERS: Final = (list, dict, set, frozenset, tuple, deque, bytearray)
 _HOLDERS: Final = (types.SimpleNamespace, UserDict, UserList)
 """Of the standard library, and yet objects like the model's own."""
 _COUNTERS: Final = (types.GeneratorType, itertools.count, random.Random,
-                    *(type(iter(made)) for made in ([], (), "", b"", {}, set(), range(0), range(1 << 70))))
+                    *map(type, (iter([]), iter(()), iter(""), iter(b""), iter({}), iter(set()), iter(range(0)))))
 """They hold nothing that can be looked through, but are elsewhere after each use."""
 
 
@@ -158,10 +158,9 @@ class Reach:
             self.containers.append((obj, path))
         elif isinstance(obj, types.BuiltinMethodType) and isinstance(obj.__self__, random.Random):
             push((obj.__self__, path))
-        elif isinstance(obj, _HOLDERS):
-            self._instance(obj, path, may_be_part)
-        elif (_package(type(obj).__module__) not in sys.stdlib_module_names if may_be_part
-              else _package(type(obj).__module__) in self._packages):
+        elif isinstance(obj, _HOLDERS) or (
+                _package(type(obj).__module__) not in sys.stdlib_module_names if may_be_part
+                else _package(type(obj).__module__) in self._packages):
             self._instance(obj, path, may_be_part)
 
     def _function(self, obj: types.FunctionType, path: str) -> None:
@@ -324,7 +323,8 @@ def _view(held: Any) -> Callable[[], Iterable[Any]]:
         return held.values
     if isinstance(held, _COUNTERS):
         return lambda: _items(held).values()
-    if isinstance(held, (types.ModuleType, type, types.FunctionType)) or (hasattr(held, "__dict__") and not slots_of(type(held))):
+    if isinstance(held, (types.ModuleType, type, types.FunctionType)) or (
+            hasattr(held, "__dict__") and not slots_of(type(held))):
         return lambda: vars(held).values()
     if isinstance(held, (list, deque, bytearray, set)):
         return lambda: held
