@@ -34,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_minus(sys.argv[1:] if arguments is None else arguments))
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
@@ -51,6 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("vgic: interrupted", file=sys.stderr)
         return 130
+
+
+def _minus(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--rules -6,-17` as `--rules=-6,-17`: what begins with - is an option to argparse."""
+    out: list[str] = []
+    for word in arguments:
+        if out and out[-1] == "--rules" and word[:1] == "-" and word[1:2].isdigit():
+            out[-1] += f"={word}"
+        else:
+            out.append(word)
+    return out
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -25,6 +25,10 @@ class ModelError(Exception):
     """The model does something that the explorer can't take; the message says what and where."""
 
 
+class CheckpointError(Exception):
+    """A checkpoint that can't be used; the message says which and why."""
+
+
 class _Mark:
     """A value that stands for itself alone."""
 

@@ -40,7 +40,7 @@ class CheckReport:
         rate = r.transitions / r.seconds if r.seconds else 0
         memory = f", {r.bytes / 1e6:,.0f} MB" if r.bytes >= 1e6 else ""
         speed = "since it was resumed" if self.verdict.resumed else f"{_rate(rate)} transitions/s"
-        return (f"{r.states:,} states, {r.transitions:,} transitions, depth {r.depth}, {r.seconds:.1f} s"
+        return (f"{many(r.states, 'state')}, {many(r.transitions, 'transition')}, depth {r.depth}, {r.seconds:.1f} s"
                 f" ({speed}{memory})")
 
     def reduction(self) -> str:
@@ -68,10 +68,12 @@ class CheckReport:
             return textwrap.fill(f"BROKEN  rule {v.rule.id}  {v.rule.sentence}  ({v.rule.section})", WIDTH,
                                  subsequent_indent="        ")
         rules = many(len(v.judged), "rule")
+        hold = "holds" if len(v.judged) == 1 else "hold"
         if r.complete:
-            return f"HOLDS  {rules} in all {r.states:,} states ({r.transitions:,} transitions), {r.seconds:.1f} s."
+            whole = f"all {r.states:,} states" if r.states > 1 else "its only state"
+            return f"HOLDS  {rules} in {whole} ({many(r.transitions, 'transition')}), {r.seconds:.1f} s."
         return textwrap.fill(
-            f"BOUNDED  {rules} hold in {r.states:,} states up to depth {r.depth}; not exhaustive:"
+            f"BOUNDED  {rules} {hold} in {many(r.states, 'state')} up to depth {r.depth}; not exhaustive:"
             f" {CUT.get(r.why_cut or '', r.why_cut)}. Whether an interrupt can get lost for ever is not judged.", WIDTH,
             subsequent_indent="         ")
 
