@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vgic.cli import main
 from vgic.lab import watch
 
+ROOT = Path(__file__).parent.parent
 HEAD = "from vgic.designs.kvm.vgic import Kvm\n"
 LOUD = HEAD + """
 print("imported")
@@ -211,3 +217,73 @@ def test_nothing_to_resume(vgic: Runner) -> None:
     ran = vgic("check", "edge-again", "--resume")
     assert (ran.status, ran.err) == (0, "vgic: nothing was saved of this search: it began anew\n")
     assert not list((vgic.here / "cache").rglob("*"))
+
+
+@pytest.mark.parametrize("states", ["600", "25000"])
+def test_a_counter_without_end_is_named(vgic: Runner, states: str) -> None:
+    """By plain Python, and by the compiled search."""
+    text = HEAD + """
+from vgic.parts import Part
+class Counter(Part):
+    __slots__ = ("n",)
+class Mine(Kvm):
+    def __init__(self, *a, **k):
+        super().__init__(*a, **k)
+        self.counter = Counter()
+        self.counter.n = 0
+    def flush(self, vcpu):
+        self.counter.n += 1
+        super().flush(vcpu)
+    def parts(self):
+        return (*super().parts(), self.counter)
+"""
+    ran = vgic("check", "edge-again", "--design", vgic.design(text), "--states", states)
+    said = " ".join(ran.out.split())
+    assert "--states reached" in said
+    assert ("machine.design.counter.n took" in said) == (states == "25000")
+    told = json.loads(vgic("check", "edge-again", "--design", vgic.design(text), "--states", states, "--json").out)
+    assert told["widest"]["slot"] == "machine.design.counter.n"
+
+
+def run(arguments: list[str], stdout: Any, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "vgic", *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True,
+                          check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **environment})
+
+
+@pytest.mark.parametrize("arguments", [["check", "edge-again"], ["rules", "--json"], ["scenarios", "--schema"]])
+def test_a_full_disk_behind_standard_output(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        ran = run(arguments, full)
+    assert (ran.returncode, ran.stderr) == (2, "vgic: standard output: No space left on device\n")
+
+
+def test_no_standard_output_at_all() -> None:
+    ran = subprocess.run(["sh", "-c", f"exec {sys.executable} -m vgic check timer-cval-only --design timer-mask >&-"],
+                         stderr=subprocess.PIPE, text=True, check=False,
+                         env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    assert (ran.returncode, ran.stderr) == (1, "")
+
+
+def test_a_title_that_the_terminal_has_no_letters_for(tmp_path: Path) -> None:
+    text = (ROOT / "scenarios" / "level-irqfd-v3.toml").read_text()
+    text = re.sub("(?m)^title = .*", 'title = "ü ☃ a level, held"', text)
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    ran = run(["check", str(tmp_path / "mine.toml"), "--export", str(tmp_path)], subprocess.PIPE, LC_ALL="C",
+              PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", XDG_CACHE_HOME=str(tmp_path))
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert "\\xfc \\u2603 a level, held" in ran.stdout
+    assert "ü ☃" in (tmp_path / "counterexample-3.toml").read_text(encoding="utf-8")
+    assert f"Replay:  vgic run {tmp_path}/counterexample-3.toml\n" in ran.stdout
+
+
+def test_json_has_these_keys(vgic: Runner) -> None:
+    ran = vgic("check", "level-irqfd-v3", "--json", "--export", str(vgic.here / "out"))
+    told = json.loads(ran.out)
+    said = (ROOT / "docs" / "check.md").read_text().partition("`--json` prints one object")[2].partition("\n## ")[0]
+    for key in (*told, *told["broken"]):
+        assert f"`{key}`" in said
+    assert [Path(name).name for name in told["written"]] == [
+        "counterexample-3.toml", "counterexample_3_test.py", "counterexample-3.c"]
+    refused = vgic("check", "nothing-such", "--json")
+    assert (refused.status, refused.out) == (2, "")

@@ -102,11 +102,13 @@ def explore(x: Explorer, warm: PlainResult, limits: Limits, orders: Orders) -> R
     if broken is not None:
         x.confirm(broken)
     store = search.store
+    widest = max(((units.where(u), len(units.values[u])) for u in units.vary.values()), key=lambda slot: slot[1],
+                 default=("", 0))
     stands = (search.stands_states, search.stands_transitions) if search.group else (store.n, search.transitions)
     return Result(store.n, search.transitions, search.deepest, why is None, why, broken, x.count,
                   time.perf_counter() - limits.began, "compiled", store.bytes, search.learning, search.trie.paths,
                   search.layout.W, search.group.order, stands, search.trie.learned(), farthest,
-                  orders.saved.unsaved if orders.saved is not None and why not in (None, "broken") else "")
+                  orders.saved.unsaved if orders.saved is not None and why not in (None, "broken") else "", widest)
 
 
 def _run(x: Explorer, search: Search, rest: _Rest) -> tuple[str | None, Broken | None, tuple[str, ...]]:

@@ -158,7 +158,7 @@ class Explorer:
             broken = next(filter(None, (lost_plainly(search, rule) for rule in self.delivered)), None)
         why = "broken" if broken else None if r.complete else limits.cut(r.depth, r.states) or "seconds"
         return Result(r.states, r.transitions, r.depth, why is None, why, broken, self.count, r.seconds, "plain",
-                      stands_for=(r.states, r.transitions))
+                      stands_for=(r.states, r.transitions), widest=search.widest())
 
     @property
     def count(self) -> int:

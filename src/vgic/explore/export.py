@@ -47,7 +47,7 @@ def export(verdict: Verdict, design: str, directory: Path) -> list[Path]:
         directory.mkdir(parents=True, exist_ok=True)
         for path, content in zip(paths, told.values(), strict=True):
             new = path.with_name(path.name + ".new")
-            new.write_text(content)
+            new.write_text(content, encoding="utf-8")
             os.replace(new, path)
     except OSError as e:
         raise ScenarioError(f"{directory}: can't write a counterexample: {e.strerror}") from None
@@ -131,6 +131,9 @@ def _test(verdict: Verdict, text: str) -> str:
     return f'''"""{verdict.scenario.name} with design {verdict.design}: rule {rule.id} must hold.
 
 {textwrap.fill(rule.sentence, 100)}
+
+Run it by pytest, with vgic importable. It fails as long as the design breaks the rule on this schedule; a step that a
+mended design makes impossible is left out.
 """
 
 from vgic.lab.loader import find_design
@@ -144,7 +147,9 @@ SCENARIO = """
 def test_rule_{rule.id}_holds_on_this_schedule() -> None:
     scenario = parse_scenario(SCENARIO)
     run = Schedule(scenario, find_design(scenario.design), lenient=True).run()
-    assert not [b for b in run.breaches if b.rule.id in {_watched(verdict)}], run.breaches
+    broken = [f"step {{b.step}}: rule {{b.rule.id}}: {{b.what}}" for b in run.breaches
+              if b.rule.id in {_watched(verdict)}]
+    assert not broken, "\\n".join(broken)
 '''
 
 

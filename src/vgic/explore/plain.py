@@ -114,6 +114,11 @@ class PlainSearch:
         return {where: values[n] for where, values, n in zip(self._where, self.values, state, strict=True)
                 if len(values) > 1}
 
+    def widest(self) -> tuple[str, int]:
+        """The slot that took most values, and how many."""
+        return max(((where, len(values)) for where, values in zip(self._where, self.values, strict=True)),
+                   key=lambda slot: slot[1])
+
     def way(self, state: State) -> list[str]:
         """The actions that lead to a state."""
         out = []
