@@ -287,3 +287,22 @@ def test_json_has_these_keys(vgic: Runner) -> None:
         "counterexample-3.toml", "counterexample_3_test.py", "counterexample-3.c"]
     refused = vgic("check", "nothing-such", "--json")
     assert (refused.status, refused.out) == (2, "")
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [
+    ("title = ", "design_options = { kernel = 1 }\ntitle = ", "mine.toml:3: design_options: "),
+    ("title = ", "design_options = { self = 1 }\ntitle = ", "mine.toml:3: design_options: "),
+    ("[run]", "[check]\nnever = ['*']\n[run]", "mine.toml:15: check: actions and never leave nothing that can happen"),
+])
+def test_scenarios_that_no_machine_comes_of(vgic: Runner, old: str, new: str, says: str) -> None:
+    text = (ROOT / "scenarios" / "edge-again.toml").read_text()
+    (vgic.here / "mine.toml").write_text(text.replace(old, new, 1))
+    ran = vgic("check", str(vgic.here / "mine.toml"))
+    assert (ran.status, "Traceback" in ran.err) == (2, False)
+    assert says in ran.err
+
+
+def test_a_byte_order_mark(vgic: Runner) -> None:
+    text = (ROOT / "scenarios" / "edge-again.toml").read_bytes()
+    (vgic.here / "mine.toml").write_bytes(b"\xef\xbb\xbf" + text)
+    assert vgic("check", str(vgic.here / "mine.toml"), "--depth", "1").status == 0

@@ -137,6 +137,8 @@ def check(
     def explored(delivered: Callable[[Machine], list[Delivered]], most: int | None = None, reduce: bool = False,
                  without: Collection[str] = ()) -> tuple[Result, tuple[str, ...]]:
         machine = Machine(scenario, design, None, list_registers)
+        if not machine.actions():
+            raise ScenarioError(f"{scenario.where('check')}: check: actions and never leave nothing that can happen")
         alike = [e for e in _alike(machine) if e.name not in without] if reduce else []
         if reduce and not alike:
             raise NoSymmetry("no two vCPUs on PEs of their own are alike, no two VMs, and no two emulated devices")
