@@ -6,6 +6,7 @@ checked against; and for small models it is done before the compiled code is loa
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,7 +21,7 @@ _LONGEST: Final = 200
 _REPEATED: Final = 100              # so many states are expanded twice, to see whether the actions are deterministic,
 _SAMPLED: Final = 16                # then one in so many
 _TOLD: Final = 4                    # differences of two runs, in words
-_WATCHED: Final = 10                # in the first states a write to what is no part is looked for after each action
+_WATCHED: Final = 2                 # so often a write to what is no part is looked for after an action
 
 
 @dataclass
@@ -151,6 +152,7 @@ class PlainSearch:
                 edges: bool, t0: float) -> None:
         result.broken = self._judge(self.start)
         level = [self.start]
+        looked = Counter[str]()
         while level and not result.broken:
             if result.depth == depth:
                 return
@@ -170,7 +172,8 @@ class PlainSearch:
                         return
                     after = self.read() if possible else None
                     if repeated:
-                        self._repeat(name, call, state, after, result.expanded <= _WATCHED)
+                        looked[name] += after is not None
+                        self._repeat(name, call, state, after, after is not None and looked[name] <= _WATCHED)
                     if after is None:
                         continue
                     result.transitions += 1
