@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
 import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import NoReturn
 
 from vgic import __version__
@@ -33,8 +34,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
+    _open_output()
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_minus(sys.argv[1:] if arguments is None else arguments))
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
@@ -45,12 +47,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _Refused as e:
         print(f"vgic: {e}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as e:
+        if not isinstance(e, BrokenPipeError):
+            print(f"vgic: {e.filename or 'standard output'}: {e.strerror or e}", file=sys.stderr)
+        with suppress(OSError):
+            sys.stdout.flush()
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except KeyboardInterrupt:
         print("vgic: interrupted", file=sys.stderr)
         return 130
+
+
+def _open_output() -> None:
+    """A standard output that takes all text: none was opened, or its encoding lacks characters of a title."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # for the rest of the process
+    elif isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors != "backslashreplace":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _minus(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--rules -6,-17` as `--rules=-6,-17`: what begins with - is an option to argparse."""
+    out: list[str] = []
+    for word in arguments:
+        if out and out[-1] == "--rules" and word[:1] == "-" and word[1:2].isdigit():
+            out[-1] += f"={word}"
+        else:
+            out.append(word)
+    return out
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from bench.explore.protocol import COUNTS, Machine
 
 from vgic.explore.checkpoint import CheckpointError
 from vgic.explore.explorer import Delivered, Explorer, Result
+from vgic.explore.search import Search
 
 ROOT = Path(__file__).parents[2]
 
@@ -138,3 +139,20 @@ def test_kill_and_interrupt_lose_nothing(tmp_path: Path) -> None:
     with child(path) as run:
         out = run.communicate()[0]
     assert out.splitlines()[-1] == f"end {COUNTS[2][0]} {COUNTS[2][1]} None"
+
+
+def test_a_resumed_search_plans_its_lookups_when_it_has_learned(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At first it knows nothing of what is read: a plan made then would be kept until there are many more states."""
+    planned: list[int] = []
+    plan = Search.plan
+
+    def noted(s: Search) -> None:
+        planned.append(s.store.n)
+        plan(s)
+    monkeypatch.setattr(Search, "plan", noted)
+    cut = search(tmp_path / "saved", states=60_000)
+    planned.clear()
+    search(tmp_path / "saved")
+    assert planned
+    assert planned[0] > cut.states

@@ -58,7 +58,7 @@ def test_the_c_case_has_the_guests_part_in_order(broken: Verdict, tmp_path: Path
     _, _, case = export(broken, "kvm", tmp_path)
     text = case.read_text()
     assert text.count("{") == text.count("}")
-    order = [text.index(word) for word in ("disk raises", "gic_read_iar", "serve_device", "gic_write_eoir")]
+    order = [text.index(word) for word in ("disk raises", "gic_read_iar", "\tserve_device", "gic_write_eoir")]
     assert order == sorted(order)
 
 

@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import random
+import types
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -49,9 +52,18 @@ class Hidden:
 GLOBAL_OBJECT = Hidden()
 
 
+def _numbers() -> Iterator[int]:
+    yield from range(1_000_000)
+
+
+GENERATOR = _numbers()
+RANDOM = random.Random(1)
+
+
 class Machine:
     shared = 0
     seen: list[int] = []  # noqa: RUF012  # a class attribute that can change: what is refused here
+    boxed = Box()
 
     def __init__(self) -> None:
         self.bit = Bit()
@@ -61,6 +73,14 @@ class Machine:
         self.log: list[int] = []
         self.table = {"a": 0}
         self.numbers = itertools.count()
+        self.space = types.SimpleNamespace(n=0)
+
+    def defaults(self, seen: list[int] = []) -> None:  # noqa: B006  # what is refused here
+        seen.append(1)
+
+    def counts_itself(self) -> None:
+        method: Any = Machine.counts_itself
+        method.calls = getattr(method, "calls", 0) + 1
 
 
 def writes_attribute(m: Machine) -> None:
@@ -112,6 +132,34 @@ def swallows(m: Machine) -> None:
         m.bit.on = not m.bit.on
 
 
+def writes_namespace(m: Machine) -> None:
+    m.space.n += 1
+
+
+def writes_class_object(m: Machine) -> None:
+    m.boxed.inside += 1
+
+
+def draws(m: Machine) -> None:
+    RANDOM.random()
+
+
+def draws_from_the_module(m: Machine) -> None:
+    random.random()
+
+
+def generates(m: Machine) -> None:
+    next(GENERATOR)
+
+
+def writes_default(m: Machine) -> None:
+    m.defaults()
+
+
+def writes_function(m: Machine) -> None:
+    m.counts_itself()
+
+
 OUTSIDE: list[tuple[Callable[[Machine], Any], str]] = [
     (writes_attribute, r"machine\.ticks|machine .*\.ticks"),
     (writes_object, "machine.box.*inside"),
@@ -123,6 +171,10 @@ OUTSIDE: list[tuple[Callable[[Machine], Any], str]] = [
     (writes_global_dict, "CACHE"),
     (writes_global_object, r"GLOBAL_OBJECT\.x"),
     (swallows, "machine.*ticks"),
+    (writes_namespace, r"machine\.space\.n"), (writes_class_object, r"Machine\.boxed\.inside"),
+    (draws, r"RANDOM"), (draws_from_the_module, "the module random"), (generates, "GENERATOR"),
+    (writes_default, r"a default of Machine\.defaults"),
+    (writes_function, r"the function Machine\.counts_itself\.calls"),
 ]
 
 
@@ -132,7 +184,7 @@ def _fresh_globals() -> Any:
     CACHE.clear()
     Machine.shared = 0
     Machine.seen.clear()
-    GLOBAL_OBJECT.x = 0
+    GLOBAL_OBJECT.x = Machine.boxed.inside = 0
 
 
 def explore(act: Callable[[Machine], Any], engine: str, rules: Any = ()) -> None:
@@ -184,7 +236,8 @@ def returns_list(m: Machine) -> None:
 
 @pytest.mark.parametrize("engine", ["plain", "compiled"])
 @pytest.mark.parametrize(("act", "name"), [
-    (counts, "not deterministic"), (mutable(dict), "bit.held can't hold"), (mutable(set), "bit.held can't hold"),
+    (counts, r"act changes machine\.numbers"), (mutable(dict), "bit.held can't hold"),
+    (mutable(set), "bit.held can't hold"), (mutable(deque), "bit.held can't hold .*deque inside it can change"),
     (mutable(Box), "bit.held can't hold .*Box"), (mutable(bytearray), "bit.held"), (nested, "bit.held can't hold"),
 ])
 def test_values(act: Callable[[Machine], Any], name: str, engine: str) -> None:
@@ -277,3 +330,48 @@ def test_the_machine_is_left_as_it_was(engine: str) -> None:
     assert type(m.bit) is Bit
     assert Bit.flip.__qualname__ == "Bit.flip"
     m.ticks = 5                                      # an ordinary object again
+
+
+class Moody:
+    """One thing now, another then, with nothing of Python's to be seen of it: as a clock is, or an address."""
+
+    def __init__(self, turns: int) -> None:
+        self.calls = itertools.chain(itertools.repeat(0, turns), itertools.cycle((0, 1)))
+
+    def now(self) -> int:
+        return next(self.calls)
+
+
+@pytest.mark.parametrize("turns", [2, 450])
+def test_what_differs_is_told_with_the_way_there(turns: int) -> None:
+    """Also behind the first states: later ones are sampled."""
+    m, moody = Machine(), Moody(turns)
+
+    def grow() -> None:
+        m.bit.one += 1
+        m.other.one = 1 + moody.now()
+    calls = [("grow", grow), ("flip", m.bit.flip)]
+    with pytest.raises(ModelError) as told:
+        Explorer(m, calls).search(engine="plain", states=600)
+    assert "grow is not deterministic: run twice from the same state, it first gives " in str(told.value)
+    assert any(f"machine.other.one = {a}, then {3 - a}" in str(told.value) for a in (1, 2))
+    assert "The way to that state: " in str(told.value)
+
+
+@pytest.mark.parametrize("engine", ["plain", "compiled"])
+def test_floats_are_told_apart_by_their_bits(engine: str) -> None:
+    m = Machine()
+
+    def act() -> None:
+        m.bit.held = float("nan") if m.bit.held is None else -0.0 if m.bit.held != 0 else 0.0
+    assert Explorer(m, [("act", act)]).search(engine=engine).states == 4
+
+
+@pytest.mark.parametrize("engine", ["plain", "compiled"])
+def test_integers_too_large_to_print(engine: str) -> None:
+    m = Machine()
+
+    def act() -> bool:
+        m.bit.one <<= 20_000
+        return m.bit.one.bit_length() < 100_000
+    assert Explorer(m, [("act", act)]).search(engine=engine).states == 5

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         "bugs", help="historical bugs as designs, each found again by search",
         description="Lists the museum of historical bugs, tells one, or finds them by exploring all schedules. Exit "
                     "status of a search: 0 all found and the designs without them clean, 1 not so.")
-    parser.add_argument("ids", metavar="ID", nargs="*", help="B012 ...; all by default")
+    parser.add_argument("ids", metavar="ID", nargs="*", help="B010 ...; all by default")
     parser.add_argument("--all", action="store_true", help="search for each; with IDs, for those")
     parser.add_argument("--seconds", metavar="N", default="60", help="for each search (60)")
     parser.add_argument("--jobs", metavar="N", default=str(min(8, os.cpu_count() or 1)), help="searches at a time")

@@ -68,7 +68,7 @@ def _report(options: argparse.Namespace) -> Any:
     if vcpus is not None:
         scenario = with_vcpus(scenario, vcpus)
     rules = _rules(options.rules)
-    name = options.design or scenario.design
+    name = scenario.design if options.design is None else options.design
     design = find_design(name)
     explore: Callable[..., Verdict] = self_check if options.self_check else check
 
@@ -78,13 +78,21 @@ def _report(options: argparse.Namespace) -> Any:
         nonlocal written
         saved = None if options.self_check else _saved(options.resume, scenario, name, list_registers, rules)
         with _Line() as line:
-            verdict = explore(scenario, design, list_registers=list_registers, rules=rules, bounds=bounds,
-                              threads=threads, progress=line.show, checkpoint=saved, symmetry=options.symmetry)
+            try:
+                verdict = explore(scenario, design, list_registers=list_registers, rules=rules, bounds=bounds,
+                                  threads=threads, progress=line.show, checkpoint=saved, symmetry=options.symmetry)
+            except AssertionError as e:
+                raise ScenarioError(f"{e} (an error of vgic, or a design that does one thing now and another then:"
+                                    " please report it)") from e
         if verdict.rule is not None and options.export:
             from vgic.explore.export import export
             written = tuple(map(str, export(verdict, name, Path(options.export))))
+        elif verdict.result.unsaved:
+            print(f"vgic: {verdict.result.unsaved}; the search can't be resumed", file=sys.stderr)
         elif verdict.result.why_cut == "interrupted":
             print("vgic: interrupted; the same command with --resume goes on from here", file=sys.stderr)
+        if options.resume and not verdict.resumed:
+            print("vgic: nothing was saved of this search: it began anew", file=sys.stderr)
         return verdict
 
     if first is None or last is None or first == last:
@@ -103,11 +111,13 @@ def _range(text: str | None) -> tuple[int | None, int | None]:
     if text is None:
         return None, None
     low, dots, high = text.partition("..")
-    first = _number(low, "--lrs", 1, MOST_LRS)
-    last = _number(high, "--lrs", 1, MOST_LRS) if dots else first
-    if first is None or last is None or last < first:
-        from vgic.lab.errors import ScenarioError
-        raise ScenarioError(f"--lrs {text}: expected N, or A..B with A at most B")
+    from vgic.lab.errors import ScenarioError
+    try:
+        first, last = int(low), int(high if dots else low)
+    except ValueError:
+        first, last = 1, 0
+    if not 1 <= first <= last <= MOST_LRS:
+        raise ScenarioError(f"--lrs {text}: expected N, or A..B with A at most B, 1 to {MOST_LRS}")
     return first, last
 
 
@@ -134,12 +144,13 @@ def _number(text: str | None, what: str, low: int, high: int, times: int = 1) ->
 
     if text is None:
         return None
+    expected = f"a whole number, {low} to {high}" if times == 1 else f"a number, more than 0, up to {high}"
     try:
         value = float(text) if times > 1 else int(text, 0)
     except ValueError:
-        raise ScenarioError(f"{what} {text}: expected a number, {low} to {high}") from None
-    if not 0 < value * times <= high * times or (times == 1 and value < low):
-        raise ScenarioError(f"{what} {text}: expected {low} to {high}")
+        raise ScenarioError(f"{what} {text}: expected {expected}") from None
+    if not (low <= value <= high if times == 1 else 1 <= value * times <= high * times):
+        raise ScenarioError(f"{what} {text}: expected {expected}")
     return int(value * times)
 
 

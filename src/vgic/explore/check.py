@@ -30,8 +30,9 @@ from vgic.explore.alike import exchanges
 from vgic.explore.explorer import Delivered, Exchange, Explorer, ModelError, Progress, Result
 from vgic.explore.mirror import NoSymmetry
 from vgic.explore.result import Broken
+from vgic.explore.values import CheckpointError, shown
 from vgic.lab.errors import ScenarioError
-from vgic.lab.loader import design_file, guarded
+from vgic.lab.loader import as_named, design_file, guarded
 from vgic.lab.machine import Machine
 from vgic.lab.program import parse
 from vgic.lab.scenario import Scenario, VmSpec
@@ -136,6 +137,8 @@ def check(
     def explored(delivered: Callable[[Machine], list[Delivered]], most: int | None = None, reduce: bool = False,
                  without: Collection[str] = ()) -> tuple[Result, tuple[str, ...]]:
         machine = Machine(scenario, design, None, list_registers)
+        if not machine.actions():
+            raise ScenarioError(f"{scenario.where('check')}: check: actions and never leave nothing that can happen")
         alike = [e for e in _alike(machine) if e.name not in without] if reduce else []
         if reduce and not alike:
             raise NoSymmetry("no two vCPUs on PEs of their own are alike, no two VMs, and no two emulated devices")
@@ -154,8 +157,11 @@ def check(
     def search(delivered: Callable[[Machine], list[Delivered]], most: int | None = None) -> Result:
         try:
             return explored(delivered, most)[0]
+        except CheckpointError as e:
+            raise ScenarioError(str(e)) from None
         except ModelError as e:
-            raise ScenarioError(f"{scenario.name}: design {design.name} can't be explored: {e}") from e
+            raise ScenarioError(
+                as_named(f"{scenario.name}: design {design.name} can't be explored: {e}")) from e
 
     def reduced() -> tuple[Result | None, tuple[str, ...], str]:
         """The search with symmetry, if that can be: else None. And what could not be exchanged, and why."""
@@ -164,6 +170,8 @@ def check(
         while True:
             try:
                 return *explored(aim, None, True, without), why
+            except CheckpointError as e:
+                raise ScenarioError(str(e)) from None
             except ModelError as e:         # if it is not for the symmetry, the full search says so, too
                 why = why or str(e)
                 more = set(e.exchanges) - without if isinstance(e, NoSymmetry) else set()
@@ -324,9 +332,15 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
     scenario = verdict.scenario.model_copy(update={"run": ended})
     schedule = Schedule(scenario, design, list_registers)
     script = [*broken.actions, *broken.then]
-    replay, ran = _watched(design_file(design), schedule, script)
+    file = design_file(design)
+    try:
+        replay, ran = _watched(file, schedule, script)
+    except ScenarioError:
+        if file is None:
+            raise
+        raise ScenarioError(_moody(verdict, broken, "its schedule is not possible")) from None
     if broken.kind == "raised":
-        raise AssertionError(f"{broken.rule} raised {broken.said!r}, and does not when it is played again")
+        raise ScenarioError(_moody(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
     if broken.kind == "delivered":
         rule = RULES[_lost_rule(schedule.machine, broken.rule)]
         what = f"{broken.rule} never gets to its guest: {broken.said}"
@@ -336,6 +350,14 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
     last = max((step for step in ran if 0 < step <= len(broken.actions)), default=None)
     return replace(verdict, rule=rule, what=what, replay=replay, ran=None if last is None else (last, ran[last]),
                    then=tuple(broken.then), loop=broken.loop)
+
+
+def _moody(verdict: Verdict, broken: Broken, what: str) -> str:
+    """What is said of a counterexample that can't be played again."""
+    schedule = "  ".join(f"{n}. {name}" for n, name in enumerate(broken.actions, 1))
+    return (f"{verdict.scenario.name}: design {verdict.design} can't be explored: the search came to a counterexample"
+            f" ({broken.rule}), and when it is played again {what}: it does one thing now and another then. Does it"
+            f" keep what changes where the explorer can't see it (a cache, a file, a clock)? The schedule: {schedule}")
 
 
 def _watched(file: Path | None, schedule: Schedule, script: list[str]) -> tuple[Run, dict[int, tuple[str, ...]]]:

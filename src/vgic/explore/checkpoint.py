@@ -27,13 +27,12 @@ from vgic.explore.paths import Varies
 from vgic.explore.reach import Named, Reach, contents
 from vgic.explore.search import Search
 from vgic.explore.store import Store
+from vgic.explore.values import CheckpointError
+
+__all__ = ["Checkpoint", "CheckpointError", "fingerprint"]
 
 FORMAT: Final = 1
 _META: Final = "search.json"
-
-
-class CheckpointError(Exception):
-    """A checkpoint that can't be used; the message says which and why."""
 
 
 def fingerprint(reach: Reach, actions: Sequence[Named], rules: Sequence[Named], exchanges: Sequence[str] = ()) -> str:
@@ -68,21 +67,24 @@ def _code(code: CodeType) -> str:
 
 
 class Checkpoint:
-    """The checkpoint of one search in a directory, made if it is missing."""
+    """The checkpoint of one search in a directory, made by the first save if it is missing."""
 
     def __init__(self, path: str | os.PathLike[str], fingerprint: str) -> None:
         self.path, self.fingerprint = Path(path), fingerprint
         self._saved: list[int] = []
         self._generation = -1
         self._layout = -1
+        self.unsaved = ""
+        """Why the last save failed, if it did."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.meta = self._read()
         except OSError as e:
             raise CheckpointError(f"{self.path}: can't be a checkpoint's directory: {e.strerror}") from None
-        self.meta = self._read()
 
     def _read(self) -> dict[str, Any] | None:
         meta = self.path / _META
+        if not self.path.exists():
+            return None
         if not meta.exists():
             if any(self.path.iterdir()) and not any(self.path.glob("states-*.bin")):
                 raise CheckpointError(f"{self.path}: holds other files, but no {_META}: name an empty or new directory")
@@ -109,6 +111,7 @@ class Checkpoint:
             self._saved = [0] * store.regions
         starts = store.levels[0]
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             for r in range(store.regions):
                 with open(self._states(r), "r+b" if self._saved[r] else "wb") as f:
                     f.seek(8 * layout.W * self._saved[r])
@@ -148,10 +151,11 @@ class Checkpoint:
 
     def remove(self) -> None:
         """The search has come to its end: nothing is left to go on with."""
-        (self.path / _META).unlink(missing_ok=True)
-        self._remove(keep=None)
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
+        if self.path.is_dir():
+            (self.path / _META).unlink(missing_ok=True)
+            self._remove(keep=None)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
 
     # -- load
     def load(self, search: Search) -> None:

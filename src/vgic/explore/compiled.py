@@ -19,6 +19,7 @@ from vgic.explore.plain import PlainResult
 from vgic.explore.result import Broken, Limits, Progress, Result
 from vgic.explore.search import Search
 from vgic.explore.symmetry import Group
+from vgic.explore.values import CheckpointError
 from vgic.explore.way import actions_to, way_to
 
 if TYPE_CHECKING:
@@ -67,8 +68,14 @@ class _Rest:
         return "interrupted" if self.interrupted() else self.limits.cut(-1, 0)
 
     def save(self) -> None:
-        if self.orders.saved is not None:
-            self.orders.saved.save(self.search, self.warm)
+        """Save, if that can be: a search goes on where it can't."""
+        saved = self.orders.saved
+        if saved is not None:
+            try:
+                saved.save(self.search, self.warm)
+                saved.unsaved = ""
+            except CheckpointError as e:
+                saved.unsaved = str(e)
 
 
 def explore(x: Explorer, warm: PlainResult, limits: Limits, orders: Orders) -> Result:
@@ -95,10 +102,13 @@ def explore(x: Explorer, warm: PlainResult, limits: Limits, orders: Orders) -> R
     if broken is not None:
         x.confirm(broken)
     store = search.store
+    widest = max(((units.where(u), len(units.values[u])) for u in units.vary.values()), key=lambda slot: slot[1],
+                 default=("", 0))
     stands = (search.stands_states, search.stands_transitions) if search.group else (store.n, search.transitions)
     return Result(store.n, search.transitions, search.deepest, why is None, why, broken, x.count,
                   time.perf_counter() - limits.began, "compiled", store.bytes, search.learning, search.trie.paths,
-                  search.layout.W, search.group.order, stands, search.trie.learned(), farthest)
+                  search.layout.W, search.group.order, stands, search.trie.learned(), farthest,
+                  orders.saved.unsaved if orders.saved is not None and why not in (None, "broken") else "", widest)
 
 
 def _run(x: Explorer, search: Search, rest: _Rest) -> tuple[str | None, Broken | None, tuple[str, ...]]:

@@ -158,7 +158,7 @@ class Explorer:
             broken = next(filter(None, (lost_plainly(search, rule) for rule in self.delivered)), None)
         why = "broken" if broken else None if r.complete else limits.cut(r.depth, r.states) or "seconds"
         return Result(r.states, r.transitions, r.depth, why is None, why, broken, self.count, r.seconds, "plain",
-                      stands_for=(r.states, r.transitions))
+                      stands_for=(r.states, r.transitions), widest=search.widest())
 
     @property
     def count(self) -> int:
@@ -178,7 +178,8 @@ class Explorer:
         plain.restore()
         shown = {"rule": said is True, "raised": type(said) is type(broken.said), "delivered": said is False}
         if not shown[broken.kind]:
-            raise AssertionError(f"the way to {broken.rule} does not lead there when played again: {broken.actions}")
+            raise AssertionError(f"the way to {broken.rule} does not lead there when played again: {broken.actions}."
+                                 " Does the model keep what changes where it can't be seen?")
 
     def replay(self, actions: Iterable[str]) -> Iterator[str]:
         """Play actions on the machine, from its present state, yielding each one's name after it.

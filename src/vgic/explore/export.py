@@ -15,11 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from vgic.explore.case import c_case
 from vgic.explore.check import Verdict
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import find_design, guarded
-from vgic.lab.machine import Machine
-from vgic.lab.program import Op
 from vgic.lab.scenario import Scenario, parse_scenario
 from vgic.lab.schedule import Schedule
 
@@ -42,13 +41,13 @@ def export(verdict: Verdict, design: str, directory: Path) -> list[Path]:
         design = f"{Path(file).resolve()}:{cls}"
     text = scenario_text(counterexample(verdict, design))
     told = {f"counterexample-{rule.id}.toml": text, f"counterexample_{rule.id}_test.py": _test(verdict, text),
-            f"counterexample-{rule.id}.c": _c_case(verdict, design)}
+            f"counterexample-{rule.id}.c": c_case(verdict, design)}
     paths = [directory / name for name in told]
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for path, content in zip(paths, told.values(), strict=True):
             new = path.with_name(path.name + ".new")
-            new.write_text(content)
+            new.write_text(content, encoding="utf-8")
             os.replace(new, path)
     except OSError as e:
         raise ScenarioError(f"{directory}: can't write a counterexample: {e.strerror}") from None
@@ -132,6 +131,9 @@ def _test(verdict: Verdict, text: str) -> str:
     return f'''"""{verdict.scenario.name} with design {verdict.design}: rule {rule.id} must hold.
 
 {textwrap.fill(rule.sentence, 100)}
+
+Run it by pytest, with vgic importable. It fails as long as the design breaks the rule on this schedule; a step that a
+mended design makes impossible is left out.
 """
 
 from vgic.lab.loader import find_design
@@ -145,7 +147,9 @@ SCENARIO = """
 def test_rule_{rule.id}_holds_on_this_schedule() -> None:
     scenario = parse_scenario(SCENARIO)
     run = Schedule(scenario, find_design(scenario.design), lenient=True).run()
-    assert not [b for b in run.breaches if b.rule.id in {_watched(verdict)}], run.breaches
+    broken = [f"step {{b.step}}: rule {{b.rule.id}}: {{b.what}}" for b in run.breaches
+              if b.rule.id in {_watched(verdict)}]
+    assert not broken, "\\n".join(broken)
 '''
 
 
@@ -154,79 +158,3 @@ def _watched(verdict: Verdict) -> str:
     if verdict.replay is not None:
         ids |= set(verdict.replay.broken)
     return "{" + ", ".join(map(str, sorted(ids))) + "}"
-
-
-# -- the C case
-
-_GUEST = {
-    "MASK": "local_irq_disable();", "UNMASK": "local_irq_enable();", "WFI": "wfi();",
-    "HANDLE": "serve_device(irqnr);", "EOI": "gic_write_eoir(irqstat);", "IAR": "gic_read_iar();",
-    "DIR": "gic_write_dir(irqstat);",
-}
-
-
-def _c_case(verdict: Verdict, design: str) -> str:
-    """A schedule is an order over all vCPUs, so each step says whose it is."""
-    rule, run = verdict.rule, verdict.replay
-    assert rule is not None
-    assert run is not None
-    lines = []
-    for step, op in zip(run.steps, _operations(verdict, design), strict=True):
-        who, _, what = step.action.partition(" ")
-        told = textwrap.wrap(f"{step.number}. {step.what}", 86)
-        lines += ["\t/*", *(f"\t * {line}" for line in told), "\t */"]
-        if what == "acks":
-            lines.append(f"\tirqstat = gic_read_iar();\t\t/* on {who} */")
-        elif op is not None:
-            lines.append(f"\t{_statement(op)}\t\t/* on {who} */")
-        else:                           # TODO: not ours; it tells whoever completes the skeleton where
-            lines.append(f"\t/* TODO: provoke on the host: {step.action} */")
-    body = "\n".join(lines)
-    return f'''/*
- * {verdict.scenario.name}, design {verdict.design}: a skeleton of a kvm-unit-tests case.
- *
- * Rule {rule.id}: {(chr(10) + " * ").join(textwrap.wrap(rule.sentence, 88))}
- * The guest's part is code; what its host or its devices do stands where it must happen.
- */
-#include <libcflat.h>
-#include <asm/gic.h>
-#include <asm/processor.h>
-
-static void check_rule_{rule.id}(void)
-{{
-\tu32 irqstat;
-
-{body}
-
-\treport(0, "TODO: what the guest must see if rule {rule.id} holds");
-}}
-
-int main(void)
-{{
-\tif (!gic_init())
-\t\treport_abort("no GIC");
-\tcheck_rule_{rule.id}();
-\treturn report_summary();
-}}
-'''
-
-
-def _operations(verdict: Verdict, design: str) -> Iterator[Op | None]:
-    """For each action of the counterexample: the operation that a guest does in it, None where it is none."""
-    machine = Machine(verdict.scenario, find_design(design), None, verdict.list_registers)
-    actions = machine.all_actions()
-    for name in (*verdict.schedule, *verdict.then):
-        who, _, what = name.partition(" ")
-        yield machine.by_name[who].guest.next_op() if what == "steps" else None
-        actions[name]()
-
-
-def _statement(op: Op) -> str:
-    """An operation of a guest's program in C."""
-    if op.word in _GUEST:
-        return _GUEST[op.word]
-    if op.word in ("ISENABLER", "ICENABLER", "ISPENDR", "ICPENDR", "ISACTIVER", "ICACTIVER"):
-        return f"writel(BIT({op.intid % 32}), gicv3_dist_base() + GICD_{op.word} + {op.intid // 32 * 4});"
-    if op.word == "SGI":
-        return f"gic_ipi_send_single({op.intid}, {op.value});"
-    return f"/* {op.text} */"

@@ -25,7 +25,7 @@ from typing import Any, Final, NoReturn
 
 from vgic.explore.paths import Effects, Path, Row, Segment, Varies
 from vgic.explore.reach import Call, Reach, Seal, slots_of
-from vgic.explore.values import NO_PART, OBJECT, UNSET, Frozen, ModelError, freeze, key_of, thaw
+from vgic.explore.values import NO_PART, OBJECT, UNSET, Frozen, ModelError, freeze, key_of, shown, thaw
 from vgic.parts import is_step
 
 _SELDOM: Final = 20                 # so many times longer than a look at all constants, they are not looked at
@@ -85,13 +85,13 @@ class Units:
     def where(self, u: int) -> str:
         """A unit's name for people: the path of its part, and the slot."""
         part, name = self.slot[u]
-        return f"{self.reach.name[id(part)]}.{name}"
+        return f"{self.reach.title(part)}.{name}"
 
     def _key(self, u: int, value: Any) -> Hashable:
         try:
             return key_of(value, self.known)
         except TypeError as e:
-            message = f"{self.where(u)} can't hold {value!r}: {e}"
+            message = f"{self.where(u)} can't hold {shown(value)}: {e}"
         if self.running:
             self._refuse(message)
         raise ModelError(message)
@@ -168,9 +168,9 @@ class Units:
         if u in self._fixed_lists:
             held = self._fixed_lists.pop(u)
             del self._fixed[u]
-            others = [path for path in self.reach.lists.get(id(held), ()) if path != self.where(u)]
+            others = {*self.reach.lists.get(id(held), ())} - {f"{self.reach.name[id(part)]}.{name}"}
             if others:
-                raise ModelError(f"the list {self.where(u)} changes, but {others[0]} is the same list:"
+                raise ModelError(f"the list {self.where(u)} changes, but {min(others)} is the same list:"
                                  " a list that changes must be held in one place")
         self.vary[id(part), name] = u
         self.grown += 1
@@ -235,7 +235,7 @@ class Units:
         except TypeError:
             pass
         self._refuse(f"{self.reach.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is written (it held"
-                     f" {before!r}, now {value!r}): {NO_PART}")
+                     f" {shown(before)}, now {shown(value)}): {NO_PART}")
 
     def _refuse_delete(self, obj: Any, name: str) -> None:
         self._refuse(f"{self.reach.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is deleted")
@@ -360,7 +360,7 @@ class Units:
             key = (function, id(obj), tuple([key_of(x, self.known) for x in args]),
                    tuple([(k, key_of(x, self.known)) for k, x in sorted(kwargs.items())]))
         except TypeError as e:
-            self._refuse(f"step {name} is called with {args!r}: {e}")
+            self._refuse(f"step {name} is called with {shown(args)}: {e}")
         step = self.steps.setdefault(key, len(self.steps))
         if step == len(self.results):
             self.results.append({})
@@ -426,7 +426,7 @@ class Units:
                 value = _Raised(path.raised)
                 key = OBJECT, type(path.raised), key_of(path.raised.args, self.known)
         except TypeError as e:
-            self._refuse(f"step {name} returns {path.value!r}: {e}")
+            self._refuse(f"step {name} returns {shown(path.value)}: {e}")
         result = self.results[step].setdefault(key, len(self.results[step]))
         if result == len(self.result_values[step]):
             self.result_values[step].append(value)
@@ -466,6 +466,7 @@ class Units:
         again = self.run(call, row)
         a, b = self._story(path), self._story(again)
         if a != b:
+            self.check_constants([(name, call, row)], now=True)
             i = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
             first, second = (s[i] if i < len(s) else "ends" for s in (a, b))
             raise ModelError(f"{name} is not deterministic: run twice from the same state, it first {first}, then"
@@ -475,10 +476,10 @@ class Units:
         out: list[str] = []
         for s in path.segments:
             out += [f"reads {self.where(u)}" for u in s.reads]
-            out += [f"writes {self.where(u)} = {self.values[u][v]!r}" for u, v in s.effects]
+            out += [f"writes {self.where(u)} = {shown(self.values[u][v])}" for u, v in s.effects]
             if s.inner is not None:
                 out += [f"calls {self.step_names[s.step]}", *self._story(s.inner)]
-        out.append(f"raises {path.raised!r}" if path.raised else
+        out.append(f"raises {shown(path.raised)}" if path.raised else
                    "returns False" if path.value is False else f"returns result {path.result}")
         return out
 

@@ -21,7 +21,7 @@ from vgic.explore.paths import Row
 from vgic.explore.plain import lasso, said_of
 from vgic.explore.result import Broken, Delivered
 from vgic.explore.search import Search
-from vgic.explore.values import ModelError
+from vgic.explore.values import ModelError, shown
 from vgic.explore.way import actions_to
 
 Array = npt.NDArray[Any]
@@ -114,7 +114,7 @@ class _Stuck:
 
     def _raised(self) -> None:
         for failure in self.search.trie.failures:
-            raise ModelError(f"{failure.name} raises {failure.error!r}. The state:"
+            raise ModelError(f"{failure.name} raises {shown(failure.error)}. The state:"
                              f" {self.search.units.describe(failure.row)}") from failure.error
 
 

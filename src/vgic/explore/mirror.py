@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 from vgic.explore.learning import Units
 from vgic.explore.paths import Path, Row, Varies
 from vgic.explore.reach import Call, Named
-from vgic.explore.values import OBJECT, ModelError
+from vgic.explore.values import OBJECT, ModelError, shown
 
 Image = Callable[[int], tuple[int, Sequence[int]]]
 """What becomes of a unit: the unit whose place it takes, and for each of its values the one that it becomes there."""
@@ -222,7 +222,7 @@ class Mirror:
         for odd, where in ((a - b, "on one side alone"), (b - a, "in its image alone")):
             for kind, u, v in sorted(odd):
                 does = "reads" if kind == READ else "writes"
-                return f"{does} {self.units.where(u)} = {self.units.values[u][v]!r} {where}"
+                return f"{does} {self.units.where(u)} = {shown(self.units.values[u][v])} {where}"
         return ""
 
 

@@ -6,18 +6,22 @@ checked against; and for small models it is done before the compiled code is loa
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vgic.explore.reach import Named, Reach, Seal
 from vgic.explore.result import Broken, Delivered
-from vgic.explore.values import NO_PART, UNSET, ModelError, freeze, key_of, thaw
+from vgic.explore.values import NO_PART, UNSET, ModelError, freeze, key_of, shown, thaw
 
 State = tuple[int, ...]
 
 _LONGEST: Final = 200
-_REPEATED: Final = 100              # so many states are expanded twice, to see whether the actions are deterministic
+_REPEATED: Final = 100              # so many states are expanded twice, to see whether the actions are deterministic,
+_SAMPLED: Final = 16                # then one in so many
+_TOLD: Final = 4                    # differences of two runs, in words
+_WATCHED: Final = 2                 # so often a write to what is no part is looked for after an action
 
 
 @dataclass
@@ -50,7 +54,7 @@ class PlainSearch:
         self.known = {id(x) for x in (*reach.parts, *reach.objects)}
         slots = list(reach.slots())
         self._get = [(part, getattr(type(part), name)) for part, name in slots]
-        self._where = [f"{reach.name[id(part)]}.{name}" for part, name in slots]
+        self._where = [f"{reach.title(part)}.{name}" for part, name in slots]
         self._ids: list[dict[Hashable, int]] = [{} for _ in slots]
         self.values: list[list[Any]] = [[] for _ in slots]
         """For each slot: its values, in the order met; a state is the number of each slot's value."""
@@ -66,7 +70,7 @@ class PlainSearch:
         try:
             key = key_of(value, self.known)
         except TypeError as e:
-            raise ModelError(f"{self._where[i]} can't hold {value!r}: {e}") from None
+            raise ModelError(f"{self._where[i]} can't hold {shown(value)}: {e}") from None
         n = self._ids[i].setdefault(key, len(self.values[i]))
         if n == len(self.values[i]):
             self.values[i].append(freeze(value))
@@ -111,6 +115,11 @@ class PlainSearch:
         return {where: values[n] for where, values, n in zip(self._where, self.values, state, strict=True)
                 if len(values) > 1}
 
+    def widest(self) -> tuple[str, int]:
+        """The slot that took most values, and how many."""
+        return max(((where, len(values)) for where, values in zip(self._where, self.values, strict=True)),
+                   key=lambda slot: slot[1])
+
     def way(self, state: State) -> list[str]:
         """The actions that lead to a state."""
         out = []
@@ -126,7 +135,7 @@ class PlainSearch:
         """
         t0 = time.perf_counter()
         result = PlainResult()
-        seal = Seal(self.reach)
+        self._seal = seal = Seal(self.reach)
         try:
             self._search(result, stop, depth, edges, t0)
         finally:
@@ -143,6 +152,7 @@ class PlainSearch:
                 edges: bool, t0: float) -> None:
         result.broken = self._judge(self.start)
         level = [self.start]
+        looked = Counter[str]()
         while level and not result.broken:
             if result.depth == depth:
                 return
@@ -152,18 +162,21 @@ class PlainSearch:
                 if stop(result, time.perf_counter() - t0):
                     return
                 result.expanded += 1
+                repeated = result.expanded < _REPEATED or result.expanded % _SAMPLED == 0
                 for name, call in self.actions:
                     self.write(state)
                     try:
-                        if call() is False:
-                            continue
+                        possible = call() is not False
                     except Exception as e:
                         result.broken = Broke(name, e, [*self.way(state), name])
                         return
+                    after = self.read() if possible else None
+                    if repeated:
+                        looked[name] += after is not None
+                        self._repeat(name, call, state, after, after is not None and looked[name] <= _WATCHED)
+                    if after is None:
+                        continue
                     result.transitions += 1
-                    after = self.read()
-                    if result.expanded < _REPEATED:
-                        self._repeat(name, call, state, after)
                     if edges:
                         self.edges.setdefault(state, []).append((name, after))
                     if after not in self.parent:
@@ -177,12 +190,31 @@ class PlainSearch:
             level = new
         result.complete = not result.broken
 
-    def _repeat(self, name: str, call: Callable[[], Any], state: State, after: State) -> None:
+    def _repeat(self, name: str, call: Callable[[], Any], state: State, after: State | None, watched: bool) -> None:
+        """Call once more, which must lead to the same state, or be impossible again (None)."""
         self.write(state)
-        if call() is False or self.read() != after:
-            raise ModelError(f"{name} is not deterministic: run twice from the same state, it first leads to"
-                             f" {self.describe(after)}, then to {self.describe(self.read())}."
-                             f" The state: {self.describe(state)}")
+        try:
+            again = self.read() if call() is not False else None
+            odd = "" if again == after else self._two(state, after, again)
+        except Exception as e:
+            odd = f"first {'leads on' if after else 'is not possible'}, then raises {shown(e)}"
+        changed = self._seal.changed() if odd or watched else None
+        if changed:
+            raise ModelError(f"{name} changes {changed}: {NO_PART}")
+        if odd:
+            way = "  ".join(f"{n}. {step}" for n, step in enumerate(self.way(state), 1)) or "at the start"
+            raise ModelError(f"{name} is not deterministic: run twice from the same state, it {odd}."
+                             f" The way to that state: {way}")
+
+    def _two(self, state: State, first: State | None, second: State | None) -> str:
+        """Where two runs of an action differ."""
+        if first is None or second is None:
+            return "first leads on, then is not possible" if first else "first is not possible, then leads on"
+        differ = [i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b]
+        told = [f"{self._where[i]} = {shown(self.values[i][first[i]])}, then {shown(self.values[i][second[i]])}"
+                for i in differ[:_TOLD]]
+        more = f"; and {len(differ) - _TOLD} more" if len(differ) > _TOLD else ""
+        return f"first gives {'; '.join(told)}{more}"
 
     def _judge(self, state: State) -> Broke | None:
         self.write(state)

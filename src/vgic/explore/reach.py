@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import enum
 import functools
+import itertools
+import random
 import sys
 import types
-from collections import deque
+from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
-from operator import is_
+from operator import is_, length_hint
 from typing import Any, Final
 
-from vgic.explore.values import ModelError, is_frozen_dataclass, key_of
+from vgic.explore.values import ModelError, is_frozen_dataclass, key_of, shown
 
 Call = Callable[[], Any]
 Named = tuple[str, Call]
 
 _PLAIN: Final = (int, str, bytes, float, complex, type(None), type(Ellipsis), range, enum.Enum)
 _CONTAINERS: Final = (list, dict, set, frozenset, tuple, deque, bytearray)
+_HOLDERS: Final = (types.SimpleNamespace, UserDict, UserList)
+"""Of the standard library, and yet objects like the model's own."""
+_COUNTERS: Final = (types.GeneratorType, itertools.count, random.Random,
+                    *map(type, (iter([]), iter(()), iter(""), iter(b""), iter({}), iter(set()), iter(range(0)))))
+"""They hold nothing that can be looked through, but are elsewhere after each use."""
 
 
 _SLOTS: dict[type, tuple[str, ...]] = {}
@@ -50,6 +57,11 @@ def _is_installed(module: str) -> bool:
     return "site-packages" in source or "dist-packages" in source
 
 
+@functools.cache
+def _is_library(module: str) -> bool:
+    return _package(module) in sys.stdlib_module_names or _is_installed(module)
+
+
 def looks_like_part(obj: object) -> bool:
     """Whether an object is a part: slots, no `__dict__`, and not immutable by its type."""
     cls = type(obj)
@@ -57,7 +69,7 @@ def looks_like_part(obj: object) -> bool:
             and not isinstance(obj, (tuple, BaseException)) and _package(cls.__module__) not in sys.stdlib_module_names)
 
 
-_WITHOUT_CLASS: Final = (*_CONTAINERS, type, types.ModuleType, types.CellType)
+_WITHOUT_CLASS: Final = (*_CONTAINERS, type, types.ModuleType, types.CellType, types.FunctionType)
 
 
 def _package(module: str) -> str:
@@ -77,9 +89,16 @@ class Reach:
         self.lists: dict[int, list[str]] = {}
         """id of a list -> the places that hold it."""
         self._given = None if parts is None else {id(part): part for part in parts}
+        self._title: dict[int, str] = {}
+        """id of a part that was given -> its path from the machine."""
+        self._unnamed = set(self._given or ())
+        """The parts given for which no path from the machine was met yet."""
         self._packages: set[str] = set()
         """Where the model's code lives; empty until the machine itself has been walked."""
         self._seen: dict[int, Any] = {}
+        self._classes: dict[int, type] = {}
+        self._methods: dict[types.FunctionType, str] = {}
+        """What the classes of the model define, each with where."""
         self._todo: deque[tuple[Any, str]] = deque([(machine, "machine")])
         calls = list(calls)
         for part in (self._given or {}).values():
@@ -94,6 +113,8 @@ class Reach:
         self.modules = [m for m in self.modules if _package(m) in self._packages]
         for module in self.modules:                  # grows while we go
             self._globals(module, self._packages)
+            self._todo.extend(self._methods.items())
+            self._methods.clear()
             self._drain(False)
 
     def slots(self) -> Iterator[tuple[Any, str]]:
@@ -102,6 +123,10 @@ class Reach:
             for name in slots_of(type(part)):
                 yield part, name
 
+    def title(self, part: object) -> str:
+        """A part's name for people."""
+        return self._title.get(id(part)) or self.name[id(part)]
+
     # -- the walk
     def _drain(self, may_be_part: bool) -> None:
         while self._todo:
@@ -109,6 +134,9 @@ class Reach:
             if type(obj) is list:
                 self.lists.setdefault(id(obj), []).append(path)
             if id(obj) in self._seen or isinstance(obj, _PLAIN):
+                if id(obj) in self._unnamed and path.startswith("machine"):
+                    self._title[id(obj)] = path
+                    self._unnamed.remove(id(obj))
                 continue
             self._seen[id(obj)] = obj
             self._visit(obj, path, may_be_part)
@@ -123,16 +151,29 @@ class Reach:
         elif isinstance(obj, functools.partial):
             self._todo.extend((x, path) for x in (obj.func, *obj.args, *obj.keywords.values()))
         elif isinstance(obj, types.FunctionType):
-            self._module(obj.__module__)
-            for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=True):
-                self.containers.append((cell, f"the variable {name} of {obj.__qualname__}"))
-                push((_content(cell), f"{path}: {name}"))
-            self._todo.extend((x, path) for x in (*(obj.__defaults__ or ()), *(obj.__kwdefaults__ or {}).values()))
+            self._function(obj, path)
         elif isinstance(obj, _CONTAINERS):
             self._container(obj, path)
-        elif (_package(type(obj).__module__) not in sys.stdlib_module_names if may_be_part
-              else _package(type(obj).__module__) in self._packages):
+        elif isinstance(obj, _COUNTERS):
+            self.containers.append((obj, path))
+        elif isinstance(obj, types.BuiltinMethodType) and isinstance(obj.__self__, random.Random):
+            push((obj.__self__, path))
+        elif isinstance(obj, _HOLDERS) or (
+                _package(type(obj).__module__) not in sys.stdlib_module_names if may_be_part
+                else _package(type(obj).__module__) in self._packages):
             self._instance(obj, path, may_be_part)
+
+    def _function(self, obj: types.FunctionType, path: str) -> None:
+        self._module(obj.__module__)
+        if may_hold := not _is_library(obj.__module__ or ""):
+            self.containers.append((obj, f"the function {obj.__qualname__}"))
+        for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=True):
+            if may_hold and name != "__class__":
+                self.containers.append((cell, f"the variable {name} of {obj.__qualname__}"))
+            self._todo.append((_content(cell), f"{path}: {name}"))
+        if may_hold:
+            defaults = (*(obj.__defaults__ or ()), *(obj.__kwdefaults__ or {}).values())
+            self._todo.extend((x, f"a default of {obj.__qualname__}") for x in defaults)
 
     def _container(self, obj: Any, path: str) -> None:
         if not isinstance(obj, (tuple, frozenset)):
@@ -166,8 +207,12 @@ class Reach:
         for base in cls.__mro__:
             if _package(base.__module__) in sys.stdlib_module_names or (id(base) in self._seen and base is not cls):
                 continue
-            self._seen[id(base)] = base
+            first = id(base) not in self._classes
+            self._seen[id(base)] = self._classes[id(base)] = base
             self._module(base.__module__)
+            for name, held in vars(base).items() if first else ():
+                for function in _functions(held):
+                    self._methods[function] = f"{base.__qualname__}.{name}"
 
     def _module(self, name: str) -> None:
         if (name not in self.modules and name in sys.modules and _package(name) not in sys.stdlib_module_names
@@ -183,14 +228,35 @@ class Reach:
             if key.startswith("__"):
                 continue
             if isinstance(value, (type, types.FunctionType)):
-                if _package(value.__module__) in packages:
+                if _package(value.__module__ or "") in packages:
                     self._module(value.__module__)
                 if isinstance(value, type) and value.__module__ == name:
                     self.containers.append((value, f"class {name}.{value.__qualname__}"))
-                    self._todo.extend((held, f"{name}.{value.__qualname__}.{attribute}") for attribute, held in
-                                      list(vars(value).items()) if isinstance(held, (list, dict, set, deque)))
+                    self._todo.extend((held, f"{name}.{value.__qualname__}.{attribute}")
+                                      for attribute, held in list(vars(value).items()) if not attribute.startswith("__")
+                                      and not isinstance(held, (type, types.FunctionType)))
+                elif isinstance(value, types.FunctionType) and _package(value.__module__ or "") in packages:
+                    self._todo.append((value, f"{name}.{key}"))
+            elif value is random:
+                self._todo.append((random.random, "the module random"))
             elif not isinstance(value, types.ModuleType):
                 self._todo.append((value, f"{name}.{key}"))
+            elif not _is_library(value.__name__) and _package(value.__name__) != "vgic":
+                packages.add(_package(value.__name__))
+                self._module(value.__name__)
+
+
+def _functions(held: Any) -> Iterator[types.FunctionType]:
+    """The plain functions in an attribute of a class."""
+    if isinstance(held, (staticmethod, classmethod)):
+        held = held.__func__
+    inner = (held.fget, held.fset, held.fdel) if isinstance(held, property) else (held,)
+    for function in inner:
+        if isinstance(function, functools.cached_property):
+            function = function.func
+        function = getattr(function, "__wrapped__", function)
+        if isinstance(function, types.FunctionType):
+            yield function
 
 
 def contents(obj: Any) -> list[Any]:
@@ -227,8 +293,10 @@ def _items(held: Any) -> dict[Any, Any]:
     """What a container or object holds, by place."""
     if isinstance(held, dict):
         return dict(held)
-    if isinstance(held, (types.ModuleType, type)):
+    if isinstance(held, (types.ModuleType, type, types.FunctionType)):
         return dict(vars(held))
+    if isinstance(held, _COUNTERS):
+        return {"position": _position(held)}
     if isinstance(held, types.CellType):
         return {"value": _content(held)}
     if isinstance(held, set):
@@ -238,11 +306,25 @@ def _items(held: Any) -> dict[Any, Any]:
     return attributes_of(held)
 
 
+def _position(held: Any) -> Any:
+    """Where a generator, an iterator or a source of random numbers is."""
+    if isinstance(held, random.Random):
+        return hash(held.getstate())
+    if isinstance(held, types.GeneratorType):
+        frame = held.gi_frame
+        return None if frame is None else (
+            frame.f_lasti, _position(held.gi_yieldfrom), *(shown(x) for x in frame.f_locals.values()))
+    return repr(held) if isinstance(held, itertools.count) else length_hint(held, -1) if held is not None else None
+
+
 def _view(held: Any) -> Callable[[], Iterable[Any]]:
     """What reads, fast, all that a container or object holds."""
     if isinstance(held, dict):
         return held.values
-    if isinstance(held, (types.ModuleType, type)) or (hasattr(held, "__dict__") and not slots_of(type(held))):
+    if isinstance(held, _COUNTERS):
+        return lambda: _items(held).values()
+    if isinstance(held, (types.ModuleType, type, types.FunctionType)) or (
+            hasattr(held, "__dict__") and not slots_of(type(held))):
         return lambda: vars(held).values()
     if isinstance(held, (list, deque, bytearray, set)):
         return lambda: held
@@ -288,9 +370,9 @@ class Seal:
             if isinstance(container, (types.ModuleType, type)) and place.startswith(("__", "_abc_")):
                 continue
             if not (place in was and place in now and self._same(was[place], now[place])):
-                before = repr(was[place]) if place in was else "nothing"
-                after = repr(now[place]) if place in now else "nothing"
-                at = f".{place}" if isinstance(place, str) else f"[{place!r}]"
+                before = shown(was[place]) if place in was else "nothing"
+                after = shown(now[place]) if place in now else "nothing"
+                at = f".{place}" if isinstance(place, str) else f"[{shown(place)}]"
                 of = "" if isinstance(container, _WITHOUT_CLASS) else f"class {type(container).__qualname__}, "
                 return f"{path}{at} ({of}it held {before}, now {after})"
         return None

@@ -75,6 +75,8 @@ class Result:
     "memory", "seconds", "interrupted". With symmetry, `stands_for` is how many states and transitions the full search
     would have; without, it repeats states and transitions. `bytes`: memory of states and table. `paths`: what was
     learned, `learned`: how often each action or rule had to be run for it, most first: where many are, mark steps.
+    `unsaved`: why a search that was cut could not be saved, if it should have been.
+    `widest`: the slot that took most values, and how many: where it grows for ever, so do the states.
     """
     states: int
     transitions: int
@@ -93,6 +95,8 @@ class Result:
     stands_for: tuple[int, int] = (0, 0)
     learned: tuple[tuple[str, int], ...] = ()
     farthest: tuple[str, ...] = ()
+    unsaved: str = ""
+    widest: tuple[str, int] = ("", 0)
 
     @property
     def verdict(self) -> str:

@@ -90,7 +90,7 @@ class Search:
         self._hands_of: tuple[int, ...] = ()
         self._leaf_rules: Array = np.zeros(0, np.uint64)
         self._rules_of: Any = None
-        self._plan_at = FIRST_PLAN
+        self._plan_at, self._planned_from = FIRST_PLAN, 0
         self._wrote: dict[int, int] = {}
 
     # -- what the kernels need
@@ -225,6 +225,8 @@ class Search:
                 kernels.canonize(self.layout.ws, self.sym, self.store.states[lo:hi], hi - lo, self.spare)
         self.store.index(self.crew.each)
         self._unseen = True
+        self._planned_from = self.store.n           # what is read is learned anew: plan as in a search that begins
+        self._plan_at = self._planned_from + FIRST_PLAN
 
     def judge(self, todo: Array, judges: Plan, flags: Array = _NONE, held: Held | None = None) -> None:
         """Judge these states by all calls of a plan, learning what is not known. Without flags, the first one
@@ -299,7 +301,7 @@ class Search:
     def round(self) -> None:
         """Expand some of what is pending. At its end all is at rest. Raises store.Full."""
         if self.store.n >= self._plan_at:
-            self._plan_at = NEXT_PLAN * self.store.n
+            self._plan_at = self._planned_from + NEXT_PLAN * (self.store.n - self._planned_from)
             self.plan()
         todo: Array = np.zeros(0, np.int64)
         blocks = self._blocks()

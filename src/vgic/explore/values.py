@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 import types
+from collections import deque
 from collections.abc import Container, Hashable
 from typing import Any, Final
 
-_ATOMS: Final = frozenset({type(None), bool, int, str, bytes, float, range, type(Ellipsis)})
+_ATOMS: Final = frozenset({type(None), bool, int, str, bytes, range, type(Ellipsis)})
 _CODE: Final = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -22,6 +23,10 @@ NO_PART: Final = ("it is no part, so it would be taken for a constant."
 
 class ModelError(Exception):
     """The model does something that the explorer can't take; the message says what and where."""
+
+
+class CheckpointError(Exception):
+    """A checkpoint that can't be used; the message says which and why."""
 
 
 class _Mark:
@@ -72,7 +77,9 @@ def _flat(value: Any, known: Container[int]) -> Hashable:
         return cls, tuple([_flat(item, known) for item in value])
     if isinstance(value, frozenset):
         return cls, frozenset([_flat(item, known) for item in value])
-    if isinstance(value, (int, str, bytes, float)):
+    if isinstance(value, float):
+        return cls, value.hex()                      # 0.0 is not -0.0, and nan is nan
+    if isinstance(value, (int, str, bytes)):
         return cls, value
     if is_frozen_dataclass(cls):
         return cls, tuple([_flat(getattr(value, field.name), known) for field in dataclasses.fields(value)])
@@ -80,7 +87,7 @@ def _flat(value: Any, known: Container[int]) -> Hashable:
         return cls, value.__func__, _flat(value.__self__, known)
     if isinstance(value, _CODE) or value is UNSET:
         return cls, value
-    if isinstance(value, (list, dict, set, bytearray)):
+    if isinstance(value, (list, dict, set, bytearray, deque)):
         raise TypeError(f"a {cls.__name__} inside it can change: use a tuple or a frozenset, or a part of its own")
     raise TypeError(
         f"it is an object of {cls.__module__}.{cls.__qualname__} made while the machine ran: a slot holds immutable"
@@ -91,6 +98,17 @@ def is_frozen_dataclass(cls: type) -> bool:
     """Whether instances of the class can't be written."""
     parameters = getattr(cls, "__dataclass_params__", None)
     return parameters is not None and bool(parameters.frozen)
+
+
+def shown(value: Any, most: int = 200) -> str:
+    """A value for a message: its repr, cut where it is long; a model's own repr may raise."""
+    if isinstance(value, int) and value.bit_length() > 4 * most:
+        return f"an integer of {value.bit_length():,} bits"      # Python refuses to print the largest
+    try:
+        text = repr(value)
+    except Exception as e:
+        text = f"(a {type(value).__qualname__} whose repr raises {type(e).__name__})"
+    return text if len(text) <= most else f"{text[:most - 20]} ... ({len(text):,} characters)"
 
 
 def freeze(value: Any) -> Any:

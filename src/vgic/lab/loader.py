@@ -1,6 +1,6 @@
 """Designs and scenarios by name: ours, or a file of the user's.
 
-A design is "kvm", the name of another of ours, "B012" (a historical bug), or "mine.py:MyVgic": a class in a file.
+A design is "kvm", the name of another of ours, "B010" (a historical bug), or "mine.py:MyVgic": a class in a file.
 """
 
 from __future__ import annotations
@@ -8,19 +8,28 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import pkgutil
+import re
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
+from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from types import FunctionType
+from typing import Any, Final, TypeVar
 
 import vgic.designs
 from vgic.designs.base import Design, Unsupported
 from vgic.lab.errors import DesignFailed, ScenarioError
 from vgic.lab.scenario import Scenario, load
+from vgic.lab.watch import Endless, watched
 
 T = TypeVar("T")
+USERS: Final = "_vgic_design_"
+"""What the names of the modules begin with that are users' files."""
+_WATCH: Final = str(Path(__file__).with_name("watch.py"))
 LAST = 4
 """Frames shown of an exception that did not pass through the user's file."""
 
@@ -56,13 +65,16 @@ def _from_file(name: str) -> type[Design]:
     path = Path(file)
     if not path.is_file():
         raise ScenarioError(f"design {name!r}: no file {file}: expected FILE.py:CLASS")
-    module_name = f"_vgic_design_{path.stem}"
+    module_name = _free_name(path)
     spec = importlib.util.spec_from_file_location(module_name, path)
     loader = spec.loader if spec is not None else None
     if spec is None or loader is None:
         raise ScenarioError(f"design {name!r}: {file} is no Python file: expected FILE.py:CLASS")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
+    beside = str(path.resolve().parent)
+    if beside not in sys.path:
+        sys.path.append(beside)                      # last: a design's helpers hide nothing of ours
     guarded(path, f"design {name!r}: {file} can't be imported", lambda: loader.exec_module(module))
     found = getattr(module, cls, None)
     if not (isinstance(found, type) and issubclass(found, Design)):
@@ -70,32 +82,76 @@ def _from_file(name: str) -> type[Design]:
                 if isinstance(v, type) and issubclass(v, Design) and v.__module__ == module_name]
         what = "is no subclass of vgic.designs.base.Design" if found is not None else "is not there"
         raise ScenarioError(f"design {name!r}: {cls} {what}: {file} has {', '.join(have) or 'no design'}")
+    _check_signatures(found, name, file)
     if "name" not in vars(found):
         found.name = f"{path.name}:{cls}"
     return found
 
 
+def _free_name(path: Path) -> str:
+    """A module's name for a file: two files of one name, in two directories, are two modules."""
+    for n in count():
+        name = f"{USERS}{n}_{path.stem}"
+        held = sys.modules.get(name)
+        if held is None or Path(held.__file__ or "").resolve() == path.resolve():
+            return name
+    raise AssertionError
+
+
+def as_named(text: str) -> str:
+    """A message with the modules of users' files called as the files are."""
+    return re.sub(rf"\b{USERS}\d+_", "", text)
+
+
+def _check_signatures(design: type[Design], name: str, file: str) -> None:
+    """ScenarioError for a method that can't be called as the one that it replaces is."""
+    for base in design.__mro__:
+        if not base.__module__.startswith(USERS):
+            continue
+        for method, function in vars(base).items():
+            made = method == "__init__"              # called by the laboratory, with all that Design takes
+            replaced = Design.__init__ if made else getattr(super(base, design), method, None)
+            if not isinstance(function, FunctionType) or not isinstance(replaced, FunctionType) or (
+                    method.startswith("__") and not made):
+                continue
+            was, now = inspect.signature(replaced), inspect.signature(function)
+            needed = [p for p in was.parameters.values() if p.default is p.empty or made]
+            by_place = [p.name for p in needed if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+            by_name = {p.name: None for p in needed if p.kind is p.KEYWORD_ONLY}
+            try:
+                now.bind(*by_place, **by_name)
+            except TypeError as e:
+                raise ScenarioError(
+                    f"design {name!r}: {file}:{function.__code__.co_firstlineno}: {base.__name__}.{method}"
+                    f"({', '.join(now.parameters)}): {e}: expected ({', '.join(was.parameters)}), as"
+                    f" {replaced.__qualname__} has it") from None
+
+
 def guarded(file: Path | None, what: str, call: Callable[[], T]) -> T:
-    """The result of a call into a user's file; DesignFailed, with the traceback from that file on, where it raises."""
+    """The result of a call into a user's file; DesignFailed, with the traceback from that file on, where it raises or
+    does not come back. What the file prints goes to standard error: standard output is for reports."""
     try:
-        return call()
+        with redirect_stdout(sys.stderr) if file is not None else nullcontext(), watched(file):
+            return call()
     except (ScenarioError, Unsupported, KeyboardInterrupt):
         raise
     except BaseException as e:
-        frames = traceback.extract_tb(e.__traceback__)
+        frames = [f for f in traceback.extract_tb(e.__traceback__) if f.filename != _WATCH]
         own = file.resolve() if file is not None else None
         first = next((n for n, f in enumerate(frames) if own is not None and Path(f.filename).resolve() == own), None)
         told = frames[first:] if first is not None else frames[-LAST:]      # what it returned may fail elsewhere
         shown = traceback.format_list(told) if not isinstance(e, SyntaxError) else []
-        text = "".join(["Traceback (most recent call last):\n", *shown, *traceback.format_exception_only(e)])
-        raise DesignFailed(f"{what}: {type(e).__name__}: {e}", text) from e
+        endless = isinstance(e, Endless)
+        last = [] if endless else traceback.format_exception_only(e)
+        text = "".join(["Traceback (most recent call last):\n", *shown, *last])
+        raise DesignFailed(f"{what}: {e}" if endless else f"{what}: {type(e).__name__}: {e}", text) from e
 
 
 def design_file(design: type[Design]) -> Path | None:
     """The user's file that a design comes from, None for ours."""
     module: Any = sys.modules.get(design.__module__)
     name = getattr(module, "__file__", None)
-    return Path(name) if design.__module__.startswith("_vgic_design_") and name is not None else None
+    return Path(name) if design.__module__.startswith(USERS) and name is not None else None
 
 
 def scenario_dir() -> Path:

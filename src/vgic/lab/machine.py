@@ -24,6 +24,7 @@ All that changes lies in `parts()`. Who wants to hear more gives an observer, wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
@@ -84,7 +85,7 @@ class Machine:
             self.design = design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
                                  observer=observer.design if observer else None, **scenario.design_options)
         except TypeError as e:
-            if not scenario.design_options or "keyword argument" not in str(e):
+            if not scenario.design_options or not re.search("keyword argument|multiple values", str(e)):
                 raise
             raise ScenarioError(f"{scenario.where('design_options')}: design_options: {e}") from None
         self.devices = tuple(self._device(d, observer) for d in specs if d.kind != "timer")

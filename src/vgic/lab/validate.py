@@ -35,7 +35,7 @@ def read_toml(path: Path | str, expected: str) -> str:
     except (OSError, ValueError) as e:
         raise ScenarioError(f"{path}: {getattr(e, 'strerror', None) or e}: expected {expected}") from None
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")              # some editors write a byte order mark
     except UnicodeDecodeError as e:
         line = data[:e.start].count(b"\n") + 1
         raise ScenarioError(f"{path}:{line}: byte {data[e.start]:#04x} is not UTF-8: expected a TOML file") from None

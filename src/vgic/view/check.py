@@ -17,6 +17,10 @@ CUT = {
 }
 
 
+MANY = 50
+"""Values of one slot with which a search that was cut may have no end."""
+
+
 class CheckReport:
     """What `vgic check` says."""
 
@@ -40,7 +44,7 @@ class CheckReport:
         rate = r.transitions / r.seconds if r.seconds else 0
         memory = f", {r.bytes / 1e6:,.0f} MB" if r.bytes >= 1e6 else ""
         speed = "since it was resumed" if self.verdict.resumed else f"{_rate(rate)} transitions/s"
-        return (f"{r.states:,} states, {r.transitions:,} transitions, depth {r.depth}, {r.seconds:.1f} s"
+        return (f"{many(r.states, 'state')}, {many(r.transitions, 'transition')}, depth {r.depth}, {r.seconds:.1f} s"
                 f" ({speed}{memory})")
 
     def reduction(self) -> str:
@@ -68,12 +72,17 @@ class CheckReport:
             return textwrap.fill(f"BROKEN  rule {v.rule.id}  {v.rule.sentence}  ({v.rule.section})", WIDTH,
                                  subsequent_indent="        ")
         rules = many(len(v.judged), "rule")
+        hold = "holds" if len(v.judged) == 1 else "hold"
+        slot, values = r.widest
+        endless = f" {slot} took {values:,} values: if it grows for ever, so do the states." if (
+            values >= MANY and 2 * values > r.depth and r.why_cut != "depth") else ""
         if r.complete:
-            return f"HOLDS  {rules} in all {r.states:,} states ({r.transitions:,} transitions), {r.seconds:.1f} s."
+            whole = f"all {r.states:,} states" if r.states > 1 else "its only state"
+            return f"HOLDS  {rules} in {whole} ({many(r.transitions, 'transition')}), {r.seconds:.1f} s."
         return textwrap.fill(
-            f"BOUNDED  {rules} hold in {r.states:,} states up to depth {r.depth}; not exhaustive:"
-            f" {CUT.get(r.why_cut or '', r.why_cut)}. Whether an interrupt can get lost for ever is not judged.", WIDTH,
-            subsequent_indent="         ")
+            f"BOUNDED  {rules} {hold} in {many(r.states, 'state')} up to depth {r.depth}; not exhaustive:"
+            f" {CUT.get(r.why_cut or '', r.why_cut)}. Whether an interrupt can get lost for ever is not judged."
+            f"{endless}", WIDTH, subsequent_indent="         ")
 
     def counterexample(self) -> str:
         """The shortest schedule: as lanes, then as a list; and the step that breaks the rule."""
@@ -110,10 +119,10 @@ class CheckReport:
                          f" --rules -{v.rule.id} looks beyond it.")
         if self.written:
             scenario, test, case = self.written
-            lines.append(f"Replay: vgic run {scenario}   Test: {test}   C: {case}")
+            ends = [f"Replay:  vgic run {scenario}", f"Test:    {test}", f"C case:  {case}"]   # to be pasted: unbroken
         else:
-            lines.append("--export DIR writes it as a scenario to replay, as a test and as a C case.")
-        return "\n".join(textwrap.fill(line, WIDTH) for line in lines)
+            ends = ["--export DIR writes it as a scenario to replay, as a test and as a C case."]
+        return "\n".join([*(textwrap.fill(line, WIDTH) for line in lines), *ends])
 
     def text(self) -> str:
         """The whole."""
@@ -136,7 +145,7 @@ class CheckReport:
             "states": r.states, "transitions": r.transitions, "depth": r.depth, "seconds": round(r.seconds, 3),
             "bytes": r.bytes, "engine": r.engine, "judged": list(v.judged), "stands_for": list(r.stands_for),
             "symmetry": {"exchanged": list(v.exchanged), "factor": round(self.factor, 4), "unreduced": v.unreduced},
-            "broken": None}
+            "widest": {"slot": r.widest[0], "values": r.widest[1]}, "broken": None, "written": list(self.written)}
         if v.rule is not None:
             assert v.replay is not None
             out["broken"] = {

@@ -1,0 +1,255 @@
+"""A counterexample as a skeleton of a kvm-unit-tests case, in C.
+
+One function for each vCPU of the first guest that acts; where there are several, they take turns, so that the schedule
+stays what it is. PSTATE.I stays set: an interrupt is taken by reading IAR when its turn has come. What the host, its
+devices or another guest must do stands as a TODO where it must happen. It compiles in kvm-unit-tests' tree for arm64.
+"""
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from vgic.explore.check import Verdict
+from vgic.lab.loader import find_design
+from vgic.lab.machine import Machine
+from vgic.lab.program import BITS, NEVER, Op
+
+_CPUIF: Final = {"PMR": "GICC_PMR", "EOIMODE": "GICC_CTLR", "IGRPEN": "GICC_CTLR"}
+
+
+class _Step(NamedTuple):
+    """What a guest's vCPU does in a step: `acks`, or an operation, inside so many handlers."""
+    vcpu: int
+    acks: bool
+    op: Op | None
+    depth: int
+
+
+def c_case(verdict: Verdict, design: str) -> str:
+    """The case's text. `design`: as `find_design` takes it."""
+    rule, run = verdict.rule, verdict.replay
+    assert rule is not None
+    assert run is not None
+    machine = Machine(verdict.scenario, find_design(design), None, verdict.list_registers)
+    schedule = (*verdict.schedule, *verdict.then)
+    guest = _guest(machine, schedule)
+    enabled = {cpu: _enabled(machine, guest, cpu) for cpu in range(len(machine.vms[guest].vcpus))}
+    steps = list(_steps(machine, schedule))
+    cpus = sorted({s.vcpu for s in steps if s is not None}) or [0]
+    enabled[cpus[0]] = [*enabled[0], *enabled[cpus[0]]] if cpus[0] else enabled[0]
+    v2 = machine.vms[guest].vm.gic == 2
+    turns = len(cpus) > 1
+    bodies: dict[int, list[str]] = {cpu: [] for cpu in cpus}
+    for step, does in zip(run.steps, steps, strict=True):
+        body = bodies[does.vcpu if does is not None else cpus[0]]
+        if turns:
+            body.append(f"\tmy_turn({step.number});")
+        body += _comment(f"{step.number}. {step.what}", "\t")
+        if does is None:
+            body.append(f"\t/* TODO: provoke on the host: {_plain(step.action)} */")
+        else:
+            body += [f"\t{line}" for line in _code(does, v2)]
+    deepest = max((s.depth for s in steps if s is not None), default=0) + 1
+    told = "\n".join(_comment(f"Rule {rule.id}: {rule.sentence}", "")[1:-1])
+    functions = "\n".join(_function(cpu, bodies[cpu], deepest, enabled[cpu]) for cpu in cpus)
+    title = _plain(f"{verdict.scenario.name}, design {verdict.design}")
+    return f'''/*
+ * {title}: a skeleton of a kvm-unit-tests case.
+ *
+{told}
+ *
+ * The guest's part is code, in the order of the schedule; what its host or its
+ * devices do is a TODO where it must happen. PSTATE.I stays set: interrupts
+ * are taken by reading IAR.
+ */
+#include <libcflat.h>
+#include <asm/barrier.h>
+#include <asm/gic.h>
+#include <asm/io.h>
+#include <asm/processor.h>
+#include <asm/setup.h>
+#include <asm/smp.h>
+
+#define TICK\t1000000\t/* of the counter: time for what the host does between */
+
+{_TURN if turns else ""}static void __unused serve_device(u32 irqnr)
+{{
+\t/* TODO: make the device of this interrupt drop its line */
+\treport_info("serving %d", (int)irqnr);
+}}
+
+{functions}
+int main(void)
+{{
+\tif (!gic_init())
+\t\treport_abort("no GIC");
+{_mains(cpus, len(steps))}
+\treport(false, "TODO: what the guest must see if rule {rule.id} holds");
+\treturn report_summary();
+}}
+'''
+
+
+_TURN: Final = """\
+static volatile int turn = 1;
+
+/* The steps before this one have been done. */
+static void my_turn(int step)
+{
+\twhile (turn != step)
+\t\tcpu_relax();
+\tsmp_mb();
+}
+
+static void next_turn(void)
+{
+\tsmp_mb();
+\tturn++;
+}
+
+"""
+
+
+def _function(cpu: int, body: list[str], deepest: int, enabled: list[str]) -> str:
+    turns = any("my_turn(" in line for line in body)
+    lines: list[str] = []
+    for n, line in enumerate(body):
+        if turns and line.startswith("\tmy_turn(") and n:
+            lines += ["\tnext_turn();", ""]
+        lines.append(line)
+    if turns:
+        lines.append("\tnext_turn();")
+    return f'''static void vcpu{cpu}(void *data __unused)
+{{
+\tu32 iar[{deepest}] __unused;
+
+\tlocal_irq_disable();
+\tgic_enable_defaults();
+{chr(10).join(enabled)}
+
+{chr(10).join(lines)}
+}}
+'''
+
+
+def _mains(cpus: list[int], steps: int) -> str:
+    most = cpus[-1] + 1
+    lines = [f"if (nr_cpus < {most})", f'\treport_abort("{most} CPUs required");'] if most > 1 else []
+    if len(cpus) == 1:
+        lines += [f"on_cpu({cpu}, vcpu{cpu}, NULL);" if cpu else "vcpu0(NULL);" for cpu in cpus]
+    else:
+        lines += [f"on_cpu_async({cpu}, vcpu{cpu}, NULL);" for cpu in cpus if cpu]
+        lines += [*(["vcpu0(NULL);"] if 0 in cpus else []), f"my_turn({steps + 1});"]
+    return "\n".join(f"\t{line}" for line in lines)
+
+
+def _enabled(machine: Machine, guest: int, cpu: int) -> list[str]:
+    """The interrupts that a vCPU routes and enables as it boots; the first does SPIs."""
+    vm, lines = machine.vms[guest], []
+    for vintid in sorted(vm.vcpus[cpu].irqs):
+        if vintid < 16 or (vintid >= 32 and cpu):
+            continue
+        device = vm.devices.get(vintid)
+        if vintid >= 1020:
+            lines.append(f"/* TODO: an ITS, and LPI {vintid} */")
+            continue
+        if device is not None and device.routed:
+            route = Op("ROUTE", vintid, device.routed, "")
+            lines += _code(_Step(cpu, False, route, 0), vm.vm.gic == 2)
+        lines.append(f"gic_enable_irq({vintid});")
+    return [f"\t{line}" for line in lines]
+
+
+def _guest(machine: Machine, schedule: tuple[str, ...]) -> int:
+    """The number of the VM that the case is of: that of the first vCPU that acts."""
+    for name in schedule:
+        who, _, what = name.partition(" ")
+        if what in ("acks", "steps"):
+            return machine.vms.index(machine.vm_of[who])
+    return 0
+
+
+def _steps(machine: Machine, schedule: tuple[str, ...]) -> Iterator[_Step | None]:
+    """For each action: what a vCPU of the case's guest does in it, None where it is another's doing."""
+    actions = machine.all_actions()
+    guest = machine.vms[_guest(machine, schedule)]
+    for name in schedule:
+        who, _, what = name.partition(" ")
+        run = machine.by_name.get(who)
+        does = None
+        if run is not None and what in ("acks", "steps") and machine.vm_of[who] is guest:
+            op = None if what == "acks" else run.guest.next_op()
+            does = _Step(run.vcpu.index, what == "acks", op, len(run.guest.state.stack))
+        yield does
+        actions[name]()
+
+
+# -- one operation
+
+def _code(step: _Step, v2: bool) -> list[str]:
+    if step.acks:
+        return [f"iar[{step.depth}] = gic_read_iar();"]
+    op, top = step.op, f"iar[{max(step.depth - 1, 0)}]"
+    if op is None:
+        return ["/* the guest idles: WFI, or a loop */"]
+    fixed = {
+        "MASK": "/* the guest masks interrupts: here they always are */",
+        "UNMASK": "/* the guest unmasks interrupts: here they are taken by reading IAR */",
+        "WFI": "wfi();", "HANDLE": f"serve_device(gic_iar_irqnr({top}));", "EOI": f"gic_write_eoir({top});",
+        "IAR": "gic_read_iar();", "EOIR": f"gic_write_eoir({op.intid});", "AGAIN": "/* the guest starts over */",
+        "AWAIT": f"/* the guest waits until {op.intid} has been handled */",
+        "SGI": f"gic_ipi_send_single({op.intid}, {op.value});",
+    }
+    if op.word in fixed:
+        return [fixed[op.word]]
+    if op.word in BITS:
+        return [f"writel(BIT({op.intid % 32}), {_bank(op, v2)} + GICD_{op.word}{_at(op.intid // 32 * 4)});"]
+    if op.word.startswith("READ "):
+        register = op.word.split()[1]
+        return [f'report_info("{register}: bit {op.intid % 32} of 0x%x",',
+                f"\t    readl({_bank(op, v2)} + GICD_{register}{_at(op.intid // 32 * 4)}));"]
+    if op.word == "IPRIORITYR":
+        return [f"writeb({op.value:#x}, {_bank(op, v2)} + GICD_IPRIORITYR{_at(op.intid)});"]
+    if op.word == "ROUTE":
+        return [f"writeb(BIT({op.value}), gicv2_dist_base() + GICD_ITARGETSR + {op.intid});" if v2 else
+                f"writeq(cpus[{op.value}], gicv3_dist_base() + 0x6000 + 8 * {op.intid});\t/* GICD_IROUTER */"]
+    if op.word == "DIR":
+        which = top if op.intid < 0 else str(op.intid)
+        return [f"writel({which}, gicv2_cpu_base() + 0x1000);\t/* GICC_DIR */" if v2 else
+                f"write_sysreg_s({which}, sys_reg(3, 0, 12, 11, 1));\t/* ICC_DIR_EL1 */"]
+    if op.word.startswith(("CNTV_", "CNTP_")):
+        timer = op.word[:4].lower()
+        if op.word.endswith("_CTL"):
+            return [f"write_sysreg({op.value}, {timer}_ctl_el0);", "isb();"]
+        now = f"read_sysreg({'cntvct' if timer == 'cntv' else 'cntpct'}_el0) + {op.value} * TICK"
+        return [f"write_sysreg({'~0UL' if op.value >= NEVER else now}, {timer}_cval_el0);", "isb();"]
+    if v2 and op.word in _CPUIF:
+        value = {"EOIMODE": f"{op.value} << 9 | 1", "PMR": f"{op.value:#x}"}.get(op.word, str(op.value))
+        return [f"writel({value}, gicv2_cpu_base() + {_CPUIF[op.word]});"]
+    return {"PMR": [f"gicv3_write_pmr({op.value:#x});"], "IGRPEN": [f"gicv3_write_grpen1({op.value});"],
+            "EOIMODE": [f"write_sysreg_s({op.value << 1}, sys_reg(3, 0, 12, 12, 4));\t/* ICC_CTLR_EL1.EOImode */"],
+            }.get(op.word, [f"/* {_plain(op.text)} */"])
+
+
+def _bank(op: Op, v2: bool) -> str:
+    """The frame that an interrupt's bits are in: GICv3 has those of SGIs and PPIs in its redistributors."""
+    if v2:
+        return "gicv2_dist_base()"
+    if op.intid >= 32:
+        return "gicv3_dist_base()"
+    return "gicv3_sgi_base()" if op.of < 0 else f"gicv3_data.redist_base[{op.of}] + SZ_64K"
+
+
+def _at(offset: int) -> str:
+    return f" + {offset}" if offset else ""
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    """A comment; what the text says can't end it."""
+    return [f"{indent}/*", *(f"{indent} * {line}" for line in textwrap.wrap(_plain(text), 70)), f"{indent} */"]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\*/|/\*|[\r\n]", "_", text)
