@@ -106,8 +106,7 @@ class Machine:
     def _device(self, spec: Any, observer: Observer | None) -> Device:
         vm = self.scenario.vm_of(spec)
         run = None if vm is None else self.vms[vm]
-        if spec.emulated():
-            assert run is not None
+        if run is not None and spec.emulated():
             return Emulated(spec, run, self.design, observer)
         return Device(spec, run, self.gic.set_line, observer)
 
@@ -218,6 +217,10 @@ class Machine:
         """The line of one of the host's own devices."""
         return self.host_lines[intid].line.high
 
+    def host_disabled(self, intid: int) -> bool:
+        """Whether the host's driver has disabled an interrupt of its own."""
+        return self.kernel.irq(intid).depth > 0
+
     # -- the life of a vCPU
 
     def _load(self, run: VcpuRun, pe: int) -> None:
@@ -273,9 +276,7 @@ class Machine:
             return False
         run.vcpu.kicked = False
         self.tell("enter", run)
-        for ghost in run.irqs.values():         # what its own model has lowered is known to be low
-            if ghost.software and ghost.cause == DROPPED and ghost.target == run.vcpu.index:
-                ghost.cause = GONE
+        self.steps.enters(run)
         self.design.flush(run.vcpu)
         run.vcpu.in_guest = True
         self.settle()
