@@ -88,6 +88,17 @@ intid = 42
 [check]
 never = ["* lowers", "* put", "* exits", "* gives up *"]
 """,
+    "a guest sleeps, and masks what comes by its priority": """
+[[vm]]
+[[vm.vcpu]]
+program = ["PMR 0x40"]
+[[device]]
+name = "nic"
+kind = "level"
+intid = 40
+[check]
+never = ["* put", "* exits", "* gives up *"]
+""",
     "what comes does not preempt what a guest never ends": """
 [[vm]]
 [[vm.vcpu]]
