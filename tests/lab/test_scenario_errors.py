@@ -190,6 +190,12 @@ def test_an_option_that_no_design_has() -> None:
         Schedule(parse_scenario(text, "bad.toml"), find_design("kvm"))
 
 
+def test_a_host_that_cannot_forward() -> None:
+    text = GOOD.replace("pes = 2", "pes = 2\nhost_split = false")
+    with pytest.raises(ScenarioError, match=r"bad\.toml:9: machine: host_split: an interrupt can only be forwarded with"):
+        Schedule(parse_scenario(text, "bad.toml"), find_design("kvm"))
+
+
 def test_files_that_are_none(tmp_path: Path) -> None:
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"name = 'x'\n\xff\xfe")

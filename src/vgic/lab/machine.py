@@ -31,7 +31,7 @@ from typing import Any
 
 from vgic.designs.base import Design
 from vgic.designs.vm import Vcpu
-from vgic.host import Kernel
+from vgic.host import CannotForward, Kernel
 from vgic.lab.assembly import MAINTENANCE, make_chip
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
@@ -59,10 +59,8 @@ class Machine:
         list_registers: instead of the scenario's.
     """
 
-    def __init__(
-        self, scenario: Scenario, design: MakeDesign, observer: Observer | None = None,
-        list_registers: int | None = None,
-    ) -> None:
+    def __init__(self, scenario: Scenario, design: MakeDesign, observer: Observer | None = None,
+                 list_registers: int | None = None) -> None:
         self.scenario, self.observer = scenario, None
         self.gic = make_chip(scenario, observer, list_registers)
         self.pes = scenario.machine.pes
@@ -97,7 +95,10 @@ class Machine:
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.faults = Faults()
         self.steps = GuestSteps(self)
-        self._assign()
+        try:
+            self._assign()
+        except CannotForward as e:
+            raise ScenarioError(f"{scenario.where('machine', 'host_split')}: machine: host_split: {e}") from None
         self._boot()
         self.observer = observer
 
