@@ -80,6 +80,10 @@ POLITE = (
     ("READ ISPENDR", 1), ("READ ISACTIVER", 1), ("SGI", 4), ("PMR", 2), ("IGRPEN", 1), ("MASK", 2), ("UNMASK", 2),
     ("CTL", 3), ("CVAL", 4), ("WFI", 3), ("AWAIT", 2), ("IAR", 1), ("AGAIN", 1))
 RUDE = (*POLITE, ("ISACTIVER", 2), ("ICACTIVER", 2), ("DIR", 2), ("EOIMODE", 1), ("EOIR", 1), ("OF", 2))
+OPTIONS: tuple[Tables, ...] = (
+    {"tie": "highest"}, {"level_ack_clears_latch": False}, {"setpend_when_line_high": False})
+OPTIONS_V3: tuple[Tables, ...] = (
+    {"virtual_priority_bits": 7}, {"tdir": False}, {"eoicount_without_priority": True}, {"priority_bits": 8})
 PRIORITIES = (0x40, 0x80, 0xA0, 0xA0, 0xA0, 0xA4, 0xC0)
 
 
@@ -106,6 +110,8 @@ class Maker:
             "name": f"seed-{self.seed}", "title": f"A random scenario: seed {self.seed}.",
             "teaches": "Whether all is well.", "machine": machine, "vm": [], "device": [],
             "check": {"ticks": r.choice((1, 1, 2))}}
+        if self.chance(0.1):
+            machine["options"] = r.choice((*OPTIONS, *(OPTIONS_V3 if gic == 3 else ())))
         if self.chance(0.15):
             tables["userspace"] = True
         if self.chance(0.12):
@@ -199,6 +205,8 @@ class Maker:
             for intid in intids:
                 if self.chance(0.3):
                     handlers[str(intid)] = self.handler(vm, intid)
+            if self.chance(0.1):
+                handlers["1"] = self.handler(vm, 1)
             vcpu["handlers"] = handlers
         vm["disabled"] = [i for i in intids if self.chance(0.15)]
         vm["priorities"] = {str(i): self.random.choice(PRIORITIES) for i in intids if self.chance(0.4)}
@@ -223,7 +231,8 @@ class Maker:
             ops.insert(r.randrange(len(ops) + 1), r.choice(("WFI", "SGI 1 to 0", "MASK", "IAR")))
         if self.chance(0.1):
             words = ("READ ISPENDR",) if self.quiet else ("ISPENDR", "ICENABLER")
-            ops.insert(r.randrange(len(ops)), f"{r.choice(words)} {intid}")
+            if intid >= 32 or not self.quiet:
+                ops.insert(r.randrange(len(ops)), f"{r.choice(words)} {intid}")
         return ops
 
     def program(
@@ -369,6 +378,8 @@ def smaller(tables: Tables) -> Iterator[Tables]:
             if device.get(key, value) != value:
                 yield edited(tables, value, "device", n, key)
     machine, limits = tables["machine"], tables["check"]
+    if "options" in machine:
+        yield edited(tables, None, "machine", "options")
     for key, value in (("pes", 1), ("list_registers", 4), ("gic", 3)):
         if machine[key] != value:
             yield edited(tables, value, "machine", key)

@@ -156,6 +156,17 @@ program = ["ISPENDR 40", "ROUTE 40 1", "ISACTIVER 40"]
 [check]
 never = ["* put", "* exits", "* gives up *"]
 """,
+    "a chip that traps PMR and CTLR with DIR": """
+[machine.options]
+tdir = false
+[[vm]]
+eoimode = 1
+[[vm.vcpu]]
+program = ["PMR 0x40", "EOIMODE 0", "IGRPEN 0", "PMR 0xf0", "IGRPEN 1", "EOIMODE 1"]
+""" + EDGE + """
+[check]
+never = ["* put", "* exits", "* gives up *"]
+""",
     "what only a handler names exists": """
 [[vm]]
 [[vm.vcpu]]

@@ -83,12 +83,15 @@ class FaceV3:
         return Access("ICC_DIR_EL1", 0, 8, value, "ICC_DIR_EL1")
 
     def pmr(self, vcpu: Vcpu, value: int) -> None:
-        """The priority mask."""
+        """The priority mask. Trap where the hypervisor can't trap DIR alone (ICH_HCR_EL2.TC)."""
         self.gic.sysreg_write("ICC_PMR_EL1", value, _pe(vcpu), el=1)
 
-    def ctlr(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
-        """EOImode and the group enable."""
+    def eoimode(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
+        """EOImode; where one register has both, the group enable, too. Trap as `pmr`."""
         self.gic.sysreg_write("ICC_CTLR_EL1", 2 * split, _pe(vcpu), el=1)
+
+    def group(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
+        """The group enable; where one register has both, EOImode, too."""
         self.gic.sysreg_write("ICC_IGRPEN1_EL1", int(grpen), _pe(vcpu), el=1)
 
     def enable_distributor(self) -> Access:
@@ -154,8 +157,11 @@ class FaceV2(FaceV3):
     def pmr(self, vcpu: Vcpu, value: int) -> None:
         self._gicc(vcpu, "GICC_PMR", 4, value)
 
-    def ctlr(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
+    def eoimode(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
         self._gicc(vcpu, "GICC_CTLR", 0, grpen | split << 9)
+
+    def group(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
+        self.eoimode(vcpu, split, grpen)
 
     def enable_distributor(self) -> Access:
         return Access("GICD_CTLR", self.vm.map.gicd, 4, 1)

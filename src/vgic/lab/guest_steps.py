@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vgic.designs.base import Unsupported
@@ -50,10 +52,13 @@ class GuestSteps:
         accesses[:0] = [face.edges(n, [i for i in edges if i // 16 == n], run.vcpu) for n in words]
         for access in accesses:
             self._emulate(run, access)
-        self.m.enter(run)
-        pe = self._pe(run)
-        face.pmr(run.vcpu, run.guest.state.pmr)
-        face.ctlr(run.vcpu, run.guest.state.split, True)
+        state, pe = run.guest.state, self._pe(run)
+        for write, value in ((partial(face.pmr, run.vcpu, state.pmr), state.pmr),
+                             (partial(face.eoimode, run.vcpu, state.split, True), 2 * state.split),
+                             (partial(face.group, run.vcpu, state.split, True), 1)):
+            if not run.vcpu.in_guest:
+                self.m.enter(run)
+            self._set(run, write, value)
         for name, timer in run.timers.items():
             timer.enable = True
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
@@ -194,15 +199,16 @@ class GuestSteps:
                 self._serve(run, vm, pe, intid_of(iar))
             case "PMR":
                 state.pmr = op.value
-                vm.face.pmr(run.vcpu, op.value)
                 self.m.tell("guest", run, text=op.text)
+                self._set(run, partial(vm.face.pmr, run.vcpu, op.value), op.value)
             case "EOIMODE" | "IGRPEN":
                 self.m.tell("guest", run, text=op.text)
                 if op.word == "EOIMODE":
                     state.split = bool(op.value)
+                    self._set(run, partial(vm.face.eoimode, run.vcpu, state.split, state.grpen), 2 * state.split)
                 else:
                     state.grpen = bool(op.value)
-                vm.face.ctlr(run.vcpu, state.split, state.grpen)
+                    vm.face.group(run.vcpu, state.split, state.grpen)
             case "CNTV_CTL" | "CNTP_CTL":
                 self._timer(run, pe, op.word[:4], "CTL", op.value)
             case "CNTV_CVAL" | "CNTP_CVAL":
@@ -379,6 +385,13 @@ class GuestSteps:
             self.m.faults.tell(22, f"{run.name} reads {register} of {op.intid} as {int(shown)}")
 
     # -- traps
+
+    def _set(self, run: VcpuRun, write: Callable[[], None], value: int) -> None:
+        """A write to a register of its CPU interface; where that traps, the design does it."""
+        try:
+            write()
+        except Trap as trap:
+            self.trapped(run, Access(trap.register, 0, 8, value, trap.register))
 
     def trapped(self, run: VcpuRun, access: Access) -> int:
         """An access that traps: exit, and the design does it."""
