@@ -16,6 +16,7 @@ from tests.designs.rig import (
     Rig,
 )
 
+from vgic.designs.base import Unsupported
 from vgic.host.chip import ACTIVE
 
 
@@ -269,6 +270,12 @@ def test_without_hardware_deactivation_software_does_it(build: Build) -> None:
     assert rig.physical(NIC) == "A", "not yet"
     assert rig.maintained()
     assert rig.physical(NIC) == "I"
+
+
+def test_without_hardware_deactivation_an_edge_is_not_forwarded(build: Build) -> None:
+    """Software deactivates where it samples the line: a level."""
+    with pytest.raises(Unsupported, match=r"edge .*: nobody would deactivate physical interrupt"):
+        forwarded(build, edge=True, hw_deactivation=False)
 
 
 @pytest.mark.parametrize("private", [False, True])

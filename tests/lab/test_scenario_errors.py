@@ -119,6 +119,10 @@ WRONG = [
     ("intid = 40", "intid = 40\ntimes = 3", 32, "times: 3: expected at most 2"),
     ("intid = 40", "intid = 40\ncolour = 3", 32, 'device "nic": colour: no such key'),
     ('name = "nic"', 'name = "timer"', 29, 'device "timer": name: "timer": another device has that name'),
+    ('"WFI"]', '"CNTP_CTL 1"]', 17, 'program 2: "CNTP_CTL 1": expected a device of vm0 with kind = "timer", timer ='),
+    ('"WFI"]', '"ICENABLER 1 of 2"]', 17, '"ICENABLER 1 of 2": expected a vCPU 0 to 1'),
+    ('"WFI"]', '"ROUTE 27 1"]', 17, '"ROUTE 27 1": a private interrupt has no target: expected an SPI, 32 to 1019'),
+    ('["HANDLE", "EOI"]', '["HANDLE", "SGI 1 to 2"]', 20, 'handlers: 40 1: "SGI 1 to 2": expected a vCPU 0 to 1'),
     ('kind = "timer"', 'kind = "timer"\nintid = 40', 24, "expected a PPI, 16 to 31, for a timer"),
     ('kind = "timer"', 'kind = "timer"\ntimer = "CNTX"', 27, 'timer: "CNTX": expected "CNTV" or "CNTP"'),
     ("[run]", "[run]\nfinish = 1", 34, "run: finish: 1: expected true or false"),
@@ -183,6 +187,12 @@ def test_options_that_no_chip_has(options: str, says: str) -> None:
 def test_an_option_that_no_design_has() -> None:
     text = GOOD.replace('mechanisms = ["M2"]', "design_options = {colour = 3}")
     with pytest.raises(ScenarioError, match=r"bad.toml:4: design_options: .*colour"):
+        Schedule(parse_scenario(text, "bad.toml"), find_design("kvm"))
+
+
+def test_a_host_that_cannot_forward() -> None:
+    text = GOOD.replace("pes = 2", "pes = 2\nhost_split = false")
+    with pytest.raises(ScenarioError, match=r"bad\.toml:9: machine: host_split: an interrupt can only be"):
         Schedule(parse_scenario(text, "bad.toml"), find_design("kvm"))
 
 

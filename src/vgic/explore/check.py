@@ -38,7 +38,7 @@ from vgic.lab.program import parse
 from vgic.lab.scenario import Scenario, VmSpec
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES, Rule
-from vgic.rules.delivery import Undelivered, outstanding
+from vgic.rules.delivery import Undelivered, outstanding, waits
 from vgic.rules.holding import Stuck, ownerless
 from vgic.rules.state import STATE_RULES, anytime, at_rest
 
@@ -281,19 +281,19 @@ def fair_names(machine: Machine) -> frozenset[str]:
 def all_at_once(machine: Machine) -> list[Delivered]:
     """Fair steps can always bring the machine to where every interrupt is with its guest at once."""
     fair = fair_names(machine).__contains__
-    return [Delivered("all", partial(_all_brought, machine), fair)]
+    return [Delivered("all", partial(_all_brought, machine, crowded_out(machine)), fair)]
 
 
 def each_alone(machine: Machine) -> list[Delivered]:
     """Fair steps can always bring every single interrupt to its guest, and free its twin."""
-    fair = fair_names(machine).__contains__
+    fair, crowded = fair_names(machine).__contains__, crowded_out(machine)
     out = []
     for vm in machine.vms:
         for run in vm.vcpus:
             for vintid in run.irqs:
                 if vintid < 32 or run.vcpu.index == 0:
                     which = (vm.name, run.name if vintid < 32 else "", vintid)
-                    out.append(Delivered(_name(which), partial(_brought, machine, which), fair))
+                    out.append(Delivered(_name(which), partial(_brought, machine, crowded, which), fair))
     return out
 
 
@@ -305,18 +305,32 @@ def _name(which: Which) -> str:
     return f"{vintid} of {run or vm}"
 
 
-def _open(machine: Machine) -> Iterator[Undelivered | Stuck]:
-    yield from outstanding(machine)
-    yield from ownerless(machine)
+def crowded_out(machine: Machine) -> frozenset[str]:
+    """The vCPUs that may wait for a PE for ever, because the scenario leaves out what would take another one off it."""
+    names = {name for name, _ in machine.actions()}
+    staying = [run for run in machine.vcpus if f"{run.name} put" not in names]
+    return frozenset(
+        run.name for run in machine.vcpus for other in staying
+        if other is not run and (other.home == run.home or f"{other.name} loaded on pe{run.home}" in names))
 
 
-def _all_brought(machine: Machine) -> bool:
-    return next(_open(machine), None) is None
+def _open(machine: Machine, crowded: frozenset[str]) -> Iterator[Undelivered | Stuck]:
+    """What is not with its guest; not what waits, where that may be for ever."""
+    for found in outstanding(machine):
+        if found.run.name not in crowded or not waits(found.vm, found.run, found.ghost):
+            yield found
+    for stuck in ownerless(machine):
+        if stuck.run.name not in crowded or not waits(stuck.vm, stuck.run, stuck.run.irqs[stuck.vintid]):
+            yield stuck
 
 
-def _brought(machine: Machine, which: Which) -> bool:
+def _all_brought(machine: Machine, crowded: frozenset[str]) -> bool:
+    return next(_open(machine, crowded), None) is None
+
+
+def _brought(machine: Machine, crowded: frozenset[str], which: Which) -> bool:
     vm, run, vintid = which
-    return not any(u.vintid == vintid and u.vm.name == vm and run in ("", u.run.name) for u in _open(machine))
+    return not any(u.vintid == vintid and u.vm.name == vm and run in ("", u.run.name) for u in _open(machine, crowded))
 
 
 def _one_by_one(together: Result, alone: Result) -> Result:
@@ -382,7 +396,7 @@ def _watched(file: Path | None, schedule: Schedule, script: list[str]) -> tuple[
 
 def _lost_rule(machine: Machine, name: str) -> int:
     """The rule that a lost interrupt breaks: by where it is when nothing can bring it any more."""
-    for u in _open(machine):
+    for u in _open(machine, crowded_out(machine)):
         if name in (_name((u.vm.name, u.run.name, u.vintid)), _name((u.vm.name, "", u.vintid))):
             if isinstance(u, Stuck):
                 return 8
@@ -406,8 +420,9 @@ def with_vcpus(scenario: Scenario, count: int) -> Scenario:
             raise ScenarioError(f"{scenario.name}: {count} vCPUs: {device.name} is routed to vCPU {device.routed}")
     for vm in changed.vm:
         for vcpu in vm.vcpu:
-            for op in map(parse, vcpu.program):
-                if op.word in ("SGI", "ROUTE") and op.value >= count:
+            for text in (*vcpu.program, *(op for ops in vcpu.handlers.values() for op in ops)):
+                op = parse(text, handler=True)
+                if max(op.value if op.word in ("SGI", "ROUTE") else -1, op.of) >= count:
                     raise ScenarioError(f"{scenario.name}: {count} vCPUs: a program says {op.text!r}")
     return changed
 

@@ -3,8 +3,8 @@
 `Kernel` is what the rest talks to. It reaches the chip through registers only.
 """
 
-from vgic.host.descriptor import IrqDesc
+from vgic.host.descriptor import CannotForward, IrqDesc
 from vgic.host.kernel import Kernel
 from vgic.host.softtimer import SoftTimer
 
-__all__ = ["IrqDesc", "Kernel", "SoftTimer"]
+__all__ = ["CannotForward", "IrqDesc", "Kernel", "SoftTimer"]

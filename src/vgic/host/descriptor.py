@@ -25,6 +25,10 @@ Handler = Callable[["IrqDesc", int], bool]
 """An interrupt handler: called with the descriptor and the PE; returns whether the interrupt was its device's."""
 
 
+class CannotForward(RuntimeError):
+    """The host can't leave an interrupt active for a guest to deactivate."""
+
+
 @dataclass(frozen=True, slots=True)
 class IrqData:
     """One level of a hierarchy: the interrupt as one domain numbers it.

@@ -11,7 +11,7 @@ nobody will deactivate it any more while it is masked, and the next one must not
 from __future__ import annotations
 
 from vgic.host.chip import ACTIVE, MASKED, PENDING, IrqChip
-from vgic.host.descriptor import IrqData, IrqDesc
+from vgic.host.descriptor import CannotForward, IrqData, IrqDesc
 
 CTLR, TYPER, IGROUPR, ISENABLER, ICENABLER = 0x0, 0x4, 0x80, 0x100, 0x180
 ISPENDR, ICPENDR, ISACTIVER, ICACTIVER = 0x200, 0x280, 0x300, 0x380
@@ -112,9 +112,9 @@ class GicDriver(IrqChip):
             self._peek(data.hwirq, ISACTIVER, pe)
 
     def irq_set_vcpu_affinity(self, desc: IrqDesc, data: IrqData, info: object | None, pe: int) -> None:
-        """Marks the descriptor, so that irq_eoi leaves it active. Needs EOImode 1. RuntimeError without."""
+        """Marks the descriptor, so that irq_eoi leaves it active. Needs EOImode 1. CannotForward without."""
         if info is not None and not self.split_eoi:
-            raise RuntimeError("an interrupt can only be forwarded with EOImode 1")
+            raise CannotForward("an interrupt can only be forwarded with EOImode 1")
         desc.forwarded = info is not None
 
     def irq_retrigger(self, desc: IrqDesc, data: IrqData, pe: int) -> None:

@@ -38,16 +38,18 @@ class GuestState(Part):
     Attributes:
         pc: the next operation of the program. stack: (IAR's value, the next operation) of each handler under way.
         masked: PSTATE.I. pmr, grpen, split: what it wrote to PMR, IGRPEN1 and EOImode.
-        dropped: of each handler under way, whether EOIR was written.
+        dropped: of each handler under way, whether EOIR was written. owing: IAR's value for each handler that returned
+            without.
         handled: the INTIDs whose handlers were run, that the program awaits.
     """
 
-    __slots__ = ("dropped", "grpen", "handled", "masked", "pc", "pmr", "split", "stack")
+    __slots__ = ("dropped", "grpen", "handled", "masked", "owing", "pc", "pmr", "split", "stack")
 
     def __init__(self, split: bool) -> None:
         self.pc = 0
         self.stack: tuple[tuple[int, int], ...] = ()
         self.dropped: tuple[bool, ...] = ()
+        self.owing: tuple[int, ...] = ()
         self.masked = False
         self.pmr = PMR
         self.grpen = True
@@ -81,12 +83,15 @@ class FaceV3:
         return Access("ICC_DIR_EL1", 0, 8, value, "ICC_DIR_EL1")
 
     def pmr(self, vcpu: Vcpu, value: int) -> None:
-        """The priority mask."""
+        """The priority mask. Trap where the hypervisor can't trap DIR alone (ICH_HCR_EL2.TC)."""
         self.gic.sysreg_write("ICC_PMR_EL1", value, _pe(vcpu), el=1)
 
-    def ctlr(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
-        """EOImode and the group enable."""
+    def eoimode(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
+        """EOImode; where one register has both, the group enable, too. Trap as `pmr`."""
         self.gic.sysreg_write("ICC_CTLR_EL1", 2 * split, _pe(vcpu), el=1)
+
+    def group(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
+        """The group enable; where one register has both, EOImode, too."""
         self.gic.sysreg_write("ICC_IGRPEN1_EL1", int(grpen), _pe(vcpu), el=1)
 
     def enable_distributor(self) -> Access:
@@ -152,8 +157,11 @@ class FaceV2(FaceV3):
     def pmr(self, vcpu: Vcpu, value: int) -> None:
         self._gicc(vcpu, "GICC_PMR", 4, value)
 
-    def ctlr(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
+    def eoimode(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
         self._gicc(vcpu, "GICC_CTLR", 0, grpen | split << 9)
+
+    def group(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
+        self.eoimode(vcpu, split, grpen)
 
     def enable_distributor(self) -> Access:
         return Access("GICD_CTLR", self.vm.map.gicd, 4, 1)
@@ -205,6 +213,8 @@ class Guest:
         if pc + 1 < len(self.handler(iar)):
             s.stack = (*s.stack[:-1], (iar, pc + 1))
             return
+        if not s.dropped[-1]:
+            s.owing = (*s.owing, iar)
         s.stack, s.dropped = s.stack[:-1], s.dropped[:-1]
         s.masked = False
         if intid_of(iar) in self.awaited:
@@ -221,6 +231,22 @@ class Guest:
         """It wrote EOIR in its handler."""
         s = self.state
         s.dropped = (*s.dropped[:-1], True)
+
+    def owes(self, intid: int) -> int | None:
+        """What IAR returned for the interrupt that an EOIR of this INTID ends, None where it ends none."""
+        s = self.state
+        held = [*s.owing, *(iar for (iar, _), dropped in zip(s.stack, s.dropped, strict=True) if not dropped)]
+        return next((iar for iar in reversed(held) if intid_of(iar) == intid), None)
+
+    def ends(self, iar: int) -> None:
+        """It wrote EOIR with this value, which it owed, wherever that was."""
+        s = self.state
+        for n in reversed(range(len(s.stack))):
+            if s.stack[n][0] == iar and not s.dropped[n]:
+                s.dropped = (*s.dropped[:n], True, *s.dropped[n + 1:])
+                return
+        last = len(s.owing) - 1 - s.owing[::-1].index(iar)
+        s.owing = (*s.owing[:last], *s.owing[last + 1:])
 
 
 def _pe(vcpu: Vcpu) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vgic.designs.base import Unsupported
@@ -9,7 +11,7 @@ from vgic.lab.guest import Access, intid_of
 from vgic.lab.program import NEVER, Op
 from vgic.lab.vms import LPI_START, VcpuRun, VmRun
 from vgic.parts import step
-from vgic.rules.ghost import DROPPED, GONE, PRESENT, IrqGhost
+from vgic.rules.ghost import DROPPED, GONE, NOBODY, PRESENT, IrqGhost
 from vgic.silicon.report import Trap
 from vgic.silicon.virtual_interface import special
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from vgic.lab.machine import Machine
 
 SGI_SOURCE = 10
+CPENDSGIR, SPENDSGIR = 0xF10, 0xF20
 CLEAR = 0x80
 """From a set-bits register to its clear-bits twin."""
 
@@ -49,10 +52,13 @@ class GuestSteps:
         accesses[:0] = [face.edges(n, [i for i in edges if i // 16 == n], run.vcpu) for n in words]
         for access in accesses:
             self._emulate(run, access)
-        self.m.enter(run)
-        pe = self._pe(run)
-        face.pmr(run.vcpu, run.guest.state.pmr)
-        face.ctlr(run.vcpu, run.guest.state.split, True)
+        state, pe = run.guest.state, self._pe(run)
+        for write, value in ((partial(face.pmr, run.vcpu, state.pmr), state.pmr),
+                             (partial(face.eoimode, run.vcpu, state.split, True), 2 * state.split),
+                             (partial(face.group, run.vcpu, state.split, True), 1)):
+            if not run.vcpu.in_guest:
+                self.m.enter(run)
+            self._set(run, write, value)
         for name, timer in run.timers.items():
             timer.enable = True
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
@@ -64,6 +70,13 @@ class GuestSteps:
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
                 if self._trapped_timer(name):
                     self.m.design.sysreg_write(run.vcpu, f"{name}_{register}_EL0", value)
+
+    def enters(self, run: VcpuRun) -> None:
+        """It is about to be entered: what its own model has lowered is known to be low."""
+        for intid, ghost in run.irqs.items():
+            if (ghost.software and ghost.cause == DROPPED and ghost.target == run.vcpu.index
+                    and not self.elsewhere(run, intid)):
+                ghost.cause = GONE
 
     # -- what it may do
 
@@ -179,23 +192,23 @@ class GuestSteps:
             case "IAR":
                 self._iar(run, vm, pe)
             case "EOIR":
-                vm.face.eoir(run.vcpu, op.intid)
-                self.m.tell("eoi", run, intid=op.intid)
+                self._eoir(run, vm, pe, op.intid)
             case "DIR":
                 self._dir(run, vm, pe, iar if op.intid < 0 else op.intid)
             case "HANDLE":
                 self._serve(run, vm, pe, intid_of(iar))
             case "PMR":
                 state.pmr = op.value
-                vm.face.pmr(run.vcpu, op.value)
                 self.m.tell("guest", run, text=op.text)
+                self._set(run, partial(vm.face.pmr, run.vcpu, op.value), op.value)
             case "EOIMODE" | "IGRPEN":
                 self.m.tell("guest", run, text=op.text)
                 if op.word == "EOIMODE":
                     state.split = bool(op.value)
+                    self._set(run, partial(vm.face.eoimode, run.vcpu, state.split, state.grpen), 2 * state.split)
                 else:
                     state.grpen = bool(op.value)
-                vm.face.ctlr(run.vcpu, state.split, state.grpen)
+                    vm.face.group(run.vcpu, state.split, state.grpen)
             case "CNTV_CTL" | "CNTP_CTL":
                 self._timer(run, pe, op.word[:4], "CTL", op.value)
             case "CNTV_CVAL" | "CNTP_CVAL":
@@ -216,14 +229,14 @@ class GuestSteps:
         run.sched.blocking = True
 
     def _iar(self, run: VcpuRun, vm: VmRun, pe: int) -> None:
-        """An IAR read that nobody asked for; rule 16."""
+        """An IAR read that nobody asked for; rule 16. Where it traps, list registers are emptied by the exit."""
         before = _interface_state(self.m, pe)
         iar = vm.face.iar(run.vcpu)
         self.m.tell("ack", run, intid=intid_of(iar))
         if not special(intid_of(iar)):
             self._acknowledged(run, intid_of(iar), iar)
             run.guest.enters_handler(iar)
-        elif _interface_state(self.m, pe) != before:
+        elif _interface_state(self.m, pe) != before and run.vcpu.in_guest:
             self.m.faults.tell(16, f"{run.name} reads {iar} from IAR, and the interface changes")
 
     @step
@@ -233,9 +246,20 @@ class GuestSteps:
         if not run.guest.state.split:
             self._deactivated(run, intid_of(iar))
 
+    def _eoir(self, run: VcpuRun, vm: VmRun, pe: int, intid: int) -> None:
+        """EOIR outside the usual place: it ends what the guest has acknowledged and not ended, or nothing."""
+        iar = run.guest.owes(intid)
+        if iar is None:
+            vm.face.eoir(run.vcpu, intid)
+            self.m.tell("eoi", run, intid=intid)
+        else:
+            self._eoi(run, vm, pe, iar)
+            run.guest.ends(iar)
+
     @step
     def _dir(self, run: VcpuRun, vm: VmRun, pe: int, iar: int) -> None:
-        self._deactivated(run, intid_of(iar))
+        if run.guest.state.split:       # else it does nothing (IHI 0069, ICV_DIR_EL1)
+            self._deactivated(run, intid_of(iar))
         try:
             vm.face.dir(run.vcpu, iar)
         except Trap:
@@ -322,20 +346,30 @@ class GuestSteps:
         match op.word:
             case "ISENABLER":
                 ghost.enabled = True
-                if ghost.cause == DROPPED and op.intid not in vm.completions:
+                if ghost.cause == DROPPED and op.intid not in vm.completions and not self.elsewhere(run, op.intid):
                     ghost.cause = GONE          # an enable samples the line
             case "ICENABLER":
                 ghost.was_disabled = True
+            case "ISPENDR" | "ICPENDR" if vm.vm.gic == 2 and op.intid < 16:
+                pass                            # a GICv2's SGIs have sources: writes are ignored (IHI 0048B 4.3.7)
             case "ISPENDR" if level:
                 ghost.soft = True
             case "ISPENDR":
                 ghost.edge_came()
             case "ICPENDR":
+                if ghost.soft and ghost.cause != PRESENT and self.elsewhere(run, op.intid):
+                    ghost.cause = DROPPED       # it may be taken there until that vCPU is left
                 ghost.owed = ghost.soft = False
             case "ISACTIVER":
-                ghost.active = ghost.target
+                ghost.active = NOBODY if ghost.active is None else ghost.active
             case "ICACTIVER":
                 ghost.active = None
+
+    def elsewhere(self, run: VcpuRun, intid: int) -> bool:
+        """Whether another vCPU that is in its guest has the interrupt in a list register, where nobody reaches it."""
+        held = [lr.vintid for other in self.m.vm_of[run.name].vcpus if other is not run and other.vcpu.in_guest
+                for lr in self.m.gic.virtual[self._pe(other)].lrs if lr.state]
+        return intid in held
 
     def _judge_read(self, run: VcpuRun, op: Op, register: str, shown: bool, ghost: IrqGhost) -> None:
         """Rule 22: what a guest reads of active is what guests did; of pending, what devices and guests did, as far as
@@ -351,6 +385,13 @@ class GuestSteps:
             self.m.faults.tell(22, f"{run.name} reads {register} of {op.intid} as {int(shown)}")
 
     # -- traps
+
+    def _set(self, run: VcpuRun, write: Callable[[], None], value: int) -> None:
+        """A write to a register of its CPU interface; where that traps, the design does it."""
+        try:
+            write()
+        except Trap as trap:
+            self.trapped(run, Access(trap.register, 0, 8, value, trap.register))
 
     def trapped(self, run: VcpuRun, access: Access) -> int:
         """An access that traps: exit, and the design does it."""
@@ -374,31 +415,42 @@ class GuestSteps:
 
     def saved(self, vm: VmRun) -> bool:
         """Userspace reads the pending, active and enable state of a stopped VM, clears it, and writes it back;
-        rule 21: nothing physical changes, and what it reads then is the same."""
+        rule 21: nothing physical changes, and what it reads then is the same, at once and in the end."""
         if any(run.vcpu.in_guest for run in vm.vcpus):
             return False
         before, read = _chip_state(self.m), self._save(vm)
         if read is None:
             return False
-        for run, address, value in read:
-            self.m.design.uaccess_write(run.vcpu, address + CLEAR, 4, 0xFFFF_FFFF)
+        kept = True
+        for run, address, clear, value in read:
+            self.m.design.uaccess_write(run.vcpu, clear, 4, 0xFFFF_FFFF)
             self.m.design.uaccess_write(run.vcpu, address, 4, value)
+            kept = kept and self.m.design.uaccess_read(run.vcpu, address, 4) == value
         again = self._save(vm)
         after = _chip_state(self.m)
         if after != before:
             self.m.faults.tell(21, f"userspace saves and restores {vm.name}, and physical state changes")
-        if again != read:
+        if again != read or not kept:
             self.m.faults.tell(21, f"userspace saves and restores {vm.name}, and then reads another state")
         return True
 
-    def _save(self, vm: VmRun) -> list[tuple[VcpuRun, int, int]] | None:
+    def _save(self, vm: VmRun) -> list[tuple[VcpuRun, int, int, int]] | None:
+        """Of each register to save, in the order in which it is restored: the vCPU that accesses it, where it is set,
+        where it is cleared, its value."""
         found = []
         try:
             for register in ("ISENABLER", "ISPENDR", "ISACTIVER"):
                 for run in vm.vcpus:
                     for n in sorted({i // 32 for i in run.irqs if i < 32 or run.vcpu.index == 0}):
                         address = vm.face.bit(register, 32 * n, run.vcpu, write=False).address
-                        found.append((run, address, self.m.design.uaccess_read(run.vcpu, address, 4)))
+                        value = self.m.design.uaccess_read(run.vcpu, address, 4)
+                        found.append((run, address, address + CLEAR, value))
+            if vm.vm.gic == 2:          # ISPENDR can't tell who sent an SGI
+                base = vm.vm.map.gicd
+                for run in vm.vcpus:
+                    for n in sorted({i // 4 for i in run.irqs if i < 16}):
+                        value = self.m.design.uaccess_read(run.vcpu, base + SPENDSGIR + 4 * n, 4)
+                        found.append((run, base + SPENDSGIR + 4 * n, base + CPENDSGIR + 4 * n, value))
         except Unsupported:
             return None
         return found

@@ -32,7 +32,7 @@ from typing import Any
 
 from vgic.designs.base import Design
 from vgic.designs.vm import Vcpu
-from vgic.host import Kernel
+from vgic.host import CannotForward, Kernel
 from vgic.lab.assembly import MAINTENANCE, make_chip
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
@@ -60,10 +60,8 @@ class Machine:
         list_registers: instead of the scenario's.
     """
 
-    def __init__(
-        self, scenario: Scenario, design: MakeDesign, observer: Observer | None = None,
-        list_registers: int | None = None,
-    ) -> None:
+    def __init__(self, scenario: Scenario, design: MakeDesign, observer: Observer | None = None,
+                 list_registers: int | None = None) -> None:
         self.scenario, self.observer = scenario, None
         self.gic = make_chip(scenario, observer, list_registers)
         self.pes = scenario.machine.pes
@@ -98,7 +96,10 @@ class Machine:
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.faults = Faults()
         self.steps = GuestSteps(self)
-        self._assign()
+        try:
+            self._assign()
+        except CannotForward as e:
+            raise ScenarioError(f"{scenario.where('machine', 'host_split')}: machine: host_split: {e}") from None
         self._boot()
         self.observer = observer
 
@@ -107,8 +108,7 @@ class Machine:
     def _device(self, spec: Any, observer: Observer | None) -> Device:
         vm = self.scenario.vm_of(spec)
         run = None if vm is None else self.vms[vm]
-        if spec.emulated():
-            assert run is not None
+        if run is not None and spec.emulated():
             return Emulated(spec, run, self.design, observer)
         return Device(spec, run, self.gic.set_line, observer)
 
@@ -219,6 +219,10 @@ class Machine:
         """The line of one of the host's own devices."""
         return self.host_lines[intid].line.high
 
+    def host_disabled(self, intid: int) -> bool:
+        """Whether the host's driver has disabled an interrupt of its own."""
+        return self.kernel.irq(intid).depth > 0
+
     # -- the life of a vCPU
 
     def _load(self, run: VcpuRun, pe: int) -> None:
@@ -274,9 +278,7 @@ class Machine:
             return False
         run.vcpu.kicked = False
         self.tell("enter", run)
-        for ghost in run.irqs.values():         # what its own model has lowered is known to be low
-            if ghost.software and ghost.cause == DROPPED and ghost.target == run.vcpu.index:
-                ghost.cause = GONE
+        self.steps.enters(run)
         self.design.flush(run.vcpu)
         run.vcpu.in_guest = True
         self.settle()

@@ -72,7 +72,8 @@ class VmRun:
         self.level = frozenset(v for v, d in self.devices.items() if d.kind != "edge")
         self.completions = frozenset(v for v, d in self.devices.items() if d.wiring == "irqfd" and d.kind == "level")
         spis = [v for v in self.devices if v >= 32]
-        ops = [parse(text) for v in spec.vcpu for text in v.program]
+        ops = [parse(text, handler=True) for v in spec.vcpu for texts in (v.program, *v.handlers.values())
+               for text in texts]
         named = {op.intid for op in ops if op.intid >= 0 and op.word != "SGI"}
         named |= {int(k) for v in spec.vcpu for k in v.handlers}
         self.sgis = tuple(sorted({*spec.sgis, *(op.intid for op in ops if op.word == "SGI")}))

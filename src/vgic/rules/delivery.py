@@ -13,7 +13,11 @@ from typing import NamedTuple
 
 from vgic.rules.ghost import IrqGhost
 from vgic.rules.world import ISPENDR, VcpuView, VmView, World, design_bit, lrs_of, named, valid
+from vgic.silicon.priority import IDLE, implemented
 from vgic.silicon.virtual_interface import PENDING
+
+IMPLEMENTED = implemented(5)
+"""The bits of a virtual priority: a hypervisor shows its guests five."""
 
 
 class Undelivered(NamedTuple):
@@ -31,9 +35,22 @@ class Undelivered(NamedTuple):
 
 
 def would_take(run: VcpuView, ghost: IrqGhost) -> bool:
-    """Whether the guest has enabled the interrupt and lets it through."""
+    """Whether the guest has enabled the interrupt and lets it through: its mask and its running priority do
+    (IHI 0069 4.8.6; IHI 0048B 3.3.3). Guests leave the binary point at its minimum."""
     g = run.guest.state
-    return ghost.enabled and ghost.active is None and not g.masked and g.grpen and ghost.priority < g.pmr
+    if not (ghost.enabled and ghost.active is None and not g.masked and g.grpen):
+        return False
+    priority = ghost.priority & IMPLEMENTED
+    if priority >= g.pmr & IMPLEMENTED:
+        return False
+    held = [*(iar for (iar, _), dropped in zip(g.stack, g.dropped, strict=True) if not dropped), *g.owing]
+    return all(priority < _priority(run, iar) for iar in held)
+
+
+def _priority(run: VcpuView, iar: int) -> int:
+    """The group priority of what IAR returned. A GICv2's tells the source of an SGI above the INTID."""
+    ghost = run.irqs.get(iar & 0x3FF if run.vcpu.vm.gic == 2 else iar)
+    return ghost.priority & IMPLEMENTED if ghost is not None else IDLE
 
 
 def outstanding(w: World) -> Iterator[Undelivered]:

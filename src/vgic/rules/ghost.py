@@ -12,6 +12,8 @@ from vgic.parts import Part
 NONE, PRESENT, DROPPED, GONE = 0, 1, 2, 3
 """Why a level interrupt may be delivered: its line was never high; is high; dropped; dropped, and its guest has been
 out since."""
+NOBODY = -1
+"""Who acknowledged an interrupt that was made active by ISACTIVER."""
 MOST = 2
 """Edges that are told apart."""
 STORM = 3
@@ -27,7 +29,8 @@ class IrqGhost(Part):
         credit: edges that came and may each be acknowledged once, 0 to MOST.
         owed: whether an edge came after the last acknowledge.
         cause: NONE to GONE. soft: the guest set it pending by ISPENDR, and it has not been acknowledged since.
-        active: the vCPU (its index in the VM) that acknowledged it and has not deactivated it, None if none.
+        active: the vCPU (its index in the VM) that acknowledged it and has not deactivated it, None if none; NOBODY
+            where ISACTIVER made it active.
         was_disabled: whether it has been disabled while an edge was owed.
         software: no physical interrupt stands behind it; it never changes.
         sources: GICv2 SGIs: bit n: vCPU n sent it, and it has not been acknowledged since.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vgic.rules.delivery import waits, would_take
+from vgic.rules.delivery import full, waits, would_take
+from vgic.rules.ghost import NOBODY
 from vgic.rules.world import ISACTIVER, OfVcpus, VcpuView, VmView, World, design_bit, lrs_of, named, valid
 from vgic.silicon import GicV2
 from vgic.silicon.virtual_interface import ACTIVE, EN, INVALID, LPI_START, LRENPIE, PENDING_ACTIVE
@@ -75,7 +76,8 @@ class Stuck(NamedTuple):
 
 
 def ownerless(w: World) -> Iterator[Stuck]:
-    """Every physical interrupt that is active without its guest now."""
+    """Every physical interrupt that is active without its guest now; not one that its guest would not take, and that
+    may be pending with the hypervisor: all list registers are full, or the vCPU sleeps."""
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
@@ -86,7 +88,9 @@ def ownerless(w: World) -> Iterator[Stuck]:
                 if pintid < 32 and (pe is None or run.guest.state.masked):
                     continue
                 irq = w.gic.distributor.find(pintid, pe or 0)
-                if irq is not None and irq.active and not _shown(w, run, vintid):
+                if irq is None or not irq.active or _shown(w, run, vintid):
+                    continue
+                if would_take(run, ghost) or not (full(w, run) or run.vcpu.blocked):
                     yield Stuck(run, vm, vintid, pintid)
 
 
@@ -141,7 +145,8 @@ def _differs(w: World, vm: VmView, run: VcpuView, guest_active: bool) -> str | N
             continue
         if (ghost.active is not None) is not guest_active:
             continue
-        held = _held_active(w, run if ghost.active is None else vm.vcpus[ghost.active], vintid)
+        holder = ghost.target if ghost.active == NOBODY else ghost.active
+        held = _held_active(w, run if holder is None else vm.vcpus[holder], vintid)
         if held is not None and held is not guest_active:
             return f"{run.name}: {vintid}"
     return None
@@ -169,7 +174,7 @@ def priorities_differ(w: World, vm: VmView, run: VcpuView) -> str | None:
         return None
     held = sum(group.active.bit_count() for group in w.gic.virtual[pe].groups)
     dropped = run.guest.state.dropped
-    due = len(dropped) - sum(dropped)
+    due = len(dropped) - sum(dropped) + len(run.guest.state.owing)
     if held != due:
         return f"{run.name}: {held} active priorities, {due} interrupts acknowledged and not dropped"
     return None
@@ -183,7 +188,7 @@ def lpi_is_active(w: World, vm: VmView, run: VcpuView) -> str | None:
     for lr in valid(lrs_of(w, run)):
         if lr.vintid < LPI_START or not lr.state & ACTIVE:
             continue
-        if all(iar != lr.vintid for iar, _ in run.guest.state.stack):
+        if lr.vintid not in (*(iar for iar, _ in run.guest.state.stack), *run.guest.state.owing):
             return f"{run.name}: LPI {lr.vintid} is active, and its guest has ended it"
     return None
 
@@ -243,7 +248,7 @@ def host_is_left_with_it(w: World) -> str | None:
     """Rule 33."""
     for intid in w.host_lines:
         irq = w.gic.distributor.find(intid, 0)
-        if irq is None:
+        if irq is None or w.host_disabled(intid):
             continue
         if not irq.enabled:
             return f"the host's interrupt {intid} is masked, and the host did not mask it"

@@ -94,6 +94,9 @@ class Kvm(GuestDistributor):
 
     def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
         """Forwards a shared interrupt: the handler injects it, the guest's deactivation ends the physical one (M8)."""
+        if desc.edge and not self.hw_deactivation:
+            raise Unsupported(f"{vm.name}: edge {vintid}: nobody would deactivate physical interrupt {desc.pintid}:"
+                              " without deactivation by hardware only levels are forwarded")
         irq = self.get_irq(vm, None, vintid)
         self.forwarded[desc] = vm, vintid
         irq.edge = desc.edge
