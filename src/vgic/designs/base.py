@@ -89,9 +89,11 @@ class Design:
 
     Attributes:
         name: a word for tables. Class attribute.
+        pinned: its vCPUs never move to another PE. Class attribute.
     """
 
     name = "design"
+    pinned = False
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,

@@ -165,6 +165,14 @@ class Resident(Kvm):
         value = self.cpu(vcpu).saved[n] if pe is None else self.hw.read_lr(n, pe)
         return self.hw.decode(value, vcpu.vm.gic == 2)
 
+    # -- the guest's registers
+
+    def prepare_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        """Nobody is taken out of its guest."""
+
+    def finish_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        """Nobody was."""
+
     # -- physical interrupts
 
     def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:

@@ -464,8 +464,10 @@ class Machine:
         return dict((*self.fair(), *self.environment()))
 
     def actions(self) -> list[Action]:
-        """The alphabet of the scenario: what the explorer tries, and random schedules draw from."""
+        """The alphabet of the scenario: what the explorer tries, and random schedules draw from. No vCPU moves to
+        another PE where the design's never do."""
         check, everything = self.scenario.check, self.all_actions()
+        moves = {f"{run.name} loaded on pe{pe}" for run in self.vcpus for pe in range(self.pes) if self.design.pinned}
         for key, patterns in (("actions", check.actions), ("never", check.never)):
             for n, pattern in enumerate(patterns):
                 if not any(fnmatchcase(name, pattern) for name in everything):
@@ -473,7 +475,7 @@ class Machine:
                         f"{self.scenario.where('check', key, n)}: check: {key} {n}: {pattern!r} names no action:"
                         f" expected names or patterns (*) of {', '.join(everything)}")
         return [
-            (name, call) for name, call in everything.items()
+            (name, call) for name, call in everything.items() if name not in moves
             if any(fnmatchcase(name, p) for p in check.actions) and not any(fnmatchcase(name, p) for p in check.never)]
 
     @step
