@@ -10,6 +10,8 @@ write by another vCPU is a message to the owner's PE, and takes effect when that
 takes the interrupt out of its list register, changes it, and routes it: to a list register here, or by a message to the
 PE of its target. With a twin the physical state follows: pending is physically active.
 
+The rules are those of July 2026 (commit 738e3dc), with what was merged since for writes to another vCPU's interrupts.
+
 Two things of Bao's are left out: that it hangs where an interrupt that is the last of the spilled list is put there
 once more (list_push), or where another vCPU owns the most urgent spilled one (vgic_refill_lrs). See docs/designs.md.
 """
@@ -30,19 +32,20 @@ class Bao(BaoLists):
     # -- the guest's distributor
 
     def set_field(self, vcpu: Vcpu, irq: VirtualIrq, what: str, value: int) -> None:
-        """vgic_int_set_field. The message of a write to another's redistributor does not say whose: it ends at vCPU
-        0's."""
-        if self.owns(vcpu, irq):
-            self.remove_lr(vcpu, irq)
-            if self.update(vcpu, irq, what, value) and irq.hw:
-                self.update_hw(vcpu, irq, what)
-            self.route(vcpu, irq)
-            self.yield_ownership(vcpu, irq)
+        """vgic_int_set_field. Where another vCPU owns the interrupt it is told; a target is changed at once, and its
+        owner only routes anew."""
+        if what == TARGET and self.update(vcpu, irq, what, value) and irq.hw:
+            self.update_hw(vcpu, irq, what)
+        if not self.owns(vcpu, irq):
+            owner = irq.vcpu
+            assert owner is not None
+            self.send(owner, what, irq, value)
             return
-        owner = irq.vcpu
-        assert owner is not None
-        first = vcpu.vm.vcpus[0]
-        self.send(owner, what, irq if irq.intid >= PRIVATE else self.get_irq(vcpu.vm, first, irq.intid), value)
+        self.remove_lr(vcpu, irq)
+        if what != TARGET and self.update(vcpu, irq, what, value) and irq.hw:
+            self.update_hw(vcpu, irq, what)
+        self.route(vcpu, irq)
+        self.yield_ownership(vcpu, irq)
 
     def update(self, vcpu: Vcpu, irq: VirtualIrq, what: str, value: int) -> bool:
         """A field; whether it changed."""

@@ -126,6 +126,10 @@ class BaoLists(Resident):
         whose = [v for v in vm.vcpus if self.private[v].get(irq.intid) is irq]      # looks at all (symmetry)
         return whose[0]
 
+    def target_of(self, vm: Vm, irq: VirtualIrq) -> int:
+        """ITARGETSR's byte or IROUTER, as they are."""
+        return irq.targets if vm.gic == 2 else irq.mpidr
+
     def targets_of(self, vm: Vm, irq: VirtualIrq) -> list[Vcpu]:
         """Who may take it."""
         if irq.intid < PRIVATE:
@@ -155,7 +159,7 @@ class BaoLists(Resident):
                         self.add_lr(vcpu, irq)
                     self.yield_ownership(vcpu, irq)
             else:
-                self.set_field(vcpu, irq, what, value)
+                self.set_field(vcpu, irq, what, value if what != TARGET else self.target_of(vcpu.vm, irq))
 
     # -- injection
 
