@@ -6,6 +6,7 @@ import pytest
 from tests.designs.conftest import Build
 from tests.designs.rig import (
     ICACTIVER,
+    ICENABLER,
     ICPENDR,
     ISACTIVER,
     ISPENDR,
@@ -278,3 +279,19 @@ def test_the_physical_timer_came_later(build: Build, design: type[Design]) -> No
     rig = build(design=design)
     with pytest.raises(Unsupported, match=r"since 4\.11"):
         rig.design.assign_timer(rig.vm, "CNTP", 30)
+
+
+@pytest.mark.parametrize("name", ["xen", "bao"])
+def test_the_guest_masks_its_physical_interrupt_and_the_host_does_not(name: str) -> None:
+    """Xen's gicv3_irq_disable, Bao's gicd_set_enable: the active state stays. KVM's host clears it."""
+    with pytest.raises(Unsupported, match=f"{name}: nic: its host disables no interrupt"):
+        Machine(find_scenario("host-masks-forwarded"), designs()[name])
+
+
+@pytest.mark.parametrize("design", [Xen, Bao])
+def test_a_disabled_one_stays_physically_active(build: Build, design: type[Design]) -> None:
+    rig = two(build, design, NIC)
+    rig.line(NIC, True)
+    assert rig.interrupts() == [NIC]
+    rig.poke(rig.v0, ICENABLER, NIC)
+    assert "A" in rig.physical(NIC)

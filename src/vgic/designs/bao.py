@@ -74,7 +74,7 @@ class Bao(BaoLists):
             self.set_phys_active(irq, irq.pending_latch or irq.active, pe)
             self.set_phys_pending(irq, irq.pending_latch and irq.active, pe)
         elif what == ENABLE and irq.intid >= PRIVATE:
-            (self.kernel.enable_irq if irq.enabled else self.kernel.disable_irq)(desc, pe)
+            self.mask_twin(vcpu, irq)
         elif what == ENABLE:
             (self.kernel.enable_percpu_irq if irq.enabled else self.kernel.disable_percpu_irq)(desc, pe)
         elif what == TARGET:

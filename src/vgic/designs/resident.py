@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from vgic.designs.base import AckNotifier, Unsupported
 from vgic.designs.kvm.hw import EN
-from vgic.designs.kvm.irq import Lr, VgicCpu, VirtualIrq
+from vgic.designs.kvm.irq import PRIVATE, Lr, VgicCpu, VirtualIrq
 from vgic.designs.kvm.timer import IMASK, ArchTimer
 from vgic.designs.kvm.vgic import Kvm
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc
+from vgic.host.chip import MASKED
 
 NO_LR = -1
 
@@ -91,6 +92,7 @@ class Resident(Kvm):
     irq_class: type[VirtualIrq] = ResidentIrq
     cpu_class: type[VgicCpu] = ResidentCpu
     trap_v2_dir = False
+    host_disables = False
     base_hcr = EN
 
     def cpu(self, vcpu: Vcpu) -> ResidentCpu:
@@ -182,7 +184,14 @@ class Resident(Kvm):
         irq.edge = desc.edge
         self.kernel.request_irq(desc, self._forwarded_handler, f"{vm.name} {vintid}", unlazy=True)
         self.kernel.irq_set_vcpu_affinity(desc, vm)
+        self.kernel.enable_irq(desc)
+        self.kernel.irq_set_irqchip_state(desc, MASKED, True, 0)
         self.map_phys_irq(vm.vcpus[0], desc, vintid)
+
+    def mask_twin(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+        """The physical SPI is enabled as its virtual one is, at the distributor; its active state stays."""
+        if irq.hw and irq.host_irq is not None and irq.intid >= PRIVATE:
+            self.kernel.irq_set_irqchip_state(irq.host_irq, MASKED, not irq.enabled, self.here(vcpu))
 
     # -- userspace
 

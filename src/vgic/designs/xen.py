@@ -276,8 +276,7 @@ class Xen(Resident):
         if irq.vcpu is not None and not irq.on_lr and irq.target_vcpu is not None:
             self.raise_guest(irq.target_vcpu, irq)
         self.follow(irq)
-        if irq.hw and irq.host_irq is not None:
-            self.kernel.enable_irq(irq.host_irq, self.here(vcpu))
+        self.mask_twin(vcpu, irq)
 
     @step
     def clear_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
@@ -286,8 +285,7 @@ class Xen(Resident):
             return
         irq.enabled = False
         self.forget(vcpu.vm, irq)
-        if irq.hw and irq.host_irq is not None:
-            self.kernel.disable_irq(irq.host_irq, self.here(vcpu))
+        self.mask_twin(vcpu, irq)
 
     def forget(self, vm: Vm, irq: VirtualIrq) -> None:
         """It waits for no list register any more."""

@@ -29,7 +29,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from vgic.designs.base import Design
+from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu
 from vgic.host import Kernel
 from vgic.lab.assembly import MAINTENANCE, make_chip
@@ -116,6 +116,8 @@ class Machine:
         for device in self.devices:
             if device.spec.emulated():
                 continue
+            if device.spec.disables and not self.design.host_disables:
+                raise Unsupported(f"{self.design.name}: {device.name}: its host disables no interrupt of a guest's")
             desc = kernel.irq(pintid_of(device.spec))
             kernel.irq_set_irq_type(desc, device.edge)
             if device.vm is None:
@@ -464,8 +466,7 @@ class Machine:
         return dict((*self.fair(), *self.environment()))
 
     def actions(self) -> list[Action]:
-        """The alphabet of the scenario: what the explorer tries, and random schedules draw from. No vCPU moves to
-        another PE where the design's never do."""
+        """The alphabet of the scenario, for the explorer and random schedules; no moves where a design has none."""
         check, everything = self.scenario.check, self.all_actions()
         moves = {f"{run.name} loaded on pe{pe}" for run in self.vcpus for pe in range(self.pes) if self.design.pinned}
         for key, patterns in (("actions", check.actions), ("never", check.never)):
