@@ -14,7 +14,6 @@ from vgic.designs.kvm.timer import IMASK, ArchTimer
 from vgic.designs.kvm.vgic import Kvm
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc
-from vgic.host.chip import MASKED
 
 NO_LR = -1
 
@@ -185,13 +184,13 @@ class Resident(Kvm):
         self.kernel.request_irq(desc, self._forwarded_handler, f"{vm.name} {vintid}", unlazy=True)
         self.kernel.irq_set_vcpu_affinity(desc, vm)
         self.kernel.enable_irq(desc)
-        self.kernel.irq_set_irqchip_state(desc, MASKED, True, 0)
+        self.kernel.driver.enable(desc.pintid, False, 0)
         self.map_phys_irq(vm.vcpus[0], desc, vintid)
 
     def mask_twin(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
         """The physical SPI is enabled as its virtual one is, at the distributor; its active state stays."""
         if irq.hw and irq.host_irq is not None and irq.intid >= PRIVATE:
-            self.kernel.irq_set_irqchip_state(irq.host_irq, MASKED, not irq.enabled, self.here(vcpu))
+            self.kernel.driver.enable(irq.host_irq.pintid, irq.enabled, self.here(vcpu))
 
     # -- userspace
 

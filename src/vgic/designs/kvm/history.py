@@ -19,7 +19,7 @@ from vgic.designs.kvm.irq import VirtualIrq
 from vgic.designs.kvm.timer import ArchTimer
 from vgic.designs.kvm.vgic import Kvm
 from vgic.designs.vm import Vcpu, Vm
-from vgic.host import Kernel
+from vgic.host import IrqDesc, Kernel
 from vgic.parts import step
 
 NO_PRIORITY = 0x100
@@ -194,6 +194,12 @@ class Kvm2015(Kvm612):
 
     name = "kvm2015"
     timer_class = Timer2015
+
+    def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
+        """Unsupported for levels: nobody samples a line but the timer's."""
+        if not desc.edge:
+            raise Unsupported(f"{self.name}: {vm.name}, level {vintid}: Linux 4.4 maps no interrupt but the timer's")
+        super().assign_irq(vm, desc, vintid)
 
     def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
         """Unsupported for CNTP."""
