@@ -295,3 +295,21 @@ def test_a_disabled_one_stays_physically_active(build: Build, design: type[Desig
     assert rig.interrupts() == [NIC]
     rig.poke(rig.v0, ICENABLER, NIC)
     assert "A" in rig.physical(NIC)
+
+
+@pytest.mark.parametrize("design", [Xen, Bao])
+def test_without_deactivation_by_hardware_they_are_not(build: Build, design: type[Design]) -> None:
+    with pytest.raises(Unsupported, match="knows no other way"):
+        build(design=design, hw_deactivation=False)
+
+
+def test_bao_has_no_lpis(build: Build) -> None:
+    if build(design=Xen).v3:
+        with pytest.raises(Unsupported, match="emulates no ITS"):
+            build(design=Bao, lpis=[8192])
+
+
+@pytest.mark.parametrize("name", ["level-irqfd", "level-irqfd-held"])
+def test_a_vmms_own_gic_tells_no_irqfd(name: str) -> None:
+    with pytest.raises(Unsupported, match="irqfd needs KVM's own virtual GIC"):
+        Machine(find_scenario(name), designs()["userspace-irqchip"])

@@ -78,9 +78,13 @@ class BaoLists(Resident):
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
-        observer: Observer | None = None, vhe: bool = True,
+        observer: Observer | None = None, vhe: bool = True, hw_deactivation: bool = True,
     ) -> None:
+        self.need_deactivation(hw_deactivation)
         super().__init__(kernel, vms, timers=timers, observer=observer)
+        for vm in self.vms:
+            if vm.lpis:
+                raise Unsupported(f"bao: {vm.name} has LPIs: Bao emulates no ITS")
         for vcpu, irqs in self.private.items():
             for irq in irqs.values():
                 irq.vcpu = vcpu

@@ -94,6 +94,11 @@ class Resident(Kvm):
     host_disables = False
     base_hcr = EN
 
+    def need_deactivation(self, there: bool) -> None:
+        """Unsupported on a chip whose guests can't deactivate physical interrupts (M29)."""
+        if not there:
+            raise Unsupported(f"{self.name}: hw_deactivation = false: it relies on LR.HW, and knows no other way")
+
     def cpu(self, vcpu: Vcpu) -> ResidentCpu:
         """The vCPU's side."""
         cpu = self.cpus[vcpu]

@@ -90,8 +90,9 @@ class Xen(Resident):
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
-        observer: Observer | None = None, vhe: bool = False,
+        observer: Observer | None = None, vhe: bool = False, hw_deactivation: bool = True,
     ) -> None:
+        self.need_deactivation(hw_deactivation)
         super().__init__(kernel, vms, timers=timers, observer=observer, vhe=False)
 
     def xen(self, vcpu: Vcpu) -> XenCpu:
