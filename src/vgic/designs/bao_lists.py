@@ -102,13 +102,15 @@ class BaoLists(Resident):
         if cpu.home is None:
             other = [v for v in self.vcpus if self.bao(v).home == pe]
             if other:
-                raise Unsupported(f"bao: {vcpu!r} and {other[0]!r} share PE {pe}: Bao gives each vCPU a PE of its own")
+                raise Unsupported(f"bao: {_name(vcpu)} and {_name(other[0])} share PE {pe}: Bao gives each vCPU a PE of "
+                                  "its own")
             cpu.home = pe
             for timer in self.arch_timers.of(vcpu):
                 if timer.desc is not None and not self.get_irq(vcpu.vm, vcpu, timer.vintid).enabled:
                     self.kernel.disable_percpu_irq(timer.desc, pe)
         elif cpu.home != pe:
-            raise Unsupported(f"bao: {vcpu!r} moves from PE {cpu.home} to PE {pe}: Bao's vCPUs stay where they are")
+            raise Unsupported(
+                f"bao: {_name(vcpu)} moves from PE {cpu.home} to PE {pe}: Bao's vCPUs stay where they are")
         super().vcpu_load(vcpu, pe)
 
     # -- who owns an interrupt
@@ -426,3 +428,7 @@ class BaoLists(Resident):
     def set_field(self, vcpu: Vcpu, irq: VirtualIrq, what: str, value: int) -> None:
         """A register's field changes; see `Bao`."""
         raise NotImplementedError  # abstract: the registers have it
+
+
+def _name(vcpu: Vcpu) -> str:
+    return f"vcpu{vcpu.index} of {vcpu.vm.name}"
