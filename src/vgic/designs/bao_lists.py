@@ -102,8 +102,8 @@ class BaoLists(Resident):
         if cpu.home is None:
             other = [v for v in self.vcpus if self.bao(v).home == pe]
             if other:
-                raise Unsupported(f"bao: {_name(vcpu)} and {_name(other[0])} share PE {pe}: Bao gives each vCPU a PE of "
-                                  "its own")
+                raise Unsupported(
+                    f"bao: {_name(vcpu)} and {_name(other[0])} share PE {pe}: Bao gives each vCPU a PE of its own")
             cpu.home = pe
             for timer in self.arch_timers.of(vcpu):
                 if timer.desc is not None and not self.get_irq(vcpu.vm, vcpu, timer.vintid).enabled:
