@@ -17,6 +17,9 @@ from vgic.lab.loader import all_scenarios, design_file, designs
 from vgic.lab.scenario import Scenario
 from vgic.rules.state import STATE_RULES
 
+ENOUGH = 30.0
+"""Seconds, at least, for the question whether the design without the change breaks a rule as soon."""
+
 
 class Difference(NamedTuple):
     """One scenario, explored with a design.
@@ -65,23 +68,25 @@ def differ(scenario: Scenario, design: type[Design], base: type[Design], seconds
     began = time.perf_counter()
     rules, liveness = {r.rule.id for r in STATE_RULES}, True
 
-    def explored(which: type[Design], judged: set[int], lost: bool, depth: int | None = None) -> Verdict:
-        left = max(1.0, seconds - (time.perf_counter() - began))
-        verdict = check(scenario, which, rules=judged, liveness=lost, bounds=Bounds(depth=depth, seconds=left))
+    def explored(which: type[Design], judged: set[int], lost: bool, most: float, depth: int | None = None) -> Verdict:
+        verdict = check(scenario, which, rules=judged, liveness=lost, bounds=Bounds(depth=depth, seconds=most))
         if verdict.result.why_cut == "interrupted":
             raise KeyboardInterrupt
         return verdict
 
     try:
         while True:
-            found = explored(design, rules, liveness)
+            found = explored(design, rules, liveness, max(1.0, seconds - (time.perf_counter() - began)))
             took = time.perf_counter() - began
             broken = found.result.broken
             if found.rule is None or broken is None:
                 return Difference(scenario.name, found.result.verdict, None, "", 0, took)
             lost = broken.kind == "delivered"
             steps = len(found.schedule)
-            without = explored(base, set() if lost else {found.rule.id}, lost, None if lost else steps)
+            judged, depth = (set(), None) if lost else ({found.rule.id}, steps)
+            without = explored(base, judged, lost, max(seconds, ENOUGH), depth)
+            if without.rule is None and without.result.why_cut not in (None, "depth"):
+                return Difference(scenario.name, "BOUNDED", None, "", 0, time.perf_counter() - began)
             if without.rule is None:
                 return Difference(scenario.name, "BROKEN", found.rule.id, found.what, steps, took)
             if lost:
