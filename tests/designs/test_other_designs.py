@@ -202,32 +202,6 @@ def test_xen_evicts_what_is_less_urgent_and_not_active(build: Build) -> None:
     assert rig.lr(0) == f"A {SPI2}", "active ones stay"
 
 
-def test_xen_moves_what_waits_and_later_what_is_shown(build: Build) -> None:
-    """B102."""
-    rig = build(design=Xen, vcpus=2, pes=2, lrs=1)
-    rig.boot(rig.v0, 0, NIC, SPI2)
-    rig.boot(rig.v1, 1)
-    for intid in (NIC, SPI2):
-        rig.design.inject(rig.vm, None, intid, True)
-    rig.cycle(rig.v0)
-    rig.exit(rig.v0)
-    for intid in (NIC, SPI2):
-        if rig.v3:
-            rig.design.mmio_write(rig.v0, rig.vm.map.gicd + 0x6000 + 8 * intid, 8, 1)
-        else:
-            rig.design.mmio_write(rig.v0, rig.vm.map.gicd + 0x800 + intid, 1, 2)
-    irqs = [rig.design.get_irq(rig.vm, None, intid) for intid in (NIC, SPI2)]
-    assert [irq.vcpu for irq in irqs] == [rig.v0, rig.v1]
-    rig.enter(rig.v0)
-    assert rig.ack(rig.v0) == NIC
-    rig.design.inject(rig.vm, None, NIC, True)
-    rig.eoi(rig.v0, NIC)
-    rig.exit(rig.v0)
-    assert irqs[0].vcpu is rig.v1, "ended here, its next cause goes there"
-    rig.cycle(rig.v1)
-    assert rig.ack(rig.v1) in (NIC, SPI2)
-
-
 def test_xen_disables_the_physical_interrupt_with_the_virtual(build: Build) -> None:
     rig = owner(build, Xen)
     rig.poke(rig.v0, ICENABLER, NIC)

@@ -5,11 +5,16 @@ The whole matrix, the large scenarios included, is `python -m bench.check.matrix
 """
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
-from bench.check.matrix import known_breaks, line, searched
+from bench.check.matrix import BREAKS, announced_breaks, known_breaks, line, searched
 
 from vgic.explore.check import NO_BOUNDS, Bounds
-from vgic.lab.loader import all_scenarios, find_scenario
+from vgic.lab.errors import ScenarioError
+from vgic.lab.loader import all_scenarios, designs, find_scenario
+from vgic.rules.state import STATE_RULES
 
 SEVERAL = ("host-interrupt-between", "priorities-nested", "saved-sgi-v2", "sgi")
 FINDINGS = tuple(s.name for s in all_scenarios() if s.expect == "breaks")
@@ -43,3 +48,45 @@ def test_a_rule_that_is_not_announced_is_told() -> None:
     found = searched(scenario, scenario.design, 4, NO_BOUNDS)
     assert (found["verdict"], found["rule"]) == ("BROKEN", 6)
     assert "BROKEN   rule 6 in " in line(found)
+
+
+OTHERS = (
+    ("xen", "edge-after-eoi"), ("xen", "v2-guest-sgi"), ("xen", "disabled-while-active"), ("bao", "icactiver-edge"),
+    ("bao", "level-held"), ("trap", "level-held"), ("timer-mask", "timer-cval-only"),
+    ("kvm612", "host-masks-forwarded"), ("kvm2018", "soft-pended-timer-preempted"), ("kvm2015", "guest-ispendr-mapped"),
+    ("userspace-irqchip", "v2-timer-forwarded"), ("kvm612", "level-irqfd-v3"))
+
+
+@pytest.mark.parametrize(("design", "name"), OTHERS)
+def test_other_designs_break_what_is_announced_and_nothing_else(design: str, name: str) -> None:
+    scenario = find_scenario(name)
+    found = searched(scenario, design, 2, NO_BOUNDS)
+    assert found["verdict"] == "HOLDS", line(found)
+    said = announced_breaks().get((design, name), frozenset())
+    assert found["known"] == {str(n): True for n in said}, line(found)
+
+
+@pytest.mark.parametrize(("design", "name"), [
+    ("xen", "guest-isactiver-mapped"), ("xen", "level-irqfd"), ("xen", "host-masks-forwarded"), ("bao", "timer-shared"),
+    ("bao", "msi-once"), ("bao", "timer-no-hw-deactivation"), ("kvm2015", "ptimer-wfi"), ("kvm2015", "level-held"),
+    ("timer-mask", "ptimer-masked"), ("userspace-irqchip", "level-irqfd"), ("userspace-irqchip", "ptimer-wfi")])
+def test_what_a_design_does_not_offer_is_refused_in_a_line(design: str, name: str) -> None:
+    with pytest.raises(ScenarioError, match=f"^{name}: ") as refused:
+        searched(find_scenario(name), design, 2, NO_BOUNDS)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_is_announced_exists_and_its_causes_are_told() -> None:
+    scenarios, rules = {s.name for s in all_scenarios()}, {r.rule.id for r in STATE_RULES}
+    for (design, cell), broken in announced_breaks().items():
+        assert design in designs()
+        assert cell.partition("@")[0] in scenarios, cell
+        assert broken <= rules, cell
+    told = Path("docs/designs.md").read_text()
+    for cause in causes():
+        assert cause in told, f"docs/designs.md does not tell {cause}"
+
+
+def causes() -> set[str]:
+    listed = tomllib.loads(BREAKS.read_text()).values()
+    return {name for found in listed for name, cause in found.items() if "what" in cause}

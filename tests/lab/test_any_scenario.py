@@ -61,7 +61,7 @@ def scenario(seed: int) -> str:
     return "\n".join([*text, *devices])
 
 
-@pytest.mark.parametrize("design", ["kvm", "trap", "timer-mask"])
+@pytest.mark.parametrize("design", ["kvm", "trap", "kvm612"])
 @settings(max_examples=40)
 @given(seed=st.integers(0, 1 << 32))
 def test_it_runs(design: str, seed: int) -> None:
@@ -69,11 +69,12 @@ def test_it_runs(design: str, seed: int) -> None:
     assert len(run.steps) >= 50 or run.at_rest
 
 
+@pytest.mark.parametrize("design", ["userspace-irqchip", "timer-mask", "xen", "bao", "kvm2018", "kvm2015"])
 @settings(max_examples=20)
 @given(seed=st.integers(0, 1 << 32))
-def test_it_is_refused_or_runs(seed: int) -> None:
+def test_it_is_refused_or_runs(design: str, seed: int) -> None:
     try:
-        run = Schedule(parse_scenario(scenario(seed)), find_design("userspace-irqchip")).random(seed, 30)
+        run = Schedule(parse_scenario(scenario(seed)), find_design(design)).random(seed, 30)
     except Unsupported:
         return
     assert len(run.steps) >= 30 or run.at_rest

@@ -16,11 +16,12 @@ def add(commands: Any) -> None:
     """Adds the command to what `add_subparsers` returned."""
     parser = commands.add_parser(
         "bugs", help="historical bugs as designs, each found again by search",
-        description="Lists the museum of historical bugs, tells one, or finds them by exploring all schedules. Exit "
-                    "status of a search: 0 all found and the designs without them clean, 1 not so.")
-    parser.add_argument("ids", metavar="ID", nargs="*", help="B010 ...; all by default")
+        description="Lists the museum of historical bugs, tells one, or finds them by exploring all schedules. Of a "
+                    "bug of your own, FILE.py:CLASS, it tells which scenarios show it. Exit status of a search: 0 all "
+                    "found and the designs without them clean, 1 not so.")
+    parser.add_argument("ids", metavar="ID", nargs="*", help="B010 ..., all by default; or one FILE.py:CLASS")
     parser.add_argument("--all", action="store_true", help="search for each; with IDs, for those")
-    parser.add_argument("--seconds", metavar="N", default="60", help="for each search (60)")
+    parser.add_argument("--seconds", metavar="N", help="for each search (60; of a bug of your own 5)")
     parser.add_argument("--jobs", metavar="N", default=str(min(8, os.cpu_count() or 1)), help="searches at a time")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=_bugs)
@@ -37,8 +38,10 @@ def _report(options: argparse.Namespace) -> Any:
     from vgic.lab.errors import ScenarioError
     from vgic.view.museum import Found, Museum
 
+    if any(":" in i or i.endswith(".py") for i in options.ids):
+        return _own(options)
     identities = _chosen(options.ids)
-    seconds = _within(options.seconds, "--seconds", MOST_SECONDS)
+    seconds = _within(options.seconds or "60", "--seconds", MOST_SECONDS)
     jobs = _within(options.jobs, "--jobs", MOST_JOBS)
     if not options.all:
         return Museum(identities)
@@ -49,6 +52,33 @@ def _report(options: argparse.Namespace) -> Any:
                 raise ScenarioError(f"{identity} can't be searched for yet: it awaits {AWAITED[identity].awaits}")
     visits, interrupted = _search(searched, float(seconds), jobs)
     return Found(visits, [i for i in identities if i in AWAITED], len(searched), interrupted)
+
+
+def _own(options: argparse.Namespace) -> Any:
+    """Which scenarios show a bug of the user's own."""
+    from vgic.explore.differ import differ_all, fitting, made_of
+    from vgic.lab.errors import ScenarioError
+    from vgic.lab.loader import find_design
+    from vgic.view.museum import Differences
+
+    if len(options.ids) > 1:
+        raise ScenarioError(f"{' '.join(options.ids)}: expected one FILE.py:CLASS alone, or ids of the museum's bugs")
+    seconds = _within(options.seconds or "5", "--seconds", MOST_SECONDS)
+    design = find_design(options.ids[0])
+    base = made_of(design)
+    scenarios = fitting(base)
+    found: list[Any] = []
+    shown, interrupted = sys.stderr.isatty(), False
+    try:
+        for difference in differ_all(design, scenarios, float(seconds)):
+            found.append(difference)
+            if shown:
+                print(f"\r{len(found)} of {len(scenarios)} searched", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        interrupted = True
+    if shown:
+        print(file=sys.stderr)
+    return Differences(options.ids[0], base.name, found, len(scenarios), interrupted)
 
 
 def _chosen(names: list[str]) -> list[str]:

@@ -89,9 +89,13 @@ class Design:
 
     Attributes:
         name: a word for tables. Class attribute.
+        pinned: its vCPUs never move to another PE. Class attribute.
+        host_disables: a driver of the host's may disable and enable an assigned interrupt. Class attribute.
     """
 
     name = "design"
+    pinned = False
+    host_disables = True
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vgic.designs.base import AckNotifier, Unsupported
 from vgic.designs.kvm.hw import EN
-from vgic.designs.kvm.irq import Lr, VgicCpu, VirtualIrq
+from vgic.designs.kvm.irq import PRIVATE, Lr, VgicCpu, VirtualIrq
 from vgic.designs.kvm.timer import IMASK, ArchTimer
 from vgic.designs.kvm.vgic import Kvm
 from vgic.designs.vm import Vcpu, Vm
@@ -91,7 +91,13 @@ class Resident(Kvm):
     irq_class: type[VirtualIrq] = ResidentIrq
     cpu_class: type[VgicCpu] = ResidentCpu
     trap_v2_dir = False
+    host_disables = False
     base_hcr = EN
+
+    def need_deactivation(self, there: bool) -> None:
+        """Unsupported on a chip whose guests can't deactivate physical interrupts (M29)."""
+        if not there:
+            raise Unsupported(f"{self.name}: hw_deactivation = false: it relies on LR.HW, and knows no other way")
 
     def cpu(self, vcpu: Vcpu) -> ResidentCpu:
         """The vCPU's side."""
@@ -165,6 +171,14 @@ class Resident(Kvm):
         value = self.cpu(vcpu).saved[n] if pe is None else self.hw.read_lr(n, pe)
         return self.hw.decode(value, vcpu.vm.gic == 2)
 
+    # -- the guest's registers
+
+    def prepare_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        """Nobody is taken out of its guest."""
+
+    def finish_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        """Nobody was."""
+
     # -- physical interrupts
 
     def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
@@ -174,7 +188,14 @@ class Resident(Kvm):
         irq.edge = desc.edge
         self.kernel.request_irq(desc, self._forwarded_handler, f"{vm.name} {vintid}", unlazy=True)
         self.kernel.irq_set_vcpu_affinity(desc, vm)
+        self.kernel.enable_irq(desc)
+        self.kernel.driver.enable(desc.pintid, False, 0)
         self.map_phys_irq(vm.vcpus[0], desc, vintid)
+
+    def mask_twin(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+        """The physical SPI is enabled as its virtual one is, at the distributor; its active state stays."""
+        if irq.hw and irq.host_irq is not None and irq.intid >= PRIVATE:
+            self.kernel.driver.enable(irq.host_irq.pintid, irq.enabled, self.here(vcpu))
 
     # -- userspace
 

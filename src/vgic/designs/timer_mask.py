@@ -10,8 +10,10 @@ Other interrupts go as in `trap`.
 
 from __future__ import annotations
 
+from vgic.designs.base import Unsupported
 from vgic.designs.kvm.timer import IMASK, ArchTimer
 from vgic.designs.trap import Trap
+from vgic.designs.vm import Vm
 
 
 class ImaskTimer(ArchTimer):
@@ -56,3 +58,9 @@ class TimerMask(Trap):
 
     name = "timer-mask"
     timer_class = ImaskTimer
+
+    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
+        """Unsupported for CNTP."""
+        if timer == "CNTP":
+            raise Unsupported(f"{self.name}: {vm.name} uses CNTP: Linux has given guests one since 4.11")
+        super().assign_timer(vm, timer, vintid)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vgic.designs.base import Observer, TimerRegisters, Unsupported
+from vgic.designs.base import AckNotifier, Observer, TimerRegisters, Unsupported
 from vgic.designs.kvm.timer import ArchTimer
 from vgic.designs.kvm.vgic import Kvm
 from vgic.designs.trap import MaskedTimer
@@ -56,9 +56,10 @@ class UserspaceIrqchip(Kvm):
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
-        observer: Observer | None = None, active_state: bool = True,
+        observer: Observer | None = None, active_state: bool = True, vhe: bool = True, hw_deactivation: bool = True,
     ) -> None:
-        super().__init__(kernel, vms, timers=timers, observer=observer)
+        super().__init__(
+            kernel, vms, timers=timers, observer=observer, vhe=vhe, hw_deactivation=hw_deactivation)
         if not active_state:
             self.timer_class = ExportedMaskedTimer
         for vm in self.vms:
@@ -90,6 +91,10 @@ class UserspaceIrqchip(Kvm):
     def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
         """A VMM has no way to complete a forwarded interrupt."""
         raise Unsupported(f"{self.name}: assign_irq: a device's interrupt can't be forwarded to a VMM's model")
+
+    def on_ack(self, vm: Vm, vintid: int, notifier: AckNotifier) -> None:
+        """The kernel sees no end: KVM refuses irqfd without a virtual GIC of its own."""
+        raise Unsupported(f"{self.name}: on_ack: irqfd needs KVM's own virtual GIC")
 
     def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
         """A line of the VMM's model."""

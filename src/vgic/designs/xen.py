@@ -7,16 +7,28 @@ has not acknowledged.
 
 A cause that comes while the guest handles the last makes the register pending and active, where there is no twin; with
 a twin that is lost (the twin is active, so the hardware does not ask). What the guest enables and disables is enabled
-and disabled physically.
+and disabled physically. The priority is that of the injection: IPRIORITYR does not touch what is in flight.
+
+Of the registers ISPENDR sets (with a twin, the twin's pending state), ICPENDR and ICACTIVER do nothing, all of them
+read as zero, and a write of ISACTIVER is a data abort.
+
+Interrupts with a twin follow the vCPU that they go to: the physical one is sent to its PE.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from vgic.designs.base import Observer, TimerRegisters, Unsupported
 from vgic.designs.kvm.hw import UIE
-from vgic.designs.kvm.irq import Lr, VirtualIrq
-from vgic.designs.resident import NO_LR, Resident, ResidentCpu, ResidentIrq
+from vgic.designs.kvm.irq import LPI_START, PRIVATE, Lr, VirtualIrq
+from vgic.designs.kvm.timer import ENABLE, IMASK, ArchTimer
+from vgic.designs.resident import NO_LR, Resident, ResidentCpu, ResidentIrq, ResidentTimer
 from vgic.designs.vm import Vcpu, Vm
+from vgic.host import Kernel
 from vgic.parts import step
+
+NOTHING_ACTIVE = 32
 
 
 class XenIrq(ResidentIrq):
@@ -24,27 +36,48 @@ class XenIrq(ResidentIrq):
 
     Attributes:
         queued: a cause came that no list register shows. migrating: its target changed while it was in one.
+        urgency: its priority when it came in flight.
     """
 
-    __slots__ = ("migrating", "queued")
+    __slots__ = ("migrating", "queued", "urgency")
 
     def __init__(self, intid: int, group: int, target: Vcpu | None, targets: int = 0) -> None:
         super().__init__(intid, group, target, targets)
         self.queued = self.migrating = False
+        self.urgency = 0
 
 
 class XenCpu(ResidentCpu):
     """One vCPU's side. `ap_list` is what Xen calls inflight_irqs.
 
     Attributes:
-        lr_pending: those that wait for a list register, by priority.
+        lr_pending: those that wait for a list register, by priority. processor: the PE it was loaded on last, None
+            before the first time.
     """
 
-    __slots__ = ("lr_pending",)
+    __slots__ = ("lr_pending", "processor")
 
     def __init__(self, words: int) -> None:
         super().__init__(words)
         self.lr_pending: list[VirtualIrq] = []
+        self.processor: int | None = None
+
+
+class XenTimer(ResidentTimer):
+    """The physical timer is emulated, by a timer of Xen's that runs while ENABLE is set, and injects unless IMASK is.
+    Nobody looks at its line."""
+
+    def emulate(self) -> None:
+        """vtimer_cntp_ctl, vtimer_cntp_cval: also where it has expired already."""
+        if self.state.ctl & ENABLE:
+            self.soft.arm(self.state.cval)
+
+    def emulation_expired(self) -> None:
+        """phys_timer_expired, virt_timer_expired."""
+        if self.desc is not None:
+            super().emulation_expired()
+        elif not self.state.ctl & IMASK:
+            self.kvm.inject(self.vcpu.vm, self.vcpu, self.vintid, True, self)
 
 
 class Xen(Resident):
@@ -53,6 +86,14 @@ class Xen(Resident):
     name = "xen"
     irq_class = XenIrq
     cpu_class = XenCpu
+    timer_class: type[ArchTimer] = XenTimer
+
+    def __init__(
+        self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
+        observer: Observer | None = None, vhe: bool = False, hw_deactivation: bool = True,
+    ) -> None:
+        self.need_deactivation(hw_deactivation)
+        super().__init__(kernel, vms, timers=timers, observer=observer, vhe=False)
 
     def xen(self, vcpu: Vcpu) -> XenCpu:
         """The vCPU's side."""
@@ -65,31 +106,34 @@ class Xen(Resident):
     def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
         """vgic_inject_irq. A falling line is ignored."""
         irq = self.get_irq(vm, vcpu, vintid)
-        target = irq.vcpu if irq.vcpu is not None else irq.target_vcpu
-        if not level or irq.owner is not owner or target is None:
+        if not level or irq.owner is not owner or irq.target_vcpu is None:
             self.event("refused", vcpu, vintid)
             return False
         self.event("inject", vcpu, vintid)
-        self.queue(target, irq)
+        self.queue(irq.target_vcpu, irq)
         return True
 
     def queue(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
-        """A cause came."""
+        """A cause came for the vCPU that it goes to now; it may be in flight on another."""
         assert isinstance(irq, XenIrq)
         irq.queued = True
         if irq.vcpu is not None:
             self.raise_inflight(vcpu, irq)
         else:
+            irq.urgency = irq.priority
             irq.vcpu = vcpu
-            _insert(self.cpus[vcpu].ap_list, irq)
             if irq.enabled:
                 self.raise_guest(vcpu, irq)
+            _insert(self.cpus[vcpu].ap_list, irq)
         self.kick(vcpu)
 
     def raise_inflight(self, vcpu: Vcpu, irq: XenIrq) -> None:
-        """Another cause of one that is in flight: its list register may be able to show it."""
+        """gic_raise_inflight_irq: another cause of one that is in flight. The list register of its number is looked at,
+        on the PE of the vCPU that it goes to now, whoever is in it there."""
         if irq.enabled and irq.on_lr and self.current(vcpu):
-            self.update_one_lr(vcpu, irq, irq.lr)
+            holder = self.cpu(vcpu).held[irq.lr]
+            if holder is not None:
+                self.update_one_lr(vcpu, holder, irq.lr)
 
     def raise_guest(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
         """Into a free list register, if nobody waits for one; else wait."""
@@ -106,7 +150,7 @@ class Xen(Resident):
         """Pending in a list register, with its twin if it has one."""
         assert isinstance(irq, XenIrq)
         irq.queued = False
-        lr = Lr(irq.intid, True, False, irq.hw, irq.hwintid if irq.hw else 0, irq.group, irq.priority)
+        lr = Lr(irq.intid, True, False, irq.hw, irq.hwintid if irq.hw else 0, irq.group, irq.urgency)
         self.put_in_lr(vcpu, irq, n, lr)
 
     # -- entry and exit
@@ -141,17 +185,19 @@ class Xen(Resident):
             self.put_in_lr(vcpu, irq, irq.lr, lr._replace(pending=True))
 
     def retire(self, vcpu: Vcpu, irq: XenIrq) -> None:
-        """The guest ended it: again, if another cause came; else it is no longer in flight."""
+        """The guest ended it: again, if another cause came; else it is no longer in flight. One that was sent to
+        another vCPU meanwhile goes there by its next cause."""
         self.clear_lr(vcpu, irq)
         irq.active = False
         if irq.enabled and irq.queued and not irq.migrating:
             self.raise_guest(vcpu, irq)
             return
-        self.cpus[vcpu].ap_list.remove(irq)
+        if irq.vcpu is not None:
+            self.cpus[irq.vcpu].ap_list.remove(irq)
         irq.vcpu = None
-        irq.migrating = False
-        if irq.queued and irq.target_vcpu is not None:
-            self.queue(irq.target_vcpu, irq)
+        if irq.migrating:
+            self.follow(irq)
+            irq.migrating = False
 
     def flush_hwstate(self, vcpu: Vcpu) -> None:
         """vgic_sync_to_lrs: whoever waits gets a free list register, or a less urgent one's."""
@@ -171,10 +217,10 @@ class Xen(Resident):
     def evict(self, vcpu: Vcpu, irq: VirtualIrq) -> int:
         """The list register of the least urgent one in flight that is less urgent than this, and not active."""
         for other in reversed(tuple(self.cpus[vcpu].ap_list)):
-            if other.priority == irq.priority:
+            assert isinstance(other, XenIrq)
+            if other.urgency == _urgency(irq):
                 return NO_LR
             if other.on_lr and not other.active:
-                assert isinstance(other, XenIrq)
                 n = other.lr
                 self.clear_lr(vcpu, other)
                 other.queued = True
@@ -183,22 +229,55 @@ class Xen(Resident):
         return NO_LR
 
     def pending(self, vcpu: Vcpu) -> bool:
-        """gic_events_need_delivery."""
-        pmr = self.cpus[vcpu].vmcr >> 24
-        return any(irq.enabled and not irq.active and irq.priority < pmr for irq in self.cpus[vcpu].ap_list)
+        """vgic_vcpu_pending_irq: the first of those in flight that is enabled, if it is more urgent than the mask and
+        than what is active. Five bits of its priority are compared with those of a GICv2's mask, or with all eight of a
+        GICv3's."""
+        cpu = self.cpus[vcpu]
+        words = self.hw.read_apr(vcpu.pe) if vcpu.pe is not None else cpu.apr
+        apr = words[len(words) // 2] if vcpu.vm.gic == 3 else words[0]
+        active = (apr & -apr).bit_length() - 1 if apr else NOTHING_ACTIVE
+        mask = cpu.vmcr >> 24 if self.v3_host else cpu.vmcr >> 27
+        for irq in cpu.ap_list:
+            if _urgency(irq) >> 3 >= mask or _urgency(irq) >> 3 >= active:
+                return False
+            if irq.enabled:
+                return True
+        return False
+
+    # -- physical interrupts follow their vCPU
+
+    def follow(self, irq: VirtualIrq) -> None:
+        """irq_set_affinity: to the PE of the vCPU that it goes to."""
+        target = irq.target_vcpu
+        if irq.hw and irq.host_irq is not None and target is not None:
+            pe = self.xen(target).processor
+            if pe is not None and irq.host_irq.affinity != pe:
+                self.kernel.irq_set_affinity(irq.host_irq, pe, pe)
+
+    def vcpu_load(self, vcpu: Vcpu, pe: int) -> None:
+        """On another PE than before its interrupts come along (arch_move_irqs)."""
+        super().vcpu_load(vcpu, pe)
+        cpu = self.xen(vcpu)
+        if cpu.processor != pe:
+            cpu.processor = pe
+            for irq in self.shared[vcpu.vm].values():
+                assert isinstance(irq, XenIrq)
+                if irq.hw and irq.target_vcpu is vcpu and not irq.migrating:
+                    self.follow(irq)
 
     # -- the guest's distributor
 
     @step
     def set_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """Whoever waits in flight is raised; the physical interrupt is enabled."""
+        """vgic_enable_irqs: what is in flight is raised, on the vCPU that it goes to, which is not kicked; the physical
+        interrupt is enabled."""
         if irq.enabled:
             return
         irq.enabled = True
-        if irq.vcpu is not None and not irq.on_lr:
-            self.raise_guest(irq.vcpu, irq)
-        if irq.hw and irq.host_irq is not None:
-            self.kernel.enable_irq(irq.host_irq, self.here(vcpu))
+        if irq.vcpu is not None and not irq.on_lr and irq.target_vcpu is not None:
+            self.raise_guest(irq.target_vcpu, irq)
+        self.follow(irq)
+        self.mask_twin(vcpu, irq)
 
     @step
     def clear_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
@@ -206,43 +285,63 @@ class Xen(Resident):
         if not irq.enabled:
             return
         irq.enabled = False
-        if irq.vcpu is not None and irq in self.xen(irq.vcpu).lr_pending:
-            self.xen(irq.vcpu).lr_pending.remove(irq)
-        if irq.hw and irq.host_irq is not None:
-            self.kernel.disable_irq(irq.host_irq, self.here(vcpu))
+        self.forget(vcpu.vm, irq)
+        self.mask_twin(vcpu, irq)
+
+    def forget(self, vm: Vm, irq: VirtualIrq) -> None:
+        """It waits for no list register any more."""
+        for vcpu in vm.vcpus:
+            waiting = self.xen(vcpu).lr_pending
+            if irq in waiting:
+                waiting.remove(irq)
 
     @step
     def set_targets(self, vcpu: Vcpu, irq: VirtualIrq, targets: int) -> None:
-        super().set_targets(vcpu, irq, targets)
-        self.migrate(irq)
+        """ITARGETSR: where nobody is named the write is ignored."""
+        if targets & (1 << len(vcpu.vm.vcpus)) - 1:
+            old = irq.target_vcpu
+            super().set_targets(vcpu, irq, targets)
+            self.migrate(vcpu.vm, irq, old)
 
     @step
     def set_route(self, vcpu: Vcpu, irq: VirtualIrq, mpidr: int) -> None:
-        super().set_route(vcpu, irq, mpidr)
-        self.migrate(irq)
+        """IROUTER: where there is no such vCPU the write is ignored."""
+        if any(vcpu.vm.affinity(v) == mpidr for v in vcpu.vm.vcpus):
+            old = irq.target_vcpu
+            super().set_route(vcpu, irq, mpidr)
+            self.migrate(vcpu.vm, irq, old)
 
-    def migrate(self, irq: VirtualIrq) -> None:
-        """vgic_migrate_irq: one that only waits moves at once; one in a list register when the guest has ended it."""
+    def migrate(self, vm: Vm, irq: VirtualIrq, old: Vcpu | None) -> None:
+        """vgic_migrate_irq, for those with a twin: one that only waits moves at once; one in a list register when the
+        guest has ended it. While it does, it can't be sent elsewhere."""
         assert isinstance(irq, XenIrq)
-        old, new = irq.vcpu, irq.target_vcpu
-        if old is None or new is None or new is old:
+        new = irq.target_vcpu
+        if not irq.hw or new is None or new is old:
             return
-        if irq.on_lr:
+        if irq.migrating:
+            irq.target_vcpu = old
+        elif irq.vcpu is None:
+            self.follow(irq)
+        elif old is not None and irq in self.xen(old).lr_pending:
+            self.forget(vm, irq)
+            self.cpus[irq.vcpu].ap_list.remove(irq)
+            irq.vcpu = None
+            self.follow(irq)
+            self.queue(new, irq)
+        else:
             irq.migrating = True
-            return
-        if irq in self.xen(old).lr_pending:
-            self.xen(old).lr_pending.remove(irq)
-        self.cpus[old].ap_list.remove(irq)
-        irq.vcpu = None
-        self.queue(new, irq)
 
     @step
     def set_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """Guests' ISPENDR is not implemented."""
+        """vgic_set_irqs_pending: an injection; with a twin the twin is made pending. LPIs are not reached so."""
+        if irq.hw and irq.intid >= PRIVATE:
+            self.set_phys_pending(irq, True, self.here(vcpu))
+        elif irq.intid < LPI_START and irq.target_vcpu is not None:
+            self.queue(irq.target_vcpu, irq)
 
     @step
     def clear_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """Guests' ICPENDR is not implemented."""
+        """ICPENDR is not implemented."""
 
     @step
     def read_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> bool:
@@ -250,8 +349,15 @@ class Xen(Resident):
         return False
 
     @step
+    def read_active(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> bool:
+        """Reads as zero."""
+        return False
+
+    @step
     def set_active(self, vcpu: Vcpu, irq: VirtualIrq, active: bool, user: bool) -> None:
-        """Guests' ISACTIVER and ICACTIVER are not implemented."""
+        """ICACTIVER is not implemented; Unsupported for ISACTIVER, which Xen answers with a data abort."""
+        if active:
+            raise Unsupported(f"xen: a guest writes ISACTIVER for {irq.intid}: Xen gives it a data abort for that")
 
     @step
     def set_group(self, vcpu: Vcpu, irq: VirtualIrq, group: int) -> None:
@@ -265,7 +371,12 @@ class Xen(Resident):
             self.queue(target, irq)
 
 
+def _urgency(irq: VirtualIrq) -> int:
+    assert isinstance(irq, XenIrq)
+    return irq.urgency
+
+
 def _insert(irqs: list[VirtualIrq], irq: VirtualIrq) -> None:
     """By priority, behind equals."""
-    place = next((n for n, other in enumerate(irqs) if other.priority > irq.priority), len(irqs))
+    place = next((n for n, other in enumerate(irqs) if _urgency(other) > _urgency(irq)), len(irqs))
     irqs.insert(place, irq)

@@ -87,6 +87,12 @@ class GicDriver(IrqChip):
         if desc.forwarded:
             self._poke(data.hwirq, ICACTIVER, pe)
 
+    def enable(self, intid: int, enabled: bool, pe: int) -> None:
+        """ISENABLER, or ICENABLER and nothing else: for hypervisors that are no Linux."""
+        self._poke(intid, ISENABLER if enabled else ICENABLER, pe)
+        if not enabled:
+            self._wait_for_rwp(intid, pe)
+
     def irq_unmask(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
         """ISENABLER."""
         self._poke(data.hwirq, ISENABLER, pe)

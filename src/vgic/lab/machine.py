@@ -30,7 +30,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from vgic.designs.base import Design
+from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu
 from vgic.host import CannotForward, Kernel
 from vgic.lab.assembly import MAINTENANCE, make_chip
@@ -114,9 +114,9 @@ class Machine:
 
     def _assign(self) -> None:
         kernel = self.kernel
-        for device in self.devices:
-            if device.spec.emulated():
-                continue
+        for device in [d for d in self.devices if not d.spec.emulated()]:
+            if device.spec.disables and not self.design.host_disables:
+                raise Unsupported(f"{self.design.name}: {device.name}: its host disables no interrupt of a guest's")
             desc = kernel.irq(pintid_of(device.spec))
             kernel.irq_set_irq_type(desc, device.edge)
             if device.vm is None:
@@ -141,9 +141,8 @@ class Machine:
             if self.on_pe(run.home) is None:
                 self._load(run, run.home)
                 self.enter(run)
-        for vm in self.vms:
-            for run in vm.vcpus:
-                run.ghost.barren = 0
+        for run in self.vcpus:
+            run.ghost.barren = 0
 
     def reach(self, vcpu: Vcpu, access: Access) -> int:
         """A guest's access to its GICC frame: at GICV where the design maps it there, by a trap elsewhere."""
@@ -467,7 +466,7 @@ class Machine:
         return dict((*self.fair(), *self.environment()))
 
     def actions(self) -> list[Action]:
-        """The alphabet of the scenario: what the explorer tries, and random schedules draw from."""
+        """The alphabet of the scenario, for the explorer and random schedules; no moves where a design has none."""
         check, everything = self.scenario.check, self.all_actions()
         for key, patterns in (("actions", check.actions), ("never", check.never)):
             for n, pattern in enumerate(patterns):
@@ -476,7 +475,7 @@ class Machine:
                         f"{self.scenario.where('check', key, n)}: check: {key} {n}: {pattern!r} names no action:"
                         f" expected names or patterns (*) of {', '.join(everything)}")
         return [
-            (name, call) for name, call in everything.items()
+            (name, call) for name, call in everything.items() if not (self.design.pinned and " loaded on pe" in name)
             if any(fnmatchcase(name, p) for p in check.actions) and not any(fnmatchcase(name, p) for p in check.never)]
 
     @step

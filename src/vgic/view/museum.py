@@ -7,6 +7,7 @@ from textwrap import shorten
 from typing import Any
 
 from vgic.designs.bugs import AWAITED, SECTIONS, Section, bugs, section
+from vgic.explore.differ import Difference
 from vgic.explore.museum import Visit, base_of, clean_of
 from vgic.view.table import WIDTH, table, wrap
 
@@ -156,6 +157,44 @@ class Found:
             *({"section": section(v.id).letter, **v._asdict(), "bug": v.bug._asdict()} for v in self.visits),
             *({"id": i, "section": section(i).letter, "found": None, "awaits": AWAITED[i].awaits}
               for i in self.awaited)]
+
+
+class Differences:
+    """Which scenarios show a bug of a user's own.
+
+    Args:
+        name: of the design, as it was named. base: the design that it was made of. found: for each scenario. asked: how
+            many there are. interrupted: whether the search was ended early.
+    """
+
+    def __init__(self, name: str, base: str, found: Sequence[Difference], asked: int, interrupted: bool) -> None:
+        self.name, self.base, self.found, self.asked, self.interrupted = name, base, found, asked, interrupted
+        self.shown = sorted((d for d in found if d.rule is not None), key=lambda d: (d.steps, d.scenario))
+
+    @property
+    def exit_status(self) -> int:
+        """0 where a scenario shows it, 1 where none does, 130 where the search was interrupted."""
+        return INTERRUPTED if self.interrupted else 0 if self.shown else 1
+
+    def text(self) -> str:
+        """A line a scenario that shows it, the shortest first, and how many don't."""
+        lines: list[str] = []
+        if self.shown:
+            rows = [(d.scenario, str(d.rule), str(d.steps), shorten(d.what, 60, placeholder=" ..."))
+                    for d in self.shown]
+            lines += [*table(("scenario", "rule", "steps", "what"), rows, {1, 2}), ""]
+        first = self.shown[0].scenario if self.shown else "SCENARIO"
+        cut, refused = (sum(d.verdict == v and d.rule is None for d in self.found) for v in ("BOUNDED", "-"))
+        lines += wrap("", f"{len(self.shown)} of {self.asked} scenarios tell {self.name} from {self.base}; {cut} more "
+                          f"were cut by --seconds, {refused} can't be explored with it."
+                          + (" Interrupted." if self.interrupted else ""))
+        if self.shown:
+            lines += ["", f"vgic check {first} --design {self.name} shows how."]
+        return "\n".join(lines)
+
+    def json(self) -> list[dict[str, Any]]:
+        """Every scenario."""
+        return [d._asdict() for d in self.found]
 
 
 def _remarks(v: Visit) -> list[str]:

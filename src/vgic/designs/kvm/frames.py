@@ -119,7 +119,7 @@ class GuestFrames:
         def read_active(a: Access) -> int:
             if not a.user:
                 v.prepare_active(a.accessor, a.owner, 32 * a.n)
-            return sum(irq.active << k for k, irq in self._irqs(a, 32 * a.n, 32))
+            return sum(v.read_active(a.accessor, irq, a.user) << k for k, irq in self._irqs(a, 32 * a.n, 32))
 
         def write_active(active: bool) -> Writer:
             def write(a: Access, value: int, lanes: int) -> None:
@@ -152,11 +152,11 @@ class GuestFrames:
         def write_priority(a: Access, value: int, lanes: int) -> None:
             for k, irq in self._irqs(a, 4 * a.n, 4):
                 if lanes >> 8 * k & 0xFF:
-                    v.set_priority(irq, value >> 8 * k & 0xFF)
+                    v.write_priority(a.accessor, irq, value >> 8 * k & 0xFF)
 
         def write_config(a: Access, value: int, lanes: int) -> None:
             for k, irq in self._irqs(a, 16 * a.n, 16):
-                v.set_config(irq, bool(value >> 2 * k & 2))
+                v.write_config(a.accessor, irq, bool(value >> 2 * k & 2))
 
         def read_priority(a: Access) -> int:
             return sum(irq.priority << 8 * k for k, irq in self._irqs(a, 4 * a.n, 4))

@@ -2,19 +2,24 @@
 
     Kvm612    Linux 5.10 to 6.18: what is active comes first in list registers, UIE alone is armed for an overflow, EOIs
               outside list registers are not seen, VMCR is read at puts and in WFI
-    Kvm2018   Linux 4.18: besides, the timer's PPI is active only while the interrupt is active in the guest, and a
-              mapped level's line is sampled again only where the guest never took it
+    Kvm2018   Linux 4.18: besides, the timer's PPI is active only while the interrupt is active in the guest, a mapped
+              level's line is sampled again only where the guest never took it, a vCPU in WFI goes on for whatever is
+              pending and enabled, and the guest's physical timer is always emulated
     Kvm2015   Linux 4.4: the timer is off while the host runs; its line is sampled, and the PPI's active state set, at
               each entry; what a guest writes to its distributor touches the virtual state alone
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from vgic.designs.base import Observer, TimerRegisters, Unsupported
 from vgic.designs.kvm.hw import EN, UIE
 from vgic.designs.kvm.irq import VirtualIrq
 from vgic.designs.kvm.timer import ArchTimer
 from vgic.designs.kvm.vgic import Kvm
 from vgic.designs.vm import Vcpu, Vm
+from vgic.host import IrqDesc, Kernel
 from vgic.parts import step
 
 NO_PRIORITY = 0x100
@@ -103,10 +108,14 @@ class Kvm612(Kvm):
         """Every empty list register that asked for it tells."""
         return True
 
-    def vcpu_blocking(self, vcpu: Vcpu) -> None:
-        """kvm_vgic_vmcr_sync."""
-        self.cpus[vcpu].vmcr = self.hw.read_vmcr(self.here(vcpu))
-        super().vcpu_blocking(vcpu)
+    @step
+    def pending(self, vcpu: Vcpu) -> bool:
+        """kvm_vgic_vcpu_pending_irq. In WFI VMCR is read before it is asked (kvm_arch_vcpu_blocking)."""
+        if not self.dists[vcpu.vm].enabled:
+            return False
+        cpu = self.cpus[vcpu]
+        pmr = (cpu.vmcr if vcpu.pe is None else self.hw.read_vmcr(vcpu.pe)) >> 24
+        return any(self.deliverable(irq, pmr) for irq in cpu.ap_list)
 
     def vcpu_put(self, vcpu: Vcpu) -> None:
         """VMCR is saved here."""
@@ -126,6 +135,17 @@ class Kvm2018(Kvm612):
 
     name = "kvm2018"
     timer_class = Timer2018
+
+    def __init__(
+        self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
+        observer: Observer | None = None, vhe: bool = False, hw_deactivation: bool = True,
+    ) -> None:
+        super().__init__(kernel, vms, timers=timers, observer=observer, vhe=False, hw_deactivation=hw_deactivation)
+
+    @step
+    def pending(self, vcpu: Vcpu) -> bool:
+        """kvm_vgic_vcpu_pending_irq did not ask for priorities, or for what is active."""
+        return self.dists[vcpu.vm].enabled and any(irq.pending() and irq.enabled for irq in self.cpus[vcpu].ap_list)
 
     def handle_resampling(self, vcpu: Vcpu, irq: VirtualIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
         super().handle_resampling(vcpu, irq, False, still_pending, pe)
@@ -174,6 +194,23 @@ class Kvm2015(Kvm612):
 
     name = "kvm2015"
     timer_class = Timer2015
+
+    def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
+        """Unsupported for levels: nobody samples a line but the timer's."""
+        if not desc.edge:
+            raise Unsupported(f"{self.name}: {vm.name}, level {vintid}: Linux 4.4 maps no interrupt but the timer's")
+        super().assign_irq(vm, desc, vintid)
+
+    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
+        """Unsupported for CNTP."""
+        if timer == "CNTP":
+            raise Unsupported(f"{self.name}: {vm.name} uses CNTP: Linux has given guests one since 4.11")
+        super().assign_timer(vm, timer, vintid)
+
+    @step
+    def pending(self, vcpu: Vcpu) -> bool:
+        """It did not ask for priorities, or for what is active."""
+        return self.dists[vcpu.vm].enabled and any(irq.pending() and irq.enabled for irq in self.cpus[vcpu].ap_list)
 
     def consume_pending(self, vm: Vm, irq: VirtualIrq) -> None:
         """A mapped level keeps its line: the timer's is sampled at each entry and exit."""

@@ -116,6 +116,11 @@ class GuestDistributor(ListRegisters):
             self.finish_active(vcpu, vcpu, irq.intid)
 
     @step
+    def read_active(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> bool:
+        """ISACTIVER, ICACTIVER, once no vCPU holds the interrupt in a list register."""
+        return irq.active
+
+    @step
     def set_active(self, vcpu: Vcpu, irq: VirtualIrq, active: bool, user: bool) -> None:
         """The change itself, once no vCPU can hold the interrupt in a list register."""
         if irq.hw:
@@ -136,10 +141,18 @@ class GuestDistributor(ListRegisters):
         irq.group = group
         self.queue_irq(vcpu.vm, irq)
 
+    def write_priority(self, vcpu: Vcpu, irq: VirtualIrq, priority: int) -> None:
+        """IPRIORITYR, written by a vCPU."""
+        self.set_priority(irq, priority)
+
     @step
     def set_priority(self, irq: VirtualIrq, priority: int) -> None:
         """IPRIORITYR. A list register keeps the priority that it was written with."""
         irq.priority = priority & PRIORITY_MASK
+
+    def write_config(self, vcpu: Vcpu, irq: VirtualIrq, edge: bool) -> None:
+        """ICFGR, written by a vCPU."""
+        self.set_config(irq, edge)
 
     @step
     def set_config(self, irq: VirtualIrq, edge: bool) -> None:
