@@ -158,7 +158,8 @@ def test_a_design_that_raises(tmp_path: Path, short: Path, capsys: pytest.Captur
     [
         (["--design", "kvm", "-"], "reads a recording twice"),
         (["--design", "kvn", "SHORT"], "did you mean kvm"),
-        (["--design", "xen", "SHORT"], "design xen can't follow"),
+        (["--design", "bao", "SHORT"], "vm0 has LPIs: Bao emulates no ITS"),
+        (["--design", "userspace-irqchip", "SHORT"], "design userspace-irqchip can't follow"),
         (["--design", f"{__file__}:Other", "SHORT"], "no subclass of vgic.designs.kvm.Kvm"),
         (["--design", "kvm", "--lanes", "27", "SHORT"], "doesn't go with --design"),
         (["--design", "kvm", str(DATA / "xen-v3.core.txt.xz")], "no kvm_fn probe"),

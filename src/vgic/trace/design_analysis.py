@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from vgic.designs.base import Unsupported
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.history import Kvm612
 from vgic.lab.errors import ScenarioError
@@ -76,6 +77,8 @@ class DesignAnalysis:
             self.replay = DesignReplay(self.configuration.chip(), self.survey, self.design_class, most)
         except ValueError as why:
             raise TraceError(path, None, f"its virtual machines can't be built: {why}") from None
+        except Unsupported as why:
+            raise ScenarioError(f"design {name} can't follow {path}: {why}") from None
         self.outcome = self.replay.outcome
         self._broke_off.clear()
         self.reader = Reader(path)
@@ -92,12 +95,12 @@ class DesignAnalysis:
     def _run(self, events: Iterator[Event]) -> None:
         """Drives the design; what it can't follow is told."""
         own = design_file(self.design_class)
-        if own is not None:
-            guarded(own, f"design {self.name} on {self.file}", lambda: self.replay.run(events))
-            return
         try:
-            self.replay.run(events)
-        except RuntimeError as why:
+            if own is not None:
+                guarded(own, f"design {self.name} on {self.file}", lambda: self.replay.run(events))
+            else:
+                self.replay.run(events)
+        except (RuntimeError, Unsupported) as why:
             raise ScenarioError(f"design {self.name} can't follow {self.file} beyond line {self.replay.line:,}: {why}"
                                 ) from None
 
