@@ -83,3 +83,21 @@ def test_lost_goals_equal_plain_python(seed: int) -> None:
         assert got.broken is not None
         assert len(got.broken.actions) == len(want.broken.actions)
         assert got.broken.kind == "delivered"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_learning_that_is_left_goes_on_later(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that may be left after each run that it learns from finds the same."""
+    asked = []
+
+    def is_due(rest: object) -> bool:
+        asked.append(rest)
+        return len(asked) % 3 != 0
+    monkeypatch.setattr("vgic.explore.compiled._Rest.is_due", is_due)
+    monkeypatch.setattr("vgic.explore.search._AT_ONCE", 1)
+    m = Machine(seed, True)
+    try:
+        Explorer(m, m.actions(), m.rules() if seed % 2 else []).self_check(threads=1 + seed % 2)
+    except ValueError:                               # too large
+        return
+    assert asked

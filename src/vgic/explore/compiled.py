@@ -47,6 +47,7 @@ class _Rest:
                  interrupted: Callable[[], bool]) -> None:
         self.search, self.limits, self.orders, self.warm = search, limits, orders, warm
         self.interrupted = interrupted
+        search.impatient = self.is_due
         self._report, self._save = 0.0, time.perf_counter() + orders.every
 
     def __call__(self) -> str | None:
@@ -62,6 +63,10 @@ class _Rest:
         if self.interrupted():
             return "interrupted"
         return self.limits.cut(search.depth, search.store.n)
+
+    def is_due(self) -> bool:
+        """Whether there is a reason to stop that does not wait for the end of a round."""
+        return self.patience() is not None
 
     def patience(self) -> str | None:
         """A reason to stop when all states are known."""

@@ -32,9 +32,10 @@ __all__ = ["Broken", "Delivered", "Exchange", "Explorer", "ModelError", "Progres
 
 _PLAIN_SECONDS: Final = 0.5
 _PLAIN_STATES: Final = 20_000
-_PATIENT: Final = 5.0
-"""Seconds that a search goes on in plain Python while it is narrow: deep searches of a few states a level learn more
-than they explore."""
+_PLAIN_FEWEST: Final = 2_000
+"""With fewer states expanded more would have to be learned than is explored,"""
+_PATIENT: Final = 6.0
+"""so that a search goes on in plain Python for so many seconds; while it is narrow, too."""
 _NARROW: Final = 100
 """States found and not yet expanded, with fewer of which a search is narrow."""
 
@@ -100,9 +101,9 @@ class Explorer:
             only = engine == "plain"
 
             def stop(r: PlainResult, s: float) -> bool:
-                patience = _PLAIN_SECONDS + (_PATIENT if r.states - r.expanded < _NARROW else 0.0)
-                return (not only and (r.states >= _PLAIN_STATES or s > patience)
-                        ) or limits.cut(-1, r.states) is not None
+                known = r.expanded >= _PLAIN_FEWEST and r.states - r.expanded >= _NARROW
+                late = s > (_PLAIN_SECONDS if known else _PATIENT)
+                return (not only and (r.states >= _PLAIN_STATES or late)) or limits.cut(-1, r.states) is not None
             result = plain.run(stop, depth, edges=bool(self.delivered))
             settled = result.complete or result.broken or limits.cut(result.depth, result.states)
             if only or (settled and not self.symmetry and not farthest):

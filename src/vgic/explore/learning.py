@@ -305,8 +305,8 @@ class Units:
 
     def _end(self) -> None:
         """Close the segment: note what it changed."""
-        if self._newly or self._fault:
-            return                                   # the path is void
+        if self._fault:
+            return
         effects = self._segments[-1].effects
         for u in self._dirty:
             value = self._held(u)

@@ -31,6 +31,7 @@ Array = npt.NDArray[Any]
 _BLOCK: Final = 512
 _ROUND: Final = 1 << 17
 _SAMPLE: Final = 300
+_AT_ONCE: Final = 256               # so many misses are learned before it is asked whether to go on
 FIRST_PLAN = 2_000                  # states; then whenever there are so many times more:
 NEXT_PLAN = 8
 _NONE: Final[Array] = np.zeros(0, np.uint8)
@@ -92,6 +93,8 @@ class Search:
         self._rules_of: Any = None
         self._plan_at, self._planned_from = FIRST_PLAN, 0
         self._wrote: dict[int, int] = {}
+        self.impatient: Callable[[], bool] = bool
+        """Whether to stop learning, for a round would take too long; asked while learning."""
 
     # -- what the kernels need
     @property
@@ -316,6 +319,9 @@ class Search:
                 self.judge(redo, self.judges)
             todo = again
             blocks = _cut([(0, len(todo))])
+            if len(todo) and self.impatient():
+                self.pending += _join([(s, s + 1) for s in todo.tolist()])
+                break
         while self._unseen and not self.found:
             self._unseen = False
             for lo, hi in _cut(self.store.all(), 1 << 20).tolist():
@@ -371,8 +377,13 @@ class Search:
             if bad >= 0 and not self.found:
                 self.found = Found(h.scratch[0][0].copy(), self.depth + 1)
         entries = np.concatenate(missed)
-        if not self.found and len(entries) and self.learn_missed(entries, len(entries)):
-            self._raised()
+        cleared = self.trie.cleared
+        for lo in range(0, 0 if self.found else len(entries), _AT_ONCE):
+            if self.learn_missed(entries[lo:], min(_AT_ONCE, len(entries) - lo)):
+                self._raised()
+                break
+            if self.trie.cleared != cleared or self.impatient():     # what is left will be asked for again
+                break
         return np.concatenate(again), _join(left), np.concatenate(redo)
 
     def run(self, at_rest: Callable[[], str | None]) -> str | None:
