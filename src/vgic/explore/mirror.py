@@ -258,7 +258,7 @@ class Proof:
         return list(self._learned)
 
     def before(self, jobs: Sequence[Any]) -> None:
-        """Take over what an earlier session had learned, as JSON has it."""
+        """Take over what an earlier run had learned, as JSON has it."""
         earlier: dict[Job, None] = {
             (bool(action), str(name), tuple((int(u), int(v)) for u, v in row)): None for action, name, row in jobs}
         self._learned = earlier | self._learned

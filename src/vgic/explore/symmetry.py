@@ -286,11 +286,11 @@ class Group:
             self.check_start([0] * len(self.units.slot))
 
     def learned(self) -> list[Job]:
-        """What a later session has to prove again: it begins with no knowledge."""
+        """What a later run has to prove again: it begins with no knowledge."""
         return self.proof.learned() if self.proof is not None else []
 
     def learned_before(self, jobs: Sequence[Any]) -> None:
-        """What an earlier session had learned, as it was saved."""
+        """What an earlier run had learned, as it was saved."""
         if self.proof is not None:
             self.proof.before(jobs)
 
