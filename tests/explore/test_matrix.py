@@ -19,9 +19,8 @@ from vgic.rules.state import STATE_RULES
 SEVERAL = ("host-interrupt-between", "priorities-nested", "saved-sgi-v2", "sgi")
 FINDINGS = tuple(s.name for s in all_scenarios() if s.expect == "breaks")
 ONE = (
-    "edge-again-software", "guest-isactiver-mapped", "icactiver-elsewhere-asleep", "level-held", "level-irqfd-held",
-    "ptimer-wfi", "retarget-preempted", "saved-restored", "timer-migrated",
-    "userspace-irqchip", "v2-guest-sgi", "v2-level-forwarded")
+    "guest-isactiver-mapped", "level-held", "level-irqfd-held", "retarget-preempted", "saved-restored",
+    "userspace-irqchip", "v2-guest-sgi")
 CELLS = [*((name, n) for name in SEVERAL for n in range(1, 5)), *((name, 2) for name in (*FINDINGS, *ONE))]
 
 
