@@ -202,7 +202,7 @@ def test_a_process_that_is_killed_is_told_and_replaced() -> None:
 
 
 def test_an_error_of_ours_is_told_with_its_bug() -> None:
-    found = list(visit_all(["B011", "B008"], seconds="soon", processes=2))  # type: ignore[arg-type]
+    found = list(visit_all(["B011", "B008"], seconds="soon", processes=2))  # type: ignore[arg-type]  # what goes wrong here
     assert {v.id for v in found} == {"B011", "B008"}
     assert all("TypeError" in v.error and not v.good for v in found)
     assert active_children() == []

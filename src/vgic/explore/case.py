@@ -2,7 +2,8 @@
 
 One function for each vCPU of the first guest that acts; where there are several, they take turns, so that the schedule
 stays what it is. PSTATE.I stays set: an interrupt is taken by reading IAR when its turn has come. What the host, its
-devices or another guest must do stands as a TODO where it must happen. It compiles in kvm-unit-tests' tree for arm64.
+devices or another guest must do stands as a TODO where it must happen: whoever completes the case has to write that,
+and none of these marks is ours. It compiles in kvm-unit-tests' tree for arm64.
 """
 from __future__ import annotations
 

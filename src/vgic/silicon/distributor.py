@@ -51,7 +51,7 @@ class Distributor:
 
     def targets(self, irq: Interrupt, pe: int) -> bool:
         """Whether an SPI may go to this PE."""
-        raise NotImplementedError  # GICv2 and GICv3 differ: ITARGETSR or IROUTER
+        raise NotImplementedError  # abstract: GICv2 and GICv3 differ: ITARGETSR or IROUTER
 
     @step
     def highest_pending(self, pe: int, groups: int) -> Interrupt | None:
