@@ -31,8 +31,8 @@ from vgic.explore.explorer import Delivered, Exchange, Explorer, ModelError, Pro
 from vgic.explore.mirror import NoSymmetry
 from vgic.explore.result import Broken
 from vgic.explore.values import CheckpointError, shown
-from vgic.lab.errors import ScenarioError
-from vgic.lab.loader import as_named, design_file, guarded
+from vgic.lab.errors import NotOffered, ScenarioError
+from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded
 from vgic.lab.machine import Machine
 from vgic.lab.program import parse
 from vgic.lab.scenario import Scenario, VmSpec
@@ -98,11 +98,6 @@ class Verdict:
     resumed: bool = False
     exchanged: tuple[str, ...] = ()
     unreduced: str = ""
-
-    @property
-    def exit_status(self) -> int:
-        """0 where all rules hold in what was explored, 1 where one is broken."""
-        return 1 if self.result.broken else 0
 
     @property
     def schedule(self) -> tuple[str, ...]:
@@ -211,7 +206,20 @@ def check(
             return verdict
         return guarded(file, what, lambda: _shown(verdict, broken, design, list_registers))
     except Unsupported as e:
-        raise ScenarioError(f"{scenario.name}: {e}") from e
+        raise NotOffered(f"{scenario.name}: {e}") from e
+
+
+def uninterrupted(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
+    """As `check`; KeyboardInterrupt where Ctrl-C cut the search."""
+    verdict = check(scenario, design, **how)
+    if verdict.result.why_cut == "interrupted":
+        raise KeyboardInterrupt
+    return verdict
+
+
+def warm() -> None:
+    """Has the search compiled, and the code put on disk, before several processes want it: each would do it itself."""
+    check(find_scenario("timer-no-hw-deactivation"), find_design("kvm"), engine="compiled")
 
 
 def self_check(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:

@@ -1,7 +1,8 @@
 """What happens, told in words: an observer that gathers what one step of a machine does into a sentence.
 
 The words are those of the field: the host takes an interrupt and drops its priority; the hypervisor injects, populates
-a list register, folds it; the guest reads IAR and writes EOIR.
+a list register, folds it; the guest reads IAR and writes EOIR. They are written here, and not in `vgic.view`, because a
+step is told by them wherever it goes: in a run, in a counterexample, in the files that one is exported to.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ class Story(Observer):
         self.words: list[str] = []
         self.counts: dict[str, int] = {}
         self._taken = -1
-        self._lines: dict[str, str] = {}
 
     def begin(self) -> None:
         """A new step."""
@@ -40,7 +40,7 @@ class Story(Observer):
 
     def end(self) -> str:
         """The step in words."""
-        self._close_take()
+        self._taken = -1
         return "; ".join(dict.fromkeys(self.words))
 
     def count(self, word: str, n: int = 1) -> None:
@@ -50,9 +50,6 @@ class Story(Observer):
     def name(self, vcpu: Vcpu | None) -> str:
         """A vCPU's name."""
         return self.names.get(id(vcpu), "") if vcpu is not None else ""
-
-    def _close_take(self) -> None:
-        self._taken = -1
 
     # -- what is heard
 
