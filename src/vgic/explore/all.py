@@ -23,9 +23,10 @@ from vgic.explore.check import NO_BOUNDS, Bounds, Verdict, uninterrupted, warm
 from vgic.explore.differ import fitting
 from vgic.explore.processes import each
 from vgic.lab.errors import NotOffered, ScenarioError
-from vgic.lab.loader import all_scenarios, designs, find_design, find_scenario
+from vgic.lab.loader import all_scenarios, design_file, designs, find_design, find_scenario, guarded
 from vgic.lab.machine import Machine
 from vgic.lab.scenario import Scenario
+from vgic.lab.schedule import Run, Schedule
 from vgic.rules.state import STATE_RULES
 
 BREAKS: Final = Path(vgic.designs.__path__[0]) / "breaks.toml"
@@ -113,8 +114,8 @@ def judged(
 
     Args:
         list_registers: of each PE, instead of the scenario's. bounds: of each search. confirm: where something is
-            announced to break, search by the rules that are not, which should hold, and for each that is by itself: so
-            none hides another.
+            announced to break, search by the rules that are not, which should hold, and see whether each that is does:
+            in the scenario's script, or in a search for it alone. So none hides another.
 
     Raises what `check` does, and KeyboardInterrupt where Ctrl-C cut a search.
     """
@@ -136,6 +137,8 @@ def judged(
             found = verdict(ALL - known, False)
     elif not confirm and found.rule is None:
         breaks = dict.fromkeys(said, None if found.result.why_cut else False)
+    if confirm and known:
+        breaks |= dict.fromkeys(known.intersection(_scripted(scenario, design, n)), True)
     for rule in sorted(known - breaks.keys()) if confirm else ():
         looked = verdict([rule], False)
         if looked.rule is not None or rule in said:
@@ -145,6 +148,13 @@ def judged(
         scenario.name, design.name, n, r.verdict, found.rule.id if found.rule else None, found.what,
         len(found.schedule), r.why_cut if r.verdict == "BOUNDED" else None, dict(sorted(breaks.items())), r.states,
         r.transitions, r.depth, time.perf_counter() - began)
+
+
+def _scripted(scenario: Scenario, design: type[Design], list_registers: int) -> tuple[int, ...]:
+    """The rules that the scenario's script breaks."""
+    def run() -> Run:
+        return Schedule(scenario, design, list_registers, lenient=True).run()
+    return guarded(design_file(design), f"{scenario.name}: design {design.name} failed", run).broken
 
 
 # -- all
