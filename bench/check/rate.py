@@ -34,7 +34,7 @@ def main() -> None:
             seen.append((time.process_time(), p.transitions))
         began = time.process_time()
         r = check(scenario, find_design(scenario.design), bounds=Bounds(states=options.states), engine="compiled",
-                  liveness=False, progress=note, symmetry="off").result
+                  liveness=False, progress=note).result
         took = time.process_time() - began
         seen.append((time.process_time(), r.transitions))
         half = next(s for s in seen if s[1] >= r.transitions / 2)

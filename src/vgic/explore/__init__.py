@@ -16,7 +16,6 @@
     search       the forward search, level by level
     way          the shortest way to a state
     liveness     nothing is lost: the backward pass
-    symmetry     one state for all that differ by an exchange of parts
     checkpoint   kill it, and go on
     compiled     one search by the compiled engine, from set-up to verdict
 """

@@ -16,6 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
@@ -31,14 +32,13 @@ from vgic.explore.values import CheckpointError
 
 __all__ = ["Checkpoint", "CheckpointError", "fingerprint"]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _META: Final = "search.json"
 
 
-def fingerprint(reach: Reach, actions: Sequence[Named], rules: Sequence[Named], exchanges: Sequence[str] = ()) -> str:
-    """What tells this model, with these exchanges, from another."""
-    text = hashlib.sha256(
-        f"{FORMAT} {[n for n, _ in actions]} {[n for n, _ in rules]} {list(exchanges)}".encode())
+def fingerprint(reach: Reach, actions: Sequence[Named], rules: Sequence[Named]) -> str:
+    """What tells this model from another."""
+    text = hashlib.sha256(f"{FORMAT} {[n for n, _ in actions]} {[n for n, _ in rules]}".encode())
     place = {key: i for i, key in enumerate(reach.model)}
     for obj in reach.model.values():
         held = [f"#{place[id(v)]}" if id(v) in place else f"id #{place[v]}" if type(v) is int and v in place
@@ -128,8 +128,7 @@ class Checkpoint:
                 "levels": [[at - start for at, start in zip(level, starts, strict=True)] for level in store.levels],
                 "pending": [[lo // store.cap, lo % store.cap, hi - lo] for lo, hi in search.pending],
                 "depth": search.depth, "transitions": search.transitions,
-                "stands": [search.stands_states, search.stands_transitions],
-                "fields": fields, "warm": warm, "history": search.trie.history, "learned": search.group.learned(),
+                "fields": fields, "warm": warm, "history": search.trie.history,
             }
             new = self.path / (_META + ".new")
             with open(new, "w") as text:
@@ -177,7 +176,6 @@ class Checkpoint:
             raise ValueError("its history leads to other values")
         search.trie.resize()
         search.trie.clear()
-        search.group.close()
         if not search.layout.fits():
             raise ValueError("its history leads to other values")
         self._generation = int(meta["generation"])
@@ -187,21 +185,14 @@ class Checkpoint:
         search.store = self._store(search, meta, moves)
         search.depth = int(meta["depth"])
         search.transitions = int(meta["transitions"])
-        search.stands_states, search.stands_transitions = (int(x) for x in meta["stands"])
-        search.group.learned_before(meta["learned"])
         search.resume()
 
     def _repeat(self, search: Search, row: list[list[int]], root: int, call: int) -> None:
         full = [0] * len(search.units.slot)
         for u, v in row:
             full[u] = v
-        try:
-            if root < 0:
-                search.group.close()
-            else:
-                search.units.run(search.trie.roots[root].calls[call][1], full)
-        except Varies:
-            pass
+        with suppress(Varies):
+            search.units.run(search.trie.roots[root].calls[call][1], full)
 
     def _store(self, search: Search, meta: dict[str, Any], moves: tuple[Any, ...]) -> Store:
         """All states, level by level, in the first region; the threads may be others than before."""

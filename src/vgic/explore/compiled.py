@@ -18,7 +18,6 @@ from vgic.explore.liveness import Stopped, lost
 from vgic.explore.plain import PlainResult
 from vgic.explore.result import Broken, Limits, Progress, Result
 from vgic.explore.search import Search
-from vgic.explore.symmetry import Group
 from vgic.explore.values import CheckpointError
 from vgic.explore.way import actions_to, way_to
 
@@ -52,7 +51,6 @@ class _Rest:
 
     def __call__(self) -> str | None:
         now, search, orders = time.perf_counter(), self.search, self.orders
-        search.group.prove()
         if orders.progress is not None and now > self._report:
             self._report = now + _REPORT
             orders.progress(Progress(search.depth, search.store.n, search.transitions, now - self.limits.began,
@@ -93,9 +91,7 @@ def explore(x: Explorer, warm: PlainResult, limits: Limits, orders: Orders) -> R
                 units.number(u, value)
     try:
         units.take()
-        search = Search(units, x.actions, x.rules, Group(units, x.symmetry, x.actions, x.judges), orders.threads,
-                        limits.memory or _available())
-        search.group.on_growth = lambda: search.trie.history.append(([], -1, -1))
+        search = Search(units, x.actions, x.rules, orders.threads, limits.memory or _available())
         try:
             with _interrupts() as interrupted:
                 rest = _Rest(search, limits, orders, warm.expanded, interrupted)
@@ -109,10 +105,9 @@ def explore(x: Explorer, warm: PlainResult, limits: Limits, orders: Orders) -> R
     store = search.store
     widest = max(((units.where(u), len(units.values[u])) for u in units.vary.values()), key=lambda slot: slot[1],
                  default=("", 0))
-    stands = (search.stands_states, search.stands_transitions) if search.group else (store.n, search.transitions)
     return Result(store.n, search.transitions, search.deepest, why is None, why, broken, x.count,
                   time.perf_counter() - limits.began, "compiled", store.bytes, search.learning, search.trie.paths,
-                  search.layout.W, search.group.order, stands, search.trie.learned(), farthest,
+                  search.layout.W, search.trie.learned(), farthest,
                   orders.saved.unsaved if orders.saved is not None and why not in (None, "broken") else "", widest)
 
 
@@ -123,11 +118,9 @@ def _run(x: Explorer, search: Search, rest: _Rest) -> tuple[str | None, Broken |
     else:
         search.begin()
     why = search.run(rest)
-    search.group.prove(final=True)
     if not search.found:
         rest.save()
     search.check_model()
-    search.check_symmetry()
     if rest.orders.look is not None:
         rest.orders.look(search.units, search)
     broken = None
@@ -138,7 +131,6 @@ def _run(x: Explorer, search: Search, rest: _Rest) -> tuple[str | None, Broken |
             broken = next(filter(None, (lost(search, rule, rest.patience) for rule in x.delivered)), None)
         except Stopped as e:
             why = str(e)
-    search.group.prove(final=True)
     why = "broken" if broken else why
     farthest: list[str] = []
     if rest.orders.farthest:

@@ -15,20 +15,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from vgic.explore.plain import PlainResult, PlainSearch, lost_plainly
 from vgic.explore.reach import Named, Reach
 from vgic.explore.result import Broken, Delivered, Limits, Progress, Result
-from vgic.explore.symmetry import Exchange
 from vgic.explore.values import ModelError
 
 if TYPE_CHECKING:
     from vgic.explore.learning import Units
     from vgic.explore.search import Search
 
-__all__ = ["Broken", "Delivered", "Exchange", "Explorer", "ModelError", "Progress", "Result"]
+__all__ = ["Broken", "Delivered", "Explorer", "ModelError", "Progress", "Result"]
 
 _PLAIN_SECONDS: Final = 0.5
 _PLAIN_STATES: Final = 20_000
@@ -44,16 +43,15 @@ class Explorer:
     """The states that a machine can reach from its present one.
 
     `actions` and `rules` are (name, call) pairs, with names of their own each. `parts`: only these objects
-    are parts (default: all objects with `__slots__` that can be reached from the machine). `symmetry`: see
-    `vgic.explore.symmetry`. The machine is left as it was.
+    are parts (default: all objects with `__slots__` that can be reached from the machine). The machine is left as it
+    was.
     """
 
     def __init__(self, machine: object, actions: Iterable[Named], rules: Iterable[Named] = (), *,
-                 delivered: Iterable[Delivered] = (), parts: Iterable[object] | None = None,
-                 symmetry: Sequence[Exchange] = ()) -> None:
+                 delivered: Iterable[Delivered] = (), parts: Iterable[object] | None = None) -> None:
         self.machine = machine
         self.actions, self.rules = list(actions), list(rules)
-        self.delivered, self.symmetry = list(delivered), list(symmetry)
+        self.delivered = list(delivered)
         if not self.actions:
             raise ModelError("there are no actions: nothing can happen")
         names = [name for name, _ in self.actions]
@@ -91,8 +89,7 @@ class Explorer:
         saved = None
         if checkpoint is not None:
             from vgic.explore.checkpoint import Checkpoint, fingerprint
-            saved = Checkpoint(checkpoint, fingerprint(self.reach, self.actions, self.rules,
-                                                       [e.name for e in self.symmetry]))
+            saved = Checkpoint(checkpoint, fingerprint(self.reach, self.actions, self.rules))
         if saved is not None and saved.meta is not None:
             warm = int(saved.meta["warm"])
             if warm:
@@ -106,7 +103,7 @@ class Explorer:
                 return (not only and (r.states >= _PLAIN_STATES or late)) or limits.cut(-1, r.states) is not None
             result = plain.run(stop, depth, edges=bool(self.delivered))
             settled = result.complete or result.broken or limits.cut(result.depth, result.states)
-            if only or (settled and not self.symmetry and not farthest):
+            if only or (settled and not farthest):
                 if saved is not None:
                     saved.remove()
                 return self._plain_result(plain, result, limits)
@@ -115,12 +112,10 @@ class Explorer:
 
     def self_check(self, *, states: int = 20000, threads: int = 1) -> Result:
         """Explore twice, compiled and in plain Python, and compare the sets of states one by one, the transitions, the
-        depth and the verdict. Without symmetry. Returns the compiled result.
+        depth and the verdict. Returns the compiled result.
 
         Raises AssertionError where they differ, ValueError where there are more than so many states.
         """
-        if self.symmetry:
-            raise ValueError("with symmetry there is no state by state comparison: compare stands_for")
         plain = PlainSearch(self.reach, self.actions, self.rules)
         want = plain.run(lambda r, s: r.states > states, edges=bool(self.delivered))
         if want.states > states:
@@ -159,7 +154,7 @@ class Explorer:
             broken = next(filter(None, (lost_plainly(search, rule) for rule in self.delivered)), None)
         why = "broken" if broken else None if r.complete else limits.cut(r.depth, r.states) or "seconds"
         return Result(r.states, r.transitions, r.depth, why is None, why, broken, self.count, r.seconds, "plain",
-                      stands_for=(r.states, r.transitions), widest=search.widest())
+                      widest=search.widest())
 
     @property
     def count(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vgic.explore.intrinsics import compiled, inlined, lent, prefetch, take_next
+from vgic.explore.intrinsics import compiled, lent, prefetch, take_next
 from vgic.explore.table import AHEAD, home, insert, mix, seek
 from vgic.explore.walk import ask, ask_on, copy_in, says, successors
 
@@ -20,68 +20,15 @@ SOON = 6                            # so many states ahead of their turn, their 
 NEAR = 2                            # and what these point to
 
 
-# ---------------------------------------------------------------------------- symmetry
-@inlined
-def image_word(ws: Any, sym: Arr, g: Any, keys: Arr, i: Any, k: Any) -> Any:
-    """Word k of key i with permutation g applied: for each chunk of bits that matters to it, what it becomes."""
-    chunks, tables, which = sym
-    out = np.uint64(0)
-    for j in range(1, 1 + which[g, k, 0]):
-        c = which[g, k, j]
-        v = (keys[i, chunks[c, 0]] >> np.uint64(chunks[c, 1])) & np.uint64(chunks[c, 2])
-        out |= tables[g, k, chunks[c, 3] + np.int64(v)]
-    return out
-
-
-@inlined
-def order(ws: Any, a: Arr, i: Any, b: Arr, j: Any) -> Any:
-    """-1, 0 or 1 as a[i] is less than, equal to or greater than b[j]."""
-    for k in range(len(ws)):
-        if a[i, k] != b[j, k]:
-            return -1 if a[i, k] < b[j, k] else 1
-    return 0
-
-
-@compiled
-def canonize(ws: Any, sym: Arr, keys: Arr, m: Any, spare: Arr) -> Any:
-    """Replace each key by the least of its images. `spare`: a row to work in."""
-    sym, keys, spare = lent((sym, keys, spare))
-    for i in range(m if len(sym[1]) else 0):
-        for k in range(len(ws)):
-            spare[0, k] = keys[i, k]
-        for g in range(len(sym[1])):
-            less = False                             # all words before are those of the least so far
-            for k in range(len(ws)):
-                x = image_word(ws, sym, g, spare, 0, k)
-                if not less and x > keys[i, k]:
-                    break
-                less |= x < keys[i, k]
-                keys[i, k] = x
-
-
-@inlined
-def orbit(ws: Any, sym: Arr, keys: Arr, i: Any) -> Any:
-    """How many states the images of key i are."""
-    same = 1
-    for g in range(len(sym[1])):
-        differs = False
-        for k in range(len(ws)):
-            if not differs:
-                differs = image_word(ws, sym, g, keys, i, k) != keys[i, k]
-        same += not differs
-    return (len(sym[1]) + 1) // same
-
-
 # ---------------------------------------------------------------------------- search
 @compiled
-def judge(ws: Any, judges: Arr, trie: Arr, scratch: Arr, sym: Arr, states: Arr, table: Arr, todo: Arr, lo: Any, hi: Any,
+def judge(ws: Any, judges: Arr, trie: Arr, scratch: Arr, states: Arr, table: Arr, todo: Arr, lo: Any, hi: Any,
           born: Arr, flags: Arr, miss: Arr, again: Arr, out: Arr) -> Any:
     """Judge the states todo[lo:hi], or lo..hi themselves where `todo` is empty; by the groups of rules that `born` asks
     for (the leaf that each came from), or by all. A state judged true has its flag set, by slot of the table; without
-    flags it ends the search, as out[3], with its words in scratch.work[0]. With symmetry all images of a state are
-    judged; for flags they must be judged alike, else the state is out[3]. out[1] counts the misses; a state that meets
+    flags it ends the search, as out[3], with its words in scratch.work[0]. out[1] counts the misses; a state that meets
     one is noted in again[:, 1], counted by out[2], to be judged again."""
-    judges, trie, scratch, sym, states, table = lent((judges, trie, scratch, sym, states, table))
+    judges, trie, scratch, states, table = lent((judges, trie, scratch, states, table))
     todo, born, flags, miss, again, out = lent((todo, born, flags, miss, again, out))
     rules, leaf_rules, fan = judges[:3]
     work = scratch[0]
@@ -90,62 +37,47 @@ def judge(ws: Any, judges: Arr, trie: Arr, scratch: Arr, sym: Arr, states: Arr, 
         mask = leaf_rules[born[i - lo]] if len(born) else ~np.uint64(0)
         if mask == 0:
             continue
-        known = True
-        hits = 0
-        for g in range(-1, len(sym[1])):
-            room = out[1] + fan < len(miss)
-            known &= room
-            hit = False
-            if g < 0:
-                copy_in(ws, work, states, s)
-            else:
-                for k in range(len(ws)):
-                    work[0, k] = image_word(ws, sym, g, states, s, k)
-            for j in range(len(rules[0])):
-                if room and not hit and (mask >> np.uint64(j)) & np.uint64(1):
-                    said, out[1] = says(ws, rules, trie, scratch, j, miss, out[1], s, g)
-                    hit = said == 1
-                    known &= said != 2
-            hits += hit
-            if hit and len(flags) == 0:
-                out[3] = s
-                return
+        room = out[1] + fan < len(miss)
+        known = room
+        hit = False
+        copy_in(ws, work, states, s)
+        for j in range(len(rules[0])):
+            if room and not hit and (mask >> np.uint64(j)) & np.uint64(1):
+                said, out[1] = says(ws, rules, trie, scratch, j, miss, out[1], s)
+                hit = said == 1
+                known &= said != 2
+        if hit and len(flags) == 0:
+            out[3] = s
+            return
         if not known:
             again[out[2], 1] = s
             out[2] += 1
-        elif hits == len(sym[1]) + 1:
+        elif hit:
             flags[seek(ws, states, s, mix(ws, states, s), table, states)] = 1
-        elif hits:
-            out[3] = s
-            return
 
 
 @compiled
-def settle(ws: Any, judges: Arr, trie: Arr, scratch: Arr, sym: Arr, states: Arr, table: Arr, outs: Arr, born: Arr,
+def settle(ws: Any, judges: Arr, trie: Arr, scratch: Arr, states: Arr, table: Arr, outs: Arr, born: Arr,
            m: Any, new_born: Arr, miss: Arr, again: Arr, out: Arr) -> Any:
     """Insert outs[:m] and judge what is new. out: n, misses, states to judge again, broken state."""
-    judges, trie, scratch, sym, states, table = lent((judges, trie, scratch, sym, states, table))
+    judges, trie, scratch, states, table = lent((judges, trie, scratch, states, table))
     outs, born, new_born, miss, again, out = lent((outs, born, new_born, miss, again, out))
-    canonize(ws, sym, outs, m, scratch[0])
     n0 = out[0]
     out[0] = insert(ws, outs, born, m, table, states, n0, new_born, 0)
     if len(judges[0][0]):
-        judge(ws, judges, trie, scratch, sym, states, table, judges[3], n0, out[0], new_born, judges[4], miss, again,
-              out)
+        judge(ws, judges, trie, scratch, states, table, judges[3], n0, out[0], new_born, judges[4], miss, again, out)
 
 
 @compiled
-def advance(ws: Any, acts: Arr, judges: Arr, trie: Arr, scratch: Arr, sym: Arr, todo: Arr, blocks: Arr, cursor: Arr,
-            states: Arr, table: Arr, limit: Any, outs: Arr, born: Arr, new_born: Arr, miss: Arr, again: Arr,
-            out: Arr) -> Any:
+def advance(ws: Any, acts: Arr, judges: Arr, trie: Arr, scratch: Arr, todo: Arr, blocks: Arr, cursor: Arr, states: Arr,
+            table: Arr, limit: Any, outs: Arr, born: Arr, new_born: Arr, miss: Arr, again: Arr, out: Arr) -> Any:
     """Expand blocks of states until there are none, or there is no room, or a rule is broken.
 
     A block is a stretch of todo, or of the states themselves where `todo` is empty. out: 0 n (in and out), 1 misses,
     2 states to judge again (again[:, 1]), 3 a broken state or -1, 4 transitions, 5 states to expand again
-    (again[:, 0]), 6 and 7 what is left of the block in hand, 8 and 9 the states and transitions that symmetry
-    stands for. A state that meets what is not learned is put back whole."""
-    acts, judges, trie, scratch, sym, todo, blocks, cursor = lent(
-        (acts, judges, trie, scratch, sym, todo, blocks, cursor))
+    (again[:, 0]), 6 and 7 what is left of the block in hand. A state that meets what is not learned is put back
+    whole."""
+    acts, judges, trie, scratch, todo, blocks, cursor = lent((acts, judges, trie, scratch, todo, blocks, cursor))
     states, table, outs, born, new_born, miss, again, out = lent(
         (states, table, outs, born, new_born, miss, again, out))
     fan = judges[2]
@@ -153,7 +85,7 @@ def advance(ws: Any, acts: Arr, judges: Arr, trie: Arr, scratch: Arr, sym: Arr, 
     listed = len(todo) > 0
     ats = scratch[5]
     m = 0
-    for i in range(1, 10):
+    for i in range(1, 8):
         out[i] = 0
     out[3] = -1
     while out[3] < 0 and out[6] == out[7]:
@@ -164,7 +96,7 @@ def advance(ws: Any, acts: Arr, judges: Arr, trie: Arr, scratch: Arr, sym: Arr, 
         asked = q
         while q < hi:
             if m > cap:
-                settle(ws, judges, trie, scratch, sym, states, table, outs, born, m, new_born, miss, again, out)
+                settle(ws, judges, trie, scratch, states, table, outs, born, m, new_born, miss, again, out)
                 m = 0
                 if out[3] >= 0:
                     break
@@ -185,23 +117,19 @@ def advance(ws: Any, acts: Arr, judges: Arr, trie: Arr, scratch: Arr, sym: Arr, 
                 out[5] += 1
             else:
                 out[4] += got - m + loops
-                if len(sym[1]):
-                    stands = orbit(ws, sym, states, s)
-                    out[8] += stands
-                    out[9] += stands * (got - m + loops)
                 m = got
             q += 1
         out[6], out[7] = q, hi
     if out[3] < 0:
-        settle(ws, judges, trie, scratch, sym, states, table, outs, born, m, new_born, miss, again, out)
+        settle(ws, judges, trie, scratch, states, table, outs, born, m, new_born, miss, again, out)
 
 
 @compiled
-def find(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, sym: Arr, states: Arr, lo: Any, hi: Any, target: Arr,
+def find(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, states: Arr, lo: Any, hi: Any, target: Arr,
          outs: Arr, born: Arr, miss: Arr) -> Any:
     """The first state in lo..hi with a step to target: (state, leaf), or (-1, -1). (state, -2) where that state
     meets what is not learned: see the first rows of `miss`, up to its count, in the third place."""
-    acts, trie, scratch, sym = lent((acts, trie, scratch, sym))
+    acts, trie, scratch = lent((acts, trie, scratch))
     states, target, outs, born, miss = lent((states, target, outs, born, miss))
     ats = scratch[5]
     for s in range(lo, hi):
@@ -210,22 +138,24 @@ def find(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, sym: Arr, states
         m, _, nm = successors(ws, acts, trie, scratch, fan, ats, 0, outs, born, 0, miss, 0, s)
         if m < 0:
             return s, -2, nm
-        canonize(ws, sym, outs, m, scratch[0])
         for i in range(m):
-            if order(ws, outs, i, target, 0) == 0:
+            same = True
+            for k in range(len(ws)):
+                same &= outs[i, k] == target[0, k]
+            if same:
                 return s, np.int64(born[i]), 0
     return -1, -1, 0
 
 
 # ---------------------------------------------------------------------------- backward
 @compiled
-def sweep(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, sym: Arr, todo: Arr, states: Arr, table: Arr, can: Arr,
+def sweep(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, todo: Arr, states: Arr, table: Arr, can: Arr,
           fair: Arr, outs: Arr, born: Arr, miss: Arr) -> Any:
     """One backward pass over the states `todo`, last first: a state can if a fair step leads to one that can (`can` is
     by slot of the table). What stays undecided is moved to the end of todo, in order.
 
     Returns (where it begins, misses)."""
-    acts, trie, scratch, sym, todo, states = lent((acts, trie, scratch, sym, todo, states))
+    acts, trie, scratch, todo, states = lent((acts, trie, scratch, todo, states))
     table, can, fair, outs, born, miss = lent((table, can, fair, outs, born, miss))
     cap = len(born) - fan
     ats = scratch[5]
@@ -261,7 +191,6 @@ def sweep(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, sym: Arr, todo:
                     mine[kept] = q
                     kept += 1
             m = kept
-        canonize(ws, sym, outs, m, scratch[0])
         for i in range(m):
             hashes[i] = mix(ws, outs, i)
             prefetch(table, home(hashes[i], len(table)))

@@ -48,8 +48,6 @@ class Layout:
 
     def renew(self) -> tuple[npt.NDArray[np.int64], ...]:
         """Lay out anew. Returns, for the units laid out before: old positions, widths, new positions."""
-        if self.units.close is not None:
-            self.units.close()
         old = [(u, self.at[u], self.width[u]) for us in self.members for u in us if self.width[u]]
         self._lay_out()
         table = [(p, (1 << w) - 1, self.at[u]) for u, p, w in old]

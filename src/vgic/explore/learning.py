@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from operator import is_not
 from typing import Any, Final, NoReturn
 
@@ -57,12 +56,7 @@ class Units:
         self.recall: Callable[[int, Row], tuple[int, Effects] | None] = lambda step, row: None
         """What a step is known to do on a row: its result's number, and the effects."""
         self.recalling = False
-        self.note: Callable[[Call, Sequence[int]], None] | None = None
-        """Told of each run: the call, and the row that it began with."""
-        self.close: Callable[[], None] | None = None
-        """Called before room is made for values: gives the last ones that there must be room for."""
         self.step_names: list[str] = []
-        self.step_calls: list[Call] = []
         self.runs = 0
         self.grown = 0
         """Counts values and units as they are met, so that others can see whether a run met any."""
@@ -288,8 +282,6 @@ class Units:
             for u in self._newly:
                 self.vary_slot(u)
             raise Varies
-        if self.note is not None:
-            self.note(call, row)
         return path
 
     def _end_quietly(self) -> None:
@@ -365,7 +357,6 @@ class Units:
         if step == len(self.results):
             self.results.append({})
             self.result_values.append([])
-            self.step_calls.append(partial(self._stepped(function), obj, *args, **kwargs))
             self.step_names.append(f"{name} of {self.reach.name.get(id(obj), type(obj).__qualname__)}")
         self._end()
         outer, mine = self._segments, self._segments[-1]

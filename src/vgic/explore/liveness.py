@@ -54,9 +54,6 @@ class _Stuck:
                 self._rest()
                 search.judge(np.arange(lo, hi), self.goal, self.can, held)
                 self._raised()
-                if search.found:
-                    raise ModelError(f"{self.rule.name} is not the same after each exchange: judge it without symmetry,"
-                                     " or make it one of all that can be exchanged")
             left = self._passes(generation)
             if left is not None:
                 break                                # else the states were laid out anew: the flags are void
@@ -99,7 +96,7 @@ class _Stuck:
             for block in blocks:
                 self._rest()
                 keep, count = kernels.sweep(ws, acts.of(h.acted, search.fan), trie.arrays, h.scratch,
-                                            search.fan, search.sym, block, store.states, store.table, self.can,
+                                            search.fan, block, store.states, store.table, self.can,
                                             fair_leaf, h.outs, h.born, h.miss)
                 if keep < len(block):
                     left[k].append(block[keep:])

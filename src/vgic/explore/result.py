@@ -72,10 +72,9 @@ class Result:
 
     `depth`: the greatest distance of a state from the start. `complete`: all reachable states were
     explored and all rules judged on them; else `why_cut` says why not: "broken", "depth", "states",
-    "memory", "seconds", "interrupted". With symmetry, `stands_for` is how many states and transitions the full search
-    would have; without, it repeats states and transitions. `bytes`: memory of states and table. `paths`: what was
-    learned, `learned`: how often each action or rule had to be run for it, most first: where many are, mark steps.
-    `unsaved`: why a search that was cut could not be saved, if it should have been.
+    "memory", "seconds", "interrupted". `bytes`: memory of states and table. `paths`: what was learned, `learned`: how
+    often each action or rule had to be run for it, most first: where many are, mark steps. `words`: machine words that
+    a state takes. `unsaved`: why a search that was cut could not be saved, if it should have been.
     `widest`: the slot that took most values, and how many: where it grows for ever, so do the states.
     """
     states: int
@@ -91,8 +90,6 @@ class Result:
     learning: float = 0.0
     paths: int = 0
     words: int = 0
-    group: int = 1
-    stands_for: tuple[int, int] = (0, 0)
     learned: tuple[tuple[str, int], ...] = ()
     farthest: tuple[str, ...] = ()
     unsaved: str = ""

@@ -19,10 +19,9 @@ from vgic.explore import kernels, table
 from vgic.explore.layout import Layout
 from vgic.explore.learning import Units
 from vgic.explore.memo import POOL, SAMPLE, Held, Plan, Steps
-from vgic.explore.paths import Row, Varies
+from vgic.explore.paths import Row
 from vgic.explore.reach import Named
 from vgic.explore.store import Crew, Full, Store
-from vgic.explore.symmetry import Group
 from vgic.explore.trie import Failure, Relearn, Trie
 from vgic.explore.walk import MOST
 
@@ -30,7 +29,6 @@ Array = npt.NDArray[Any]
 
 _BLOCK: Final = 512
 _ROUND: Final = 1 << 17
-_SAMPLE: Final = 300
 _AT_ONCE: Final = 256               # so many misses are learned before it is asked whether to go on
 FIRST_PLAN = 2_000                  # states; then whenever there are so many times more:
 NEXT_PLAN = 8
@@ -55,7 +53,7 @@ class Hands:
         self.outs = np.empty((room, W), np.uint64)
         self.born = np.empty(room, np.int32)
         self.new_born = np.empty(room, np.int32)
-        self.miss = np.empty((4096 + 2 * fan, 4), np.int64)
+        self.miss = np.empty((4096 + 2 * fan, 2), np.int64)
         self.ats = np.empty((8, 2 * MOST), np.int64)
         self.again = np.empty((1 << 16, 2), np.int64)
         self.out = out
@@ -68,9 +66,9 @@ class Hands:
 class Search:
     """A breadth-first search over what the actions can do, from the parts' present state."""
 
-    def __init__(self, units: Units, actions: Sequence[Named], rules: Sequence[Named], group: Group,
-                 threads: int, memory: int) -> None:
-        self.units, self.actions, self.rules, self.group = units, actions, rules, group
+    def __init__(self, units: Units, actions: Sequence[Named], rules: Sequence[Named], threads: int,
+                 memory: int) -> None:
+        self.units, self.actions, self.rules = units, actions, rules
         self.layout = Layout(units)
         self.trie = Trie(units, self.layout)
         self.acts = Plan(self.trie, self.layout, [self.trie.add_root([a], judges=False) for a in actions], POOL)
@@ -81,7 +79,6 @@ class Search:
         self.crew = Crew(threads)
         self.store = Store(self.layout.ws, threads, memory)
         self.depth = self.transitions = 0
-        self.stands_states = self.stands_transitions = 0
         self.learning = 0.0
         self.pending: list[tuple[int, int]] = []
         """What is left to expand of the present level."""
@@ -118,15 +115,9 @@ class Search:
                 h.walking = (np.empty((h.room[0], 2 * W), np.uint64), np.empty((h.room[1], 3), np.int64),
                              np.empty((h.room[2], 2), np.int64), np.empty((h.room[2], 2 * W), np.uint64))
             h.scratch = (*h.walking, self.steps.of(h.stepped, 1), h.ats)
-        self.sym = self.group.tables(self.layout)
         self.acts.refresh()
         self.judges.refresh()
         self._leaf_masks()
-
-    @property
-    def spare(self) -> Array:
-        """A row for `canonize` to work in."""
-        return np.empty((1, self.layout.W), np.uint64)
 
     def _leaf_masks(self) -> None:
         """For each leaf, the groups of rules that read something that it may have written."""
@@ -143,7 +134,7 @@ class Search:
             mask = self._wrote.get(leaf.writes)
             if mask is None:
                 mask = self._wrote[leaf.writes] = sum(
-                    1 << j for j, r in enumerate(reads) if r & leaf.writes or self.group)
+                    1 << j for j, r in enumerate(reads) if r & leaf.writes)
             masks.append(mask)
         self._leaf_rules = np.concatenate((self._leaf_rules, np.array(masks, np.uint64)))
 
@@ -161,12 +152,8 @@ class Search:
         return self.store.states[max(0, self.store.ends[0] - SAMPLE):self.store.ends[0]]
 
     def _resized(self, moves: tuple[Array, ...]) -> None:
-        store, ws = self.store, self.layout.ws
-        store.repack(ws, moves)
-        if self.group:                               # which state of an orbit is the least depends on the layout
-            for lo, hi in store.all():
-                kernels.canonize(ws, self.group.tables(self.layout), store.states[lo:hi], hi - lo, self.spare)
-        store.index(self.crew.each)
+        self.store.repack(self.layout.ws, moves)
+        self.store.index(self.crew.each)
 
     # -- learning
     def learn(self, jobs: Sequence[tuple[Row, int]]) -> None:
@@ -177,13 +164,6 @@ class Search:
             self.trie.learn(jobs)
         except Relearn:
             void = True
-        grown = self.units.grown
-        try:
-            self.group.close()
-        except Varies:
-            void = True
-        if self.units.grown != grown:
-            self.trie.history.append(([], -1, -1))
         if not self.layout.fits():
             grouped = self.layout.regrouped
             self.trie.resize()
@@ -199,22 +179,15 @@ class Search:
 
     def learn_missed(self, miss: Array, count: int) -> bool:
         """Learn what a walk has met. Returns whether some call raised."""
-        entries = miss[:count].tolist()
-        words = [*self.group.words, ()]              # (): the state itself
-        self.learn([(self.group.along(words[g], self.row(s)), place) for s, place, _, g in entries])
+        self.learn([(self.row(s), place) for s, place in miss[:count].tolist()])
         self.trie.unask()
         return bool(self.trie.failures)
 
     # -- forward
     def begin(self) -> None:
         """Enter the first state, and judge it."""
-        row = [0] * len(self.units.slot)
-        self.group.check_start(row)
         self.prepare()
-        words = self.layout.pack(row).reshape(1, -1)
-        if self.group:
-            kernels.canonize(self.layout.ws, self.sym, words, 1, self.spare)
-        self.store.states[0] = words[0]
+        self.store.states[0] = self.layout.pack([0] * len(self.units.slot))
         self.store.ends[0] = 1
         self.store.index(self.crew.each)
         self._open_level(0)
@@ -223,9 +196,6 @@ class Search:
     def resume(self) -> None:
         """Go on with states that were stored before."""
         self.prepare()
-        if self.group:
-            for lo, hi in self.store.all():
-                kernels.canonize(self.layout.ws, self.sym, self.store.states[lo:hi], hi - lo, self.spare)
         self.store.index(self.crew.each)
         self._unseen = True
         self._planned_from = self.store.n           # what is read is learned anew: plan as in a search that begins
@@ -239,9 +209,9 @@ class Search:
             self.prepare()
             h = self.hands[0]
             h.out[:4] = 0, 0, 0, -1
-            kernels.judge(self.layout.ws, self._judging(judges, held), self.trie.arrays, h.scratch, self.sym,
-                          self.store.states, self.store.table, todo, 0, min(len(todo), len(h.again)), _NO_BORN, flags,
-                          h.miss, h.again, h.out)
+            kernels.judge(self.layout.ws, self._judging(judges, held), self.trie.arrays, h.scratch, self.store.states,
+                          self.store.table, todo, 0, min(len(todo), len(h.again)), _NO_BORN, flags, h.miss, h.again,
+                          h.out)
             _, missed, back, bad = h.out[:4].tolist()
             todo = np.concatenate((h.again[:back, 1], todo[len(h.again):]))
             if bad >= 0:
@@ -259,20 +229,10 @@ class Search:
         """Look once more whether anything changed that is no part. Raises ModelError."""
         self.units.check_constants(self.trie.unchecked, now=True)
 
-    def check_symmetry(self) -> None:
-        """Test on some states that the exchanges are symmetries. Raises ModelError."""
-        for row in self.sample(_SAMPLE) if self.group else ():
-            self.group.check(self.actions, row)
-
     @property
     def deepest(self) -> int:
         """The greatest depth of a state."""
         return max(d for d in range(len(self.store.levels)) if self.store.level(d))
-
-    def sample(self, count: int) -> list[Row]:
-        """Some of the states, spread over all of them."""
-        spans = self.store.all()
-        return [self.row(lo + (hi - lo) * i // count) for lo, hi in spans for i in range(count)]
 
     def depth_of(self, s: int) -> int:
         """The depth of the state at a place."""
@@ -288,8 +248,6 @@ class Search:
     def _depth_of_words(self, words: Array) -> int:
         keys = words.reshape(1, -1).copy()
         self.prepare()
-        if self.group:
-            kernels.canonize(self.layout.ws, self.sym, keys, 1, self.spare)
         ws, store = self.layout.ws, self.store
         p = table.slot_of(ws, keys, store.table, store.states)
         if p < 0:
@@ -358,17 +316,15 @@ class Search:
             h = self.hands[k]
             h.out[0] = store.ends[k]
             kernels.advance(ws, self.acts.of(h.acted, self.fan), self._judging(self.judges, h.judged), trie, h.scratch,
-                            self.sym, todo, blocks, cursor, store.states, store.table, store.ends[k] + room, h.outs,
-                            h.born, h.new_born, h.miss, h.again, h.out)
+                            todo, blocks, cursor, store.states, store.table, store.ends[k] + room, h.outs, h.born,
+                            h.new_born, h.miss, h.again, h.out)
         self.crew.each(work, range(T))
         left = [(lo, hi) for lo, hi in blocks[int(cursor[0]):].tolist()]
         again, redo, missed = [], [], []
         for k, h in enumerate(self.hands):
-            n, miss, rejudge, bad, transitions, back, lo, hi, stand_s, stand_t = h.out[:10].tolist()
+            n, miss, rejudge, bad, transitions, back, lo, hi = h.out[:8].tolist()
             store.ends[k] = n
             self.transitions += transitions
-            self.stands_states += stand_s
-            self.stands_transitions += stand_t
             again.append(h.again[:back, 0].copy())
             redo.append(h.again[:rejudge, 1].copy())
             missed.append(h.miss[:miss])

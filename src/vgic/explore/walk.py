@@ -188,11 +188,11 @@ def run_step(ws: Any, trie: Arr, scratch: Arr, r: Any, c: Any) -> Any:
 
 
 @compiled
-def walk(ws: Any, root: Any, trie: Arr, scratch: Arr, pool: Arr, p: Any, miss: Arr, nm: Any, s: Any, g: Any) -> Any:
+def walk(ws: Any, root: Any, trie: Arr, scratch: Arr, pool: Arr, p: Any, miss: Arr, nm: Any, s: Any) -> Any:
     """Append to the pool, from p on, what the calls of a root do to scratch.work[0], and the leaf of each.
 
     Returns (the new p, self loops, the new number of misses). Where the walk meets what is not learned, p
-    is -1, and each such place that no one asked for yet is a row of `miss`: s, place, index in child, and g."""
+    is -1, and each such place that no one asked for yet is a row of `miss`: s and the place."""
     trie, scratch, pool, miss = lent((trie, scratch, pool, miss))
     node, br, call, child, leaf_masks, call_masks, _ = trie
     work, stack = scratch[0], scratch[1]
@@ -228,8 +228,6 @@ def walk(ws: Any, root: Any, trie: Arr, scratch: Arr, pool: Arr, p: Any, miss: A
                     if x == -1:
                         miss[nm, 0] = s
                         miss[nm, 1] = place
-                        miss[nm, 2] = at
-                        miss[nm, 3] = g
                         nm += 1
                         child[at] = -2
                 continue
@@ -268,7 +266,7 @@ def work_out(ws: Any, acts: Arr, trie: Arr, scratch: Arr, g: Any, at: Any, row: 
     loops = 0
     ok = True
     for j in range(groups[g, 0], groups[g, 1]):
-        q, more, nm = walk(ws, nodes[j], trie, scratch, pool, p, miss, nm, s, -1)
+        q, more, nm = walk(ws, nodes[j], trie, scratch, pool, p, miss, nm, s)
         loops += more
         if q < 0:
             ok = False
@@ -339,7 +337,7 @@ def successors(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, ats: Arr, 
 
 
 @inlined
-def says(ws: Any, rules: Arr, trie: Arr, scratch: Arr, g: Any, miss: Arr, nm: Any, s: Any, image: Any) -> Any:
+def says(ws: Any, rules: Arr, trie: Arr, scratch: Arr, g: Any, miss: Arr, nm: Any, s: Any) -> Any:
     """What the rules of group g say of work[0]: (0 that all hold, 1 that one is broken, 2 nothing: something
     is not learned; the new number of misses)."""
     groups, _, nodes, _, pool, _ = rules
@@ -354,7 +352,7 @@ def says(ws: Any, rules: Arr, trie: Arr, scratch: Arr, g: Any, miss: Arr, nm: An
     said = np.int64(0)
     for j in range(groups[g, 0], groups[g, 1]):
         if said != 1:
-            p, hits, nm = walk(ws, nodes[j], trie, scratch, pool, 0, miss, nm, s, image)
+            p, hits, nm = walk(ws, nodes[j], trie, scratch, pool, 0, miss, nm, s)
             if hits:
                 said = np.int64(1)
             elif p < 0:

@@ -1,8 +1,8 @@
 """The way to a state. No parents are stored: each level is walked once more, backwards from the state."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from itertools import pairwise
 
 from vgic.explore import kernels
 from vgic.explore.paths import Row
@@ -37,12 +37,7 @@ def actions_to(search: Search, row: Row, depth: int) -> list[str]:
     for d in range(depth - 1, -1, -1):
         rows.append(_predecessor(search, rows[-1], d))
     rows.reverse()
-    names, run = _play(search, rows, lambda r: _standing(search, r))
-    if search.group and run[-1] != row:              # in the orbit: exchange all of the run
-        run = next(images for images in (
-            [search.group.along(word, r) for r in run] for word in search.group.words) if images[-1] == row)
-        names, _ = _play(search, run, tuple)
-    return names
+    return _play(search, rows)
 
 
 def _predecessor(search: Search, row: Row, d: int) -> Row:
@@ -52,11 +47,9 @@ def _predecessor(search: Search, row: Row, d: int) -> Row:
             search.prepare()
             h, ws = search.hands[0], search.layout.ws
             target = search.layout.pack(row).reshape(1, -1)
-            if search.group:
-                kernels.canonize(ws, search.sym, target, 1, search.spare)
             acts = search.acts.of(h.acted, search.fan)
-            s, leaf, missed = kernels.find(ws, acts, search.trie.arrays, h.scratch, search.fan, search.sym,
-                                           search.store.states, at, hi, target, h.outs, h.born, h.miss)
+            s, leaf, missed = kernels.find(ws, acts, search.trie.arrays, h.scratch, search.fan, search.store.states,
+                                           at, hi, target, h.outs, h.born, h.miss)
             if leaf >= 0:
                 return search.row(s)
             if s < 0:
@@ -68,25 +61,15 @@ def _predecessor(search: Search, row: Row, d: int) -> Row:
     raise AssertionError(f"no state of depth {d} leads to one of depth {d + 1}")
 
 
-def _play(search: Search, rows: Sequence[Row], same: Callable[[Row], Any]) -> tuple[list[str], list[Row]]:
-    """A run from the first state through states that are the `same` as these: its actions and its states."""
+def _play(search: Search, rows: Sequence[Row]) -> list[str]:
+    """The actions that lead from the first of these states to the second, and so on."""
     names: list[str] = []
-    run: list[Row] = [[0] * len(search.units.slot)]
-    for goal in rows[1:]:
-        want = same(goal)
+    for at, goal in pairwise(rows):
         for name, call in search.actions:
-            path = search.units.run(call, run[-1])
-            if path.value is not False and path.raised is None and same(path.end()) == want:
+            path = search.units.run(call, at)
+            if path.value is not False and path.raised is None and path.end() == goal:
                 names.append(name)
-                run.append(path.end())
                 break
         else:
             raise AssertionError("no action leads to the next state of the way")
-    return names, run
-
-
-def _standing(search: Search, row: Row) -> bytes:
-    words = search.layout.pack(row).reshape(1, -1)
-    if search.group:
-        kernels.canonize(search.layout.ws, search.sym, words, 1, search.spare)
-    return words.tobytes()
+    return names
