@@ -9,8 +9,8 @@ import argparse
 import time
 from pathlib import Path
 
+from vgic.engine.explorer import Progress
 from vgic.explore.check import Bounds, check
-from vgic.explore.explorer import Progress
 from vgic.lab.loader import find_design, find_scenario
 
 HERE = Path(__file__).parent

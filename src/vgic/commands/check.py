@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vgic.engine.explorer import Progress
     from vgic.explore.check import Verdict
-    from vgic.explore.explorer import Progress
     from vgic.lab.scenario import Scenario
 
 MOST_LRS = 16

@@ -24,9 +24,9 @@ from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from vgic.designs.base import Design, Unsupported
-from vgic.explore.explorer import Delivered, Explorer, ModelError, Progress, Result
-from vgic.explore.result import Broken
-from vgic.explore.values import CheckpointError, shown
+from vgic.engine.explorer import Delivered, Explorer, ModelError, Progress, Result
+from vgic.engine.model.result import Broken
+from vgic.engine.model.values import CheckpointError, shown
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import as_named, design_file, guarded
 from vgic.lab.machine import Machine

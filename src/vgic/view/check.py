@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from vgic.engine.explorer import Progress
 from vgic.explore.check import Verdict
-from vgic.explore.explorer import Progress
 from vgic.view.lanes import WIDTH
 from vgic.view.run import RunReport, heading, many
 from vgic.view.table import table
