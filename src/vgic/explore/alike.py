@@ -23,7 +23,7 @@ from functools import partial
 from typing import Any, Final
 
 from vgic.designs.kvm.irq import VirtualIrq
-from vgic.designs.resident import ResidentCpu
+from vgic.designs.vgic.resident import ResidentCpu
 from vgic.designs.vm import Vcpu
 from vgic.explore.reach import attributes_of
 from vgic.explore.symmetry import Exchange
