@@ -44,8 +44,6 @@ def add(commands: Any) -> None:
     check.add_argument("--memory", metavar="GB", help="at most so much memory (three quarters of what is free)")
     check.add_argument("--seconds", metavar="N", help="at most so long")
     check.add_argument("--threads", metavar="N", help="of the search (1)")
-    check.add_argument("--symmetry", choices=("auto", "on", "off"), default="auto",
-                       help="one state for all that differ by an exchange of what is alike (auto: in large searches)")
     check.add_argument("--resume", action="store_true", help="go on with the same search where it was cut or killed")
     check.add_argument("--export", metavar="DIR", help="write a counterexample there: a scenario, a test, a C case")
     check.add_argument("--self-check", action="store_true",
@@ -130,8 +128,7 @@ class _Search:
             try:
                 found = (self_check if o.self_check else check)(
                     self.scenario, self.design, list_registers=lrs, rules=self.rules, bounds=self.bounds,
-                    threads=self.threads, progress=lambda p: progress.show(progress_line(p)), checkpoint=saved,
-                    symmetry=o.symmetry)
+                    threads=self.threads, progress=lambda p: progress.show(progress_line(p)), checkpoint=saved)
             except AssertionError as e:
                 raise ScenarioError(f"{e} (an error of vgic, or a design that does one thing now and another then:"
                                     " please report it)") from e
@@ -148,14 +145,12 @@ class _Search:
 
     def _saved(self, lrs: int | None) -> str:
         """Where this search is saved. What an earlier one left there goes, unless it is to go on."""
-        from vgic.explore.check import reduced_saves
-
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vgic" / "check"
         rules = sorted(self.rules) if self.rules is not None else None
         which = repr((self.scenario.model_dump_json(), self.name, lrs, rules))
         path = base / hashlib.sha256(which.encode()).hexdigest()[:16]
-        for old in () if self.options.resume else (path, *reduced_saves(str(path))):
-            shutil.rmtree(old, ignore_errors=True)
+        if not self.options.resume:
+            shutil.rmtree(path, ignore_errors=True)
         return str(path)
 
 
