@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tells rules."""
+    """Tells the rules that were named, or all."""
     from vgic.rules import HARDWARE_CHECKS, RULES
     from vgic.rules.state import STATE_RULES
     from vgic.trace.ftrace_rules import KERNEL_CHECKS

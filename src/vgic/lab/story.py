@@ -35,20 +35,20 @@ class Story(Observer):
         self._taken = -1
 
     def begin(self) -> None:
-        """A new step."""
+        """A new step begins: what is heard from now on is its."""
         self.words = []
 
     def end(self) -> str:
-        """The step in words."""
+        """What the step did, in words; "" where nothing was heard."""
         self._taken = -1
         return "; ".join(dict.fromkeys(self.words))
 
     def count(self, word: str, n: int = 1) -> None:
-        """One more."""
+        """One more of what is counted."""
         self.counts[word] = self.counts.get(word, 0) + n
 
     def name(self, vcpu: Vcpu | None) -> str:
-        """A vCPU's name."""
+        """The name of a vCPU, "" of one that is not the machine's."""
         return self.names.get(id(vcpu), "") if vcpu is not None else ""
 
     # -- what is heard

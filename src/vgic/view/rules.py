@@ -36,5 +36,5 @@ class RulesReport(Report):
         return "\n".join(lines)
 
     def json(self) -> list[dict[str, Any]]:
-        """One object a rule."""
+        """An object for each rule."""
         return [{**rule._asdict(), "judged": self._where(rule)} for rule in self.rules]
