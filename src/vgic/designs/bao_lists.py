@@ -129,8 +129,7 @@ class BaoLists(Resident):
 
     def redistributor(self, vm: Vm, irq: VirtualIrq) -> Vcpu:
         """Whose private interrupt it is."""
-        whose = [v for v in vm.vcpus if self.private[v].get(irq.intid) is irq]      # looks at all (symmetry)
-        return whose[0]
+        return next(v for v in vm.vcpus if self.private[v].get(irq.intid) is irq)
 
     def target_of(self, vm: Vm, irq: VirtualIrq) -> int:
         """ITARGETSR's byte or IROUTER, as they are."""

@@ -81,8 +81,7 @@ class Queueing(Design):
     @step
     def running(self, pe: int) -> Vcpu | None:
         """The vCPU that is loaded on a PE."""
-        here = [vcpu for vcpu in self.vcpus if vcpu.pe == pe]       # looks at all, whoever is first (symmetry)
-        return here[0] if here else None
+        return next((vcpu for vcpu in self.vcpus if vcpu.pe == pe), None)
 
     # -- the oracle and the queue
 
