@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from vgic.commands.lab import _guarded
+    from vgic.commands.run import _guarded
 
     return _guarded(options, lambda: _report(options))
 

@@ -9,7 +9,7 @@ from vgic.engine.explorer import Progress
 from vgic.explore.check import Verdict
 from vgic.view.lanes import WIDTH
 from vgic.view.run import RunReport, heading, many
-from vgic.view.table import table
+from vgic.view.words import table
 
 CUT = {
     "depth": "--depth reached", "states": "--states reached", "memory": "--memory reached",

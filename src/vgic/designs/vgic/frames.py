@@ -13,9 +13,9 @@ from vgic.arch.gicc import GICC
 from vgic.arch.gicd import GICD_V2, GICD_V3
 from vgic.arch.gicr import GICR
 from vgic.arch.register import Frame, Place
-from vgic.designs.kvm import cpuif, legacy
 from vgic.designs.kvm.irq import VirtualIrq
 from vgic.designs.kvm.mmio import GuestDistributor
+from vgic.designs.vgic import cpuif, legacy
 from vgic.designs.vm import Vcpu, Vm
 
 IIDR = 0x4B << 24 | 3 << 12 | 0x43B
@@ -280,7 +280,7 @@ class GuestFrames:
 
     def _gicc(self) -> dict[str, tuple[Reader | None, Writer | None]]:
         """The CPU interface for userspace; for the guest DIR, and on a GICv3 host all of it (see
-        `vgic.designs.kvm.legacy`): on a GICv2 it reaches the rest directly."""
+        `vgic.designs.vgic.legacy`): on a GICv2 it reaches the rest directly."""
         v = self.vgic
         saved = ("GICC_CTLR", "GICC_PMR", "GICC_BPR", "GICC_ABPR", "GICC_APR<n>")
 

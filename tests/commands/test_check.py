@@ -15,7 +15,7 @@ import pytest
 from vgic.cli import main
 from vgic.lab import watch
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HEAD = "from vgic.designs.kvm.vgic import Kvm\n"
 LOUD = HEAD + """
 print("imported")

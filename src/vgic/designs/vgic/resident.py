@@ -8,10 +8,10 @@ once where it runs on the vCPU's own PE, outside the guest.
 from __future__ import annotations
 
 from vgic.designs.base import AckNotifier, Unsupported
-from vgic.designs.kvm.hw import EN
 from vgic.designs.kvm.irq import PRIVATE, Lr, VgicCpu, VirtualIrq
 from vgic.designs.kvm.timer import IMASK, ArchTimer
 from vgic.designs.kvm.vgic import Kvm
+from vgic.designs.vgic.hw import EN
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc
 

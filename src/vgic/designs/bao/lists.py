@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm.hw import EN, EOICOUNT_SHIFT, LRENPIE, NPIE, UIE
 from vgic.designs.kvm.irq import PRIVATE, SGIS, Lr, VgicDist, VirtualIrq
 from vgic.designs.kvm.timer import ArchTimer
-from vgic.designs.resident import NO_LR, Resident, ResidentCpu, ResidentIrq
+from vgic.designs.vgic.hw import EN, EOICOUNT_SHIFT, LRENPIE, NPIE, UIE
+from vgic.designs.vgic.resident import NO_LR, Resident, ResidentCpu, ResidentIrq
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel
 from vgic.host.chip import ACTIVE

@@ -16,7 +16,7 @@ from vgic import __version__
 from vgic.cli import main
 from vgic.rules import RULES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BOOT = str(path("v3-boot.core"))
 
 

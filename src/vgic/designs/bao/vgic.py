@@ -18,7 +18,7 @@ once more (list_push), or where another vCPU owns the most urgent spilled one (v
 
 from __future__ import annotations
 
-from vgic.designs.bao_lists import ACT, CONFIG, ENABLE, INJECT, PEND, PRIORITY, ROUTE, TARGET, BaoLists
+from vgic.designs.bao.lists import ACT, CONFIG, ENABLE, INJECT, PEND, PRIORITY, ROUTE, TARGET, BaoLists
 from vgic.designs.kvm.irq import PRIVATE, SGIS, VirtualIrq
 from vgic.designs.vm import Vcpu
 from vgic.parts import step

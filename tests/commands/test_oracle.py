@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vgic.oracle import command
+from vgic.commands import oracle as command
 from vgic.oracle.generate import KINDS
 from vgic.silicon.interrupt import Interrupt
 
