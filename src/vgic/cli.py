@@ -248,26 +248,21 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _rules(options: argparse.Namespace) -> int:
-    from vgic.rules import HARDWARE_CHECKS, RULES
-    from vgic.rules.state import STATE_RULES
-    from vgic.trace.ftrace_rules import KERNEL_CHECKS
+    from vgic.rules.catalogue import RULES
+    from vgic.rules.checks import awaits, judged
 
     ids = [_number(text, "rule", 1, len(RULES)) for text in options.ids] or list(RULES)
-    judged = {
-        "in scenarios": {r.rule.id for r in STATE_RULES}, "on QEMU traces": {c.rule_id for c in HARDWARE_CHECKS},
-        "on ftrace": {c.rule_id for c in KERNEL_CHECKS},
-    }
     if options.json:
-        _print_json([RULES[i]._asdict() | {"judged": [where for where, those in judged.items() if i in those]}
+        _print_json([RULES[i]._asdict() | {"judged": list(judged(i))}
                      for i in ids])
         return 0
-    awaits = {"ITS": "awaits the ITS", "VFIO": "awaits VFIO", "x86": "awaits posted interrupts"}
+    awaited = {"ITS": "awaits the ITS", "VFIO": "awaits VFIO", "x86": "awaits posted interrupts"}
     for i in ids:
         rule = RULES[i]
-        where = ", ".join(where for where, those in judged.items() if i in those)
+        where = ", ".join(judged(i))
         for line in textwrap.wrap(rule.sentence, 95, initial_indent=f"{i:3}  ", subsequent_indent="     "):
             print(line)
-        print(f"     {rule.section}; {f'judged {where}' if where else awaits.get(rule.evidence, 'judged nowhere yet')}")
+        print(f"     {rule.section}; {f'judged {where}' if where else awaited.get(awaits(i), 'judged nowhere yet')}")
     return 0
 
 

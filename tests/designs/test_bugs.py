@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from vgic.rules.state import STATE_RULES
 
 from vgic.designs.base import Design
 from vgic.designs.bugs import AWAITED, SECTIONS, bugs, section
@@ -13,7 +14,6 @@ from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import designs, find_scenario
 from vgic.lab.scenario import Scenario, parse_scenario
 from vgic.lab.schedule import Run, Schedule
-from vgic.rules.state import STATE_RULES
 from vgic.view.run import perform
 
 BUGS = bugs()

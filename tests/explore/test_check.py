@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from vgic.rules.state import STATE_RULES
 
 from vgic.cli import main
 from vgic.explore.check import Bounds, check, self_check, with_vcpus
@@ -12,7 +13,6 @@ from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, find_design, find_scenario
 from vgic.lab.scenario import Scenario, parse_scenario
 from vgic.lab.schedule import Schedule
-from vgic.rules.state import STATE_RULES
 from vgic.view.check import CheckReport, DialReport
 
 EDGE = """

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from vgic.rules.state import AWAITED, STATE_RULES
 
 from vgic.designs.bugs import bugs
 from vgic.designs.kvm import Kvm
@@ -16,7 +17,6 @@ from vgic.lab.loader import find_scenario
 from vgic.lab.machine import MakeDesign
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES
-from vgic.rules.state import AWAITED, STATE_RULES
 from vgic.silicon.ich import VirtualInterfaceV3
 
 

@@ -78,7 +78,7 @@ def test_a_software_interrupt_with_its_eoi_bit() -> None:
     s = Scene()
     s.start()
     found = Lanes(s.chip, 40)
-    s.replay.listener = found.step
+    s.listen(found)
     write = SysReg(1, 0, "ICH_LR1_EL2", lr(40, eoi=True), True)
     s.replay.feed(write)
     found.event(write, s.replay.register)

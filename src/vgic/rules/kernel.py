@@ -18,12 +18,12 @@ it (both are far longer than a host needs; a breach that rests on one says so).
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple, Protocol
 
 from vgic.rules.catalogue import RULES, Rule
 from vgic.rules.judge import Broken
-from vgic.rules.moments import Moments
+from vgic.rules.moments import Moments, Teller
 
 PATIENCE = 1_000_000_000
 """Nanoseconds within which a blocked vCPU must be awake after it was told of an interrupt."""
@@ -76,11 +76,17 @@ class KernelVcpu(Protocol):
     @property
     def pid(self) -> int: ...
     @property
+    def number(self) -> int | None: ...
+    @property
+    def enters(self) -> bool: ...
+    @property
     def cpu(self) -> int | None: ...
     @property
     def running(self) -> bool | None: ...
     @property
     def entries(self) -> int: ...
+    @property
+    def entered(self) -> KernelEvent | None: ...
     @property
     def blocked(self) -> KernelEvent | None: ...
     @property
@@ -90,17 +96,36 @@ class KernelVcpu(Protocol):
     def expected(self, index: int, ctl: int, cval: int) -> int | None: ...
 
 
-class KernelView(Protocol):
-    """What is known of a host: the event that is told now, writes that trapped so far, inter-processor interrupts."""
+class KernelTeller(Teller[KernelVcpu]):
+    """Who follows a host's events and tells their moments.
+
+    Attributes:
+        event: the one that is told now. touches: writes that trapped so far, of any vCPU: one may have changed an
+            interrupt. ipis: inter-processor interrupts so far.
+    """
+
+    event: KernelEvent
+    touches: int
+    ipis: int
+
+    def seen(self) -> Sequence[KernelVcpu]:
+        """All vCPUs that have been seen."""
+        return ()
+
+    def label(self, vcpu: KernelVcpu) -> str:
+        """The name of a vCPU in tables."""
+        return f"pid {vcpu.pid}"
+
+
+class OfKernel(Moments[KernelVcpu]):
+    """A listener to the moments of a host's kernel."""
+
+    teller: KernelTeller
 
     @property
-    def event(self) -> KernelEvent: ...
-    @property
-    def touches(self) -> int: ...
-    @property
-    def ipis(self) -> int: ...
-    def seen(self) -> list[KernelVcpu]: ...
-    def label(self, vcpu: KernelVcpu) -> str: ...
+    def event(self) -> KernelEvent:
+        """The event that is told now."""
+        return self.teller.event
 
 
 class Place(NamedTuple):
@@ -142,7 +167,7 @@ class Verdicts:
             check.breaches = [b for b in check.breaches if b.place != event]
 
 
-class KernelCheck(Moments[KernelVcpu]):
+class KernelCheck(OfKernel):
     """The form of a rule that is judged on kernel events. Subclasses set `rule_id` and define the moments they need.
 
     Attributes:
@@ -158,7 +183,6 @@ class KernelCheck(Moments[KernelVcpu]):
         self.counts: Counter[str] = Counter()
         self.why: Counter[str] = Counter()
         self.breaches: list[Broken] = []
-        self.host: KernelView
         self.prepare()
 
     def prepare(self) -> None:
@@ -171,11 +195,6 @@ class KernelCheck(Moments[KernelVcpu]):
             self.why[what] += 1
         elif verdict == BROKEN and len(self.breaches) < self.verdicts.most:
             self.breaches.append(Broken(self.rule, event.line, what))
-
-    @property
-    def event(self) -> KernelEvent:
-        """The event that is told now."""
-        return self.host.event
 
     @property
     def judged(self) -> int:

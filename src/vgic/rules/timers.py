@@ -42,8 +42,8 @@ class LineIsTimer(KernelCheck):
             self.judge(self.event, HOLDS)
         else:
             state = "disabled" if not timer.ctl & ENABLE else "masked" if timer.ctl & IMASK else "expired"
-            self.judge(self.event, BROKEN, f"{self.host.label(vcpu)}: loaded with vINTID {intid}'s line told {level}, "
-                       f"and its timer {state} (CTL {timer.ctl:#x}, CVAL {timer.cval:#x})")
+            self.judge(self.event, BROKEN, f"{self.teller.label(vcpu)}: loaded with vINTID {intid}'s line told "
+                       f"{level}, and its timer {state} (CTL {timer.ctl:#x}, CVAL {timer.cval:#x})")
 
     def timer_loaded_untold(self, vcpu: KernelVcpu) -> None:
         """The load told no line, or another than before."""
@@ -56,5 +56,5 @@ class LineIsTimer(KernelCheck):
         elif level == fires:
             self.judge(self.event, HOLDS)
         else:
-            self.judge(self.event, BROKEN, f"{self.host.label(vcpu)}: emulated timer {index} should be {fires}, and "
+            self.judge(self.event, BROKEN, f"{self.teller.label(vcpu)}: emulated timer {index} should be {fires}, and "
                        f"its line was last told {level}")

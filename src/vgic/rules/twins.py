@@ -180,8 +180,8 @@ class NoRetake(KernelCheck):
             self.judge(self.event, UNKNOWN, "whose interrupt it is isn't told")
         elif before.level is None:
             self.judge(self.event, UNKNOWN, "its line was not told before")
-        elif before.level and before.entries == vcpu.entries and before.touches == self.host.touches:
-            self.judge(self.event, BROKEN, f"{self.host.label(vcpu)}: {self.event.word!r} taken again, with vINTID "
+        elif before.level and before.entries == vcpu.entries and before.touches == self.teller.touches:
+            self.judge(self.event, BROKEN, f"{self.teller.label(vcpu)}: {self.event.word!r} taken again, with vINTID "
                        f"{intid}'s line high since the last time and no guest run between")
         else:
             self.judge(self.event, ALLOWED)

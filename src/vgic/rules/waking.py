@@ -59,7 +59,7 @@ class BlockedIsWoken(KernelCheck):
     def line_told(self, vcpu: KernelVcpu | None, intid: int, level: int, before: KernelLine | None, own: bool) -> None:
         """A line rose."""
         if level and vcpu is None:
-            blocked = [v for v in self.host.seen() if v.blocked is not None]
+            blocked = [v for v in self.teller.seen() if v.blocked is not None]
             if blocked:
                 self.judge(self.event, UNKNOWN, "where the interrupt goes isn't told")
             return
@@ -82,7 +82,7 @@ class BlockedIsWoken(KernelCheck):
         elif how == "woken" and late <= PATIENCE:
             self.judge(event, HOLDS)
         elif late > PATIENCE and sure:
-            self.judge(event, BROKEN, f"{self.host.label(vcpu)} is blocked since line {vcpu.blocked.line:,}: vINTID "
+            self.judge(event, BROKEN, f"{self.teller.label(vcpu)} is blocked since line {vcpu.blocked.line:,}: vINTID "
                        f"{intid} is enabled and was raised, and it is {how} {late / 1e9:.3f} s later"
                        if vcpu.blocked is not None else "")
         elif late > PATIENCE:
@@ -131,7 +131,7 @@ class KickIsSeen(KernelCheck):
         if not level:
             return
         if vcpu is None:
-            if any(v.running and v.cpu != self.event.cpu for v in self.host.seen()):
+            if any(v.running and v.cpu != self.event.cpu for v in self.teller.seen()):
                 self.judge(self.event, UNKNOWN, "where the interrupt goes isn't told")
         elif vcpu.running and vcpu.cpu != self.event.cpu and vcpu not in self.raised:
             sure = before is not None and before.level == 0 and vcpu.enabled.get(intid) is True
@@ -156,7 +156,7 @@ class KickIsSeen(KernelCheck):
         elif not sure:
             self.judge(cause, UNKNOWN, "whether the interrupt was enabled and accepted isn't told")
         else:
-            self.judge(cause, BROKEN, f"{self.host.label(vcpu)} was in its guest when vINTID {intid}, enabled, was "
+            self.judge(cause, BROKEN, f"{self.teller.label(vcpu)} was in its guest when vINTID {intid}, enabled, was "
                        f"raised, and stayed there for {late / 1e6:.3f} ms: nobody kicked it")
 
     def lost(self) -> None:
@@ -169,7 +169,7 @@ class KickIsSeen(KernelCheck):
         """Those that are still in their guest; and a recording without any inter-processor interrupt tells no kicks."""
         for event, _, _ in self.raised.values():
             self.judge(event, UNKNOWN, "the recording ends before it leaves its guest")
-        if not self.host.ipis and self.counts[BROKEN]:
+        if not self.teller.ipis and self.counts[BROKEN]:
             self.why["no inter-processor interrupt is in the recording"] += self.counts[BROKEN]
             self.counts[UNKNOWN] += self.counts.pop(BROKEN)
             self.breaches.clear()

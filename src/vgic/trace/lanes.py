@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vgic.rules import Moments
 from vgic.silicon import GicV2, GicV3
-from vgic.silicon.interrupt import STATE_NAMES
+from vgic.silicon.interrupt import STATE_NAMES, Interrupt
+from vgic.silicon.virtual_interface import ListRegister
 from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SysReg
-from vgic.trace.findings import Step
 
 WHO = {"ICV": "guest", "GICV": "guest", "ICH": "hyp", "GICH": "hyp"}
 
@@ -28,7 +29,7 @@ class LaneRow(NamedTuple):
     guest: str
 
 
-class Lanes:
+class Lanes(Moments[int]):
     """Follows one INTID, as a pINTID and as a vINTID.
 
     Args:
@@ -41,18 +42,39 @@ class Lanes:
         self.rows: list[LaneRow] = []
         self.left_out = 0
         self.last: dict[int, tuple[str, str, str, str]] = {}
-        self.named: Step | None = None
+        self.named: tuple[int | None] | None = None
         self.running: dict[int, str] = {}
 
-    def step(self, step: Step) -> None:
-        """A step of the replay; one that names the interrupt makes a row."""
-        lr = step.lr
-        if step.intid == self.intid or (lr is not None and lr.hw and lr.pintid == self.intid and lr.state):
-            self.named = step
-            if step.kind == "viar" and step.pe is not None:
-                self.running[step.pe] = "handles"
-            elif step.kind == "vend" and step.pe is not None:
-                self.running.pop(step.pe, None)
+    # A moment that names the interrupt makes a row, of its PE; None: of all.
+
+    def line_moved(self, pe: int | None, pintid: int, level: bool) -> None:
+        if pintid == self.intid:
+            self.named = (pe,)
+
+    def host_acknowledged(self, pe: int, pintid: int, irq: Interrupt | None) -> None:
+        if pintid == self.intid:
+            self.named = (pe,)
+
+    def host_ended(self, pe: int, register: str, pintid: int) -> None:
+        if pintid == self.intid:
+            self.named = (pe,)
+
+    def list_register_written(self, pe: int, lr: ListRegister) -> None:
+        if self._names(lr.vintid, lr):
+            self.named = (pe,)
+
+    def guest_acknowledged(self, pe: int, vintid: int, lr: ListRegister | None, source: int) -> None:
+        if self._names(vintid, lr):
+            self.named = (pe,)
+            self.running[pe] = "handles"
+
+    def guest_ended(self, pe: int, register: str, vintid: int, lr: ListRegister | None) -> None:
+        if self._names(vintid, lr):
+            self.named = (pe,)
+            self.running.pop(pe, None)
+
+    def _names(self, vintid: int, lr: ListRegister | None) -> bool:
+        return vintid == self.intid or (lr is not None and lr.hw and lr.pintid == self.intid and bool(lr.state))
 
     def event(self, event: Event, register: str) -> None:
         """An event, after it was fed to the replay; `register`: what it reaches, if it is an access."""
@@ -65,7 +87,7 @@ class Lanes:
             before = self.last.get(at)
             self.last[at] = now
             idle = before is None and now[0] != "high" and now[1].startswith("I") and now[2:] == ("-", "-")
-            if (now != before and not idle) or (named is not None and named.pe in (None, at)):
+            if (now != before and not idle) or (named is not None and named[0] in (None, at)):
                 self._row(event, register, at, now)
 
     def _row(self, event: Event, register: str, pe: int, now: tuple[str, str, str, str]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from vgic.rules.kernel import ALLOWED, BROKEN, HOLDS, UNKNOWN
 from vgic.trace.ftrace_analysis import FtraceAnalysis, record
-from vgic.trace.ftrace_rules import ALLOWED, BROKEN, HOLDS, UNKNOWN
 from vgic.view.words import WIDTH, table, wrap
 
 
