@@ -30,9 +30,11 @@ from vgic.explore.symmetry import Exchange
 from vgic.host import IrqDesc
 from vgic.lab.guest import GuestState
 from vgic.lab.machine import Machine
-from vgic.lab.program import Op
+from vgic.lab.operations import operands
+from vgic.lab.operations.operation import Op, Operation
 from vgic.lab.scenario import DeviceSpec
-from vgic.lab.vms import VcpuRun, VmRun, pintid_of, vintid_of
+from vgic.lab.vcpus import VcpuRun
+from vgic.lab.vms import VmRun, pintid_of, vintid_of
 from vgic.rules.ghost import Faults, IrqGhost
 from vgic.silicon import GicV2, GicV3
 from vgic.silicon.interrupt import Interrupt
@@ -43,6 +45,7 @@ MOST_ALIKE: Final = 3
 
 _SPI: Final = 32
 _WORD: Final = re.compile(r"[\w.-]+")
+_Said = list[tuple[Operation, tuple[int, ...]]]
 
 
 def exchanges(machine: Machine) -> list[Exchange]:
@@ -172,9 +175,13 @@ class _Names:
                     != {i: _ops(ops) for i, ops in h.handlers.items()}):
                 raise _Unlike
 
-    def _ops(self, ops: Sequence[Op]) -> list[tuple[str, int, int, int]]:
-        return [(op.word, self.intid(op.intid), self.index.get(op.value, op.value) if op.word in ("SGI", "ROUTE")
-                 else op.value, self.index.get(op.of, op.of)) for op in ops]
+    def _ops(self, ops: Sequence[Op]) -> _Said:
+        return [(op.operation, tuple(self._value(operand, value) for operand, value in op.operands())) for op in ops]
+
+    def _value(self, operand: operands.Operand, value: int) -> int:
+        if isinstance(operand, operands.Intid):
+            return self.intid(value)
+        return self.index.get(value, value) if isinstance(operand, operands.Vcpu) else value
 
     def intid(self, n: int) -> int:
         """A vINTID."""
@@ -189,8 +196,8 @@ class _Names:
         return _WORD.sub(lambda m: self.word.get(m[0], m[0]), text)
 
 
-def _ops(ops: Sequence[Op]) -> list[tuple[str, int, int, int]]:
-    return [(op.word, op.intid, op.value, op.of) for op in ops]
+def _ops(ops: Sequence[Op]) -> _Said:
+    return [(op.operation, tuple(value for _, value in op.operands())) for op in ops]
 
 
 def _devices_of(vm: VmRun, run: VcpuRun) -> list[DeviceSpec]:
