@@ -30,6 +30,7 @@ from vgic.engine.model.values import CheckpointError, shown
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import as_named, design_file, guarded
 from vgic.lab.machine import Machine
+from vgic.lab.operations.operands import Vcpu
 from vgic.lab.program import parse
 from vgic.lab.scenario import Scenario, VmSpec
 from vgic.lab.schedule import Run, Schedule
@@ -331,8 +332,7 @@ def with_vcpus(scenario: Scenario, count: int) -> Scenario:
     for vm in changed.vm:
         for vcpu in vm.vcpu:
             for text in (*vcpu.program, *(op for ops in vcpu.handlers.values() for op in ops)):
-                op = parse(text, handler=True)
-                if max(op.value if op.word in ("SGI", "ROUTE") else -1, op.of) >= count:
-                    raise ScenarioError(f"{scenario.name}: {count} vCPUs: a program says {op.text!r}")
+                if max(parse(text, handler=True).named(Vcpu), default=0) >= count:
+                    raise ScenarioError(f"{scenario.name}: {count} vCPUs: a program says {text!r}")
     return changed
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vgic.designs.vm import Vcpu, Vm
-from vgic.lab.program import Op
+from vgic.lab.operations.operands import Awaited
+from vgic.lab.operations.operation import Op
 from vgic.parts import Part
 from vgic.silicon import GicV2, GicV3
 
@@ -188,7 +189,7 @@ class Guest:
         spins: bool,
     ) -> None:
         self.program, self.handlers, self.usual, self.spins = program, handlers, usual, spins
-        self.awaited = frozenset(op.intid for op in program if op.word == "AWAIT")
+        self.awaited = frozenset(intid for op in program for intid in op.named(Awaited))
         self.state = GuestState(split)
 
     def handler(self, iar: int) -> tuple[Op, ...]:

@@ -40,7 +40,8 @@ from vgic.lab.guest import Access
 from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.observe import Observer
 from vgic.lab.scenario import Scenario
-from vgic.lab.vms import VcpuRun, VmRun, pintid_of
+from vgic.lab.vcpus import VcpuRun
+from vgic.lab.vms import VmRun, pintid_of
 from vgic.parts import step
 from vgic.rules.ghost import DROPPED, GONE, PRESENT, STORM, Faults, TakenGhost
 from vgic.rules.state import STATE_RULES
