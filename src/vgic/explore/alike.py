@@ -78,7 +78,7 @@ def _exchange(machine: Machine, runs: list[tuple[VcpuRun, VcpuRun]], vms: list[t
         moves = _Moves(machine, names)
         what = " and ".join(x.name for x in (devices[1:] if devices is not None else (vms or runs)[0]))
         renaming = _Renaming(machine, names, moves.foreign)
-        called = {name: names.words(name, moves.soft) for name, _ in machine.actions()}
+        called = {name: names.words(name) for name, _ in machine.actions()}
         return Exchange(what, moves.pairs(), renaming, {a: b for a, b in called.items() if a != b}, moves.others(),
                         {"pe": names.pe})
     except _Unlike:
@@ -180,12 +180,8 @@ class _Names:
         """A vINTID."""
         return self.vint.get(n, n)
 
-    def words(self, text: str, soft: Mapping[int, int]) -> str:
+    def words(self, text: str) -> str:
         """The name of an action."""
-        head, timer, n = text.partition("soft timer ")
-        if timer and not head:
-            number, _, rest = n.partition(" ")
-            return f"soft timer {soft.get(int(number), int(number))} {rest}"
         return _WORD.sub(lambda m: self.word.get(m[0], m[0]), text)
 
 
@@ -209,7 +205,7 @@ class _Moves:
     """The parts that change places.
 
     Attributes:
-        soft: what becomes of the number of each of the design's timers. foreign: ids of parts of VMs whose vCPUs stay.
+        foreign: ids of parts of VMs whose vCPUs stay.
     """
 
     def __init__(self, machine: Machine, names: _Names) -> None:
@@ -241,8 +237,6 @@ class _Moves:
             if vm not in names.mine:
                 self.foreign |= {id(p) for p in vm.parts()}
         self._design()
-        numbers = {id(t): n for n, t in enumerate(machine.design.soft_timers())}
-        self.soft = {n: numbers.get(id(self._image(t)), -1) for n, t in enumerate(machine.design.soft_timers())}
 
     def pairs(self) -> list[tuple[object, object]]:
         """Each part that moves, and the one whose place it takes."""
@@ -274,7 +268,7 @@ class _Moves:
     def _design(self) -> None:
         """The design's own parts, by the ways that lead to them."""
         design = self.m.design
-        own = {id(p): p for p in (*design.parts(), *design.soft_timers())
+        own = {id(p): p for p in (*design.parts(), *design.work())
                if id(p) not in self._to and not isinstance(p, Vcpu)}
         foreign = {id(vm.vm) for vm in self.m.vms if vm not in self.names.mine}
         for part, way in self._ways(own):

@@ -32,8 +32,8 @@ class VcpuRun:
         timers: the timers of its guest, by name.
     """
 
-    def __init__(self, vcpu: Vcpu, name: str, spec: VcpuSpec, vm: VmSpec, timers: dict[str, int]) -> None:
-        self.vcpu, self.name, self.home = vcpu, name, spec.pe
+    def __init__(self, vcpu: Vcpu, spec: VcpuSpec, vm: VmSpec, timers: dict[str, int]) -> None:
+        self.vcpu, self.name, self.home = vcpu, vcpu.name, spec.pe
         split = vm.eoimode == 1
         usual = ("HANDLE", "EOI", "DIR") if split else ("HANDLE", "EOI")
         self.guest = Guest(
@@ -81,12 +81,11 @@ class VmRun:
         lpis = tuple(i for i in self.intids if i >= LPI_START)
         highest = max((i for i in self.intids if i < LPI_START), default=0)
         self.vm = Vm(self.name, len(spec.vcpu), gic=spec.gic or scenario.machine.gic,
-                     spis=-(-(max(highest, 32) - 31) // 32) * 32, implemented=self.intids, lpis=lpis)
+                     spis=-(-(max(highest, 32) - 31) // 32) * 32, implemented=self.intids, lpis=lpis,
+                     alone=len(scenario.vm) == 1)
         timers: dict[str, int] = {d.timer: vintid_of(d) for d in self.devices.values() if d.kind == "timer"}
-        many = len(scenario.vm) > 1
         self.vcpus = tuple(
-            VcpuRun(self.vm.vcpus[i], f"{self.name}.vcpu{i}" if many else f"vcpu{i}", v, spec, timers)
-            for i, v in enumerate(spec.vcpu))
+            VcpuRun(vcpu, v, spec, timers) for vcpu, v in zip(self.vm.vcpus, spec.vcpu, strict=True))
         self.face: FaceV3 = FaceV2(self.vm, reach) if self.vm.gic == 2 else FaceV3(gic, self.vm)
         routed = {v: self.devices[v].routed for v in spis}
         injected = {v for v, d in self.devices.items() if d.wiring == "injected"}
