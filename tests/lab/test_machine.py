@@ -18,7 +18,7 @@ def test_an_action_that_is_not_possible_returns_false_and_changes_nothing() -> N
     m = machine("timer-shared")
     actions = m.all_actions()
     impossible = ["vcpu0 acks", "vcpu0 enters", "vcpu1 loaded", "vcpu1 acks", "vcpu1 put", "pe0 takes IRQ",
-                  "vcpu0 kicked out", "vcpu1 exits", "vcpu0 blocks", "soft timer 0 fires"]
+                  "vcpu0 kicked out", "vcpu1 exits", "vcpu0 blocks", "vcpu0's wake-up timer fires"]
     before = snapshot(m)
     assert {name: actions[name]() for name in impossible} == dict.fromkeys(impossible, False)
     assert snapshot(m) == before

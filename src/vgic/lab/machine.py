@@ -6,7 +6,7 @@ guest's operation, the host's whole handler with the exit that it causes, an ent
 
     nic raises, nic lowers, nic pulses      a device's line
     time passes                             the system counter goes on by one tick; timers fire
-    soft timer 0 fires                      a timer of the kernel's, once it is due
+    vcpu0's wake-up timer fires             work that the host put off, once it is due (`vgic.host.work`)
     pe0 takes IRQ                           the guest on PE 0, if one runs, is left; the host handles one interrupt
     vcpu0 enters                            flush, then its guest runs
     vcpu0 gives up entry                    flush, then sync: something turned up before the guest could run
@@ -32,7 +32,7 @@ from typing import Any
 
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu
-from vgic.host import CannotForward, Kernel
+from vgic.host import CannotForward, Kernel, Work
 from vgic.lab.assembly import MAINTENANCE, make_chip
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
@@ -101,6 +101,7 @@ class Machine:
             self._assign()
         except CannotForward as e:
             raise ScenarioError(f"{scenario.where('machine', 'host_split')}: machine: host_split: {e}") from None
+        self.work = {work.action: work for work in (*self.kernel.work(), *self.design.work())}
         self._boot()
         self.observer = observer
 
@@ -390,18 +391,18 @@ class Machine:
         self.timers_moved()
         return True
 
-    def can_fire(self, n: int) -> bool:
-        """Whether a timer of the kernel's is due."""
-        return self.design.soft_timers()[n].due(self.timers.counter.count)
+    def can_run(self, work: Work) -> bool:
+        """Whether work that the host put off is due."""
+        return work.due(self.timers.counter.count)
 
-    def fire(self, n: int) -> bool:
-        """A timer of the kernel's fires."""
-        if not self.can_fire(n):
+    def run(self, work: Work) -> bool:
+        """Work that the host put off runs."""
+        if not self.can_run(work):
             return False
-        self.tell("soft timer", n=n)
-        self.design.soft_timers()[n].fire()
-        if self.can_fire(n):
-            self.faults.tell(17, f"soft timer {n} is due again as soon as it has fired: no guest gets to make a step")
+        self.tell("work", text=work.action)
+        work.run()
+        if self.can_run(work):
+            self.faults.tell(17, f"{work.action} and is due again at once: no guest gets to make a step")
         self.settle()
         return True
 
@@ -426,8 +427,8 @@ class Machine:
 
     def fair(self) -> Iterator[Action]:
         """What a machine does by itself, the most urgent first: hosts before guests."""
-        for n in range(len(self.design.soft_timers())):
-            yield f"soft timer {n} fires", partial(self.fire, n)
+        for work in self.work.values():
+            yield work.action, partial(self.run, work)
         for pe in range(self.pes):
             yield f"pe{pe} takes IRQ", partial(self.take, pe)
         for run in self.vcpus:
@@ -481,7 +482,7 @@ class Machine:
     @step
     def quiescent(self) -> bool:
         """Whether nothing happens any more unless a device, time or a scheduler does something."""
-        if any(map(self.can_fire, range(len(self.design.soft_timers())))) or any(map(self.can_take, range(self.pes))):
+        if any(map(self.can_run, self.work.values())) or any(map(self.can_take, range(self.pes))):
             return False
         return not any(
             self.can_kick_out(run) or run.sched.blocking or self.can_enter(run) or self.can_load(run, run.home)
@@ -495,5 +496,5 @@ class Machine:
         """Every object that changes."""
         return (
             *self.gic.parts(), *self.kernel.parts(), *self.timers.parts(), *self.design.parts(),
-            *self.design.soft_timers(), *(p for vm in self.vms for p in vm.parts()),
+            *self.work.values(), *(p for vm in self.vms for p in vm.parts()),
             *(p for d in self.devices for p in d.parts()), *self.taken.values(), self.faults)

@@ -28,7 +28,7 @@ class Observer:
     def happens(self, what: str, vcpu: Vcpu | None = None, **more: Any) -> None:
         """Something of the machine: "enter", "exit" (reason=...), "give up", "load" (pe=...), "put", "block", "stay",
         "trap" (name=..., value=...), "ack", "eoi", "dir" (intid=...), "line" (device=..., vintid=..., level=...),
-        "timer" (a guest's line: vintid=..., level=...), "time" (count=...), "soft timer" (n=...), "guest" or "host"
+        "timer" (a guest's line: vintid=..., level=...), "time" (count=...), "guest", "host" or "work"
         (text=...)."""
 
 

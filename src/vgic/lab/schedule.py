@@ -220,8 +220,8 @@ class Schedule:
     def _possible(self, name: str) -> bool:
         m = self.machine
         words = name.split()
-        if words[0] == "soft":
-            return m.can_fire(int(words[2]))
+        if name in m.work:
+            return m.can_run(m.work[name])
         if words[1] == "takes":
             return m.can_take(int(words[0][2:]))
         run = m.by_name[words[0]]

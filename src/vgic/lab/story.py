@@ -148,8 +148,8 @@ class Story(Observer):
                 self.words.append(f"{more['device']}: line {'high' if more['level'] else 'low'}")
             case "time":
                 self.words.append(f"the counter reaches {more['count']}")
-            case "soft timer":
-                self.words.append("a timer of the kernel fires")
+            case "work":
+                self.words.append(more["text"])
             case "host":
                 self.words.append(f"host: {more['text']}")
             case "guest":

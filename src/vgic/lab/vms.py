@@ -35,13 +35,12 @@ class VmRun(GuestVm):
         lpis = tuple(i for i in self.intids if i >= LPI_START)
         highest = max((i for i in self.intids if i < LPI_START), default=0)
         vm = Vm(name, len(spec.vcpu), gic=spec.gic or scenario.machine.gic,
-                spis=-(-(max(highest, 32) - 31) // 32) * 32, implemented=self.intids, lpis=lpis)
+                spis=-(-(max(highest, 32) - 31) // 32) * 32, implemented=self.intids, lpis=lpis,
+                alone=len(scenario.vm) == 1)
         timers: dict[str, int] = {d.timer: vintid_of(d) for d in self.devices.values() if d.kind == "timer"}
-        many = len(scenario.vm) > 1
         super().__init__(
             name, vm, FaceV2(vm, reach) if vm.gic == 2 else FaceV3(gic, vm),
-            tuple(_vcpu(vm.vcpus[i], f"{name}.vcpu{i}" if many else f"vcpu{i}", v, spec, timers)
-                  for i, v in enumerate(spec.vcpu)),
+            tuple(_vcpu(vcpu, v, spec, timers) for vcpu, v in zip(vm.vcpus, spec.vcpu, strict=True)),
             edges=[v for v, d in self.devices.items() if d.kind == "edge"], disabled=spec.disabled,
             completions=[v for v, d in self.devices.items() if d.wiring == "irqfd" and d.kind == "level"])
         routed = {v: self.devices[v].routed for v in spis}
