@@ -34,9 +34,9 @@ from vgic.lab.operations.operands import Operand
 from vgic.lab.operations.operation import Operation
 from vgic.lab.program import OPERATIONS
 from vgic.lab.scenario import Scenario, parse_scenario
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 
-ALL = frozenset(r.rule.id for r in STATE_RULES)
+ALL = frozenset(MACHINE_RULES)
 NO_STEP = 17
 Tables = dict[str, Any]
 """A scenario as its tables."""

@@ -33,10 +33,10 @@ from vgic.explore.check import Bounds, Verdict, check
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, find_design, find_scenario
 from vgic.lab.scenario import Scenario
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 
 BREAKS = Path(__file__).parents[2] / "src" / "vgic" / "designs" / "breaks.toml"
-ALL = frozenset(r.rule.id for r in STATE_RULES)
+ALL = frozenset(MACHINE_RULES)
 NO_STEP = 17
 SAID = {True: "breaks", False: "does not break", None: "not found in time"}
 

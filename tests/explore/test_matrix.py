@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from bench.check.matrix import BREAKS, announced_breaks, known_breaks, line, searched
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 
 from vgic.explore.check import NO_BOUNDS, Bounds
 from vgic.lab.errors import ScenarioError
@@ -76,7 +76,7 @@ def test_what_a_design_does_not_offer_is_refused_in_a_line(design: str, name: st
 
 
 def test_what_is_announced_exists_and_its_causes_are_told() -> None:
-    scenarios, rules = {s.name for s in all_scenarios()}, {r.rule.id for r in STATE_RULES}
+    scenarios, rules = {s.name for s in all_scenarios()}, set(MACHINE_RULES)
     for (design, cell), broken in announced_breaks().items():
         assert design in designs()
         assert cell.partition("@")[0] in scenarios, cell

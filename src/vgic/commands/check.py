@@ -121,11 +121,11 @@ def _range(text: str | None) -> tuple[int | None, int | None]:
 
 def _rules(text: str | None) -> frozenset[int] | None:
     from vgic.lab.errors import ScenarioError
-    from vgic.rules.state import STATE_RULES
+    from vgic.rules.checks import MACHINE_RULES
 
     if text is None:
         return None
-    known = {r.rule.id for r in STATE_RULES}
+    known = set(MACHINE_RULES)
     words = text.split(",")
     without = {word.startswith("-") for word in words}
     try:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from vgic.explore.case_code import operation_code
 from vgic.explore.check import Verdict
+from vgic.lab.actions import Acknowledges, Steps
 from vgic.lab.loader import find_design
 from vgic.lab.machine import Machine
 from vgic.lab.operations.operation import Op
@@ -33,7 +34,7 @@ def c_case(verdict: Verdict, design: str) -> str:
     rule, run = verdict.rule, verdict.replay
     assert rule is not None
     assert run is not None
-    machine = Machine(verdict.scenario, find_design(design), None, verdict.list_registers)
+    machine = Machine(verdict.scenario, find_design(design), (), verdict.list_registers)
     schedule = (*verdict.schedule, *verdict.then)
     guest = _guest(machine, schedule)
     enabled = {cpu: _enabled(machine, guest, cpu) for cpu in range(len(machine.vms[guest].vcpus))}
@@ -164,26 +165,21 @@ def _enabled(machine: Machine, guest: int, cpu: int) -> list[str]:
 
 def _guest(machine: Machine, schedule: tuple[str, ...]) -> int:
     """The number of the VM that the case is of: that of the first vCPU that acts."""
-    for name in schedule:
-        who, _, what = name.partition(" ")
-        if what in ("acks", "steps"):
-            return machine.vms.index(machine.vm_of[who])
-    return 0
+    acting = (action.run.vm for name in schedule if isinstance(action := machine.actions[name], (Acknowledges, Steps)))
+    vm = next(acting, machine.vms[0])
+    return next(n for n, other in enumerate(machine.vms) if other is vm)
 
 
 def _steps(machine: Machine, schedule: tuple[str, ...]) -> Iterator[_Step | None]:
     """For each action: what a vCPU of the case's guest does in it, None where it is another's doing."""
-    actions = machine.all_actions()
     guest = machine.vms[_guest(machine, schedule)]
-    for name in schedule:
-        who, _, what = name.partition(" ")
-        run = machine.by_name.get(who)
+    for action in map(machine.actions.__getitem__, schedule):
         does = None
-        if run is not None and what in ("acks", "steps") and machine.vm_of[who] is guest:
-            op = None if what == "acks" else run.guest.next_op()
-            does = _Step(run.vcpu.index, what == "acks", op, len(run.guest.state.stack))
+        if isinstance(action, (Acknowledges, Steps)) and action.run.vm is guest:
+            run, acks = action.run, isinstance(action, Acknowledges)
+            does = _Step(run.vcpu.index, acks, None if acks else run.guest.next_op(), len(run.guest.state.stack))
         yield does
-        actions[name]()
+        action.do()
 
 
 def _code(step: _Step, v2: bool) -> list[str]:

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from vgic.designs.base import Design
-from vgic.lab.vcpus import GuestVm, VcpuRun
-from vgic.rules.ghost import Faults
+from vgic.lab.vcpus import VcpuRun
+from vgic.rules.moments import Teller
+from vgic.rules.world import VcpuView
 from vgic.silicon import GenericTimers, GicV2, GicV3
 
 
@@ -28,8 +29,8 @@ class Board(Protocol):
     """The machine of a guest: `vgic.lab.machine.Machine` is one.
 
     Attributes:
-        gic, timers: the chip. design: what emulates accesses. faults: breaches of rules that are seen in a moment.
-        vm_of: a vCPU's VM, by the vCPU's name. device_of: devices, by the id of their VM and the vINTID.
+        gic, timers: the chip. design: what emulates accesses. tell: told what happens.
+        device_of: devices, by the name of their VM and the vINTID.
         trapped_timers: the timers whose registers the design emulates.
     """
 
@@ -40,30 +41,25 @@ class Board(Protocol):
     @property
     def design(self) -> Design: ...
     @property
-    def faults(self) -> Faults: ...
+    def tell(self) -> Teller[VcpuView]: ...
     @property
-    def vm_of(self) -> Mapping[str, GuestVm]: ...
-    @property
-    def device_of(self) -> Mapping[tuple[int, int], Serviced]: ...
+    def device_of(self) -> Mapping[tuple[str, int], Serviced]: ...
     @property
     def trapped_timers(self) -> frozenset[str]: ...
-
-    def tell(self, what: str, run: VcpuRun | None = None, **more: Any) -> None:
-        """Tells the observer."""
 
     def settle(self) -> None:
         """The lines between blocks of the machine follow what was done."""
 
-    def calm(self) -> None:
-        """Something happened that may let the host take an interrupt again."""
-
     def timers_moved(self) -> None:
-        """Notes the lines of all guests' timers."""
+        """Tells the lines of all guests' timers that changed."""
 
     def virq(self, run: VcpuRun) -> bool:
         """Whether a virtual interrupt is signalled to a vCPU that is loaded."""
 
-    def enter(self, run: VcpuRun) -> bool:
+    def can_enter(self, run: VcpuRun) -> bool:
+        """Whether it is loaded and out of its guest, and there is nothing that its host takes first."""
+
+    def enter(self, run: VcpuRun) -> None:
         """Flush and entry."""
 
     def leave(self, run: VcpuRun, reason: str) -> None:

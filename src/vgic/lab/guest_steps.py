@@ -1,4 +1,4 @@
-"""How a guest goes on: it boots, takes interrupts, does its program's operations; and what rules remember of it.
+"""How a guest goes on: it boots, takes interrupts, does the operations of its program.
 
 What an operation does is in `vgic.lab.operations`; here is what several of them need: an access that traps, an end, a
 timer's write.
@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from vgic.arch.intid import LPI_START
 from vgic.designs.base import Unsupported
 from vgic.lab.board import Board
 from vgic.lab.guest import Access, intid_of
 from vgic.lab.operations.operands import NEVER
 from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.parts import step
-from vgic.rules.ghost import DROPPED, GONE, PRESENT
 from vgic.silicon.report import Trap
 from vgic.silicon.virtual_interface import special
 
-LPI_START = 8192
 SGI_SOURCE = 10
 CPENDSGIR, SPENDSGIR = 0xF10, 0xF20
 CLEAR = 0x80
@@ -27,27 +26,27 @@ CLEAR = 0x80
 
 
 class GuestSteps:
-    """The guests of a machine. It never changes; guests and ghosts do."""
+    """The guests of a machine. It never changes; guests do."""
 
     def __init__(self, board: Board) -> None:
         self.m = board
 
     # -- boot
 
-    def boot(self, vm: GuestVm, run: VcpuRun) -> None:
+    def boot(self, run: VcpuRun) -> None:
         """The guest sets up its distributor and its CPU interface. The vCPU is loaded, and is again afterwards."""
-        face = vm.face
+        vm, face = run.vm, run.vm.face
         accesses = [face.enable_distributor()] if run.vcpu.index == 0 else []
         for intid, ghost in run.irqs.items():
             if intid >= LPI_START:      # its tables are enabled, and name vCPU 0
-                ghost.enabled = True
+                self.m.tell.guest_writes(run, "ISENABLER", run, intid, 1)
             if intid >= LPI_START or (intid >= 32 and run.vcpu.index):
                 continue
             accesses.append(face.priority(intid, run.vcpu, ghost.priority))
             if intid >= 32:
                 accesses.append(face.route(intid, vm.vcpus[ghost.target].vcpu))
-            ghost.enabled = intid not in vm.disabled
-            if ghost.enabled:
+            if intid not in vm.disabled:
+                self.m.tell.guest_writes(run, "ISENABLER", run, intid, 1)
                 accesses.append(face.bit("ISENABLER", intid, run.vcpu))
         edges = [i for i in run.irqs if 32 <= i < LPI_START and not vm.is_level(i)] if run.vcpu.index == 0 else []
         words = sorted({i // 16 for i in edges})
@@ -58,7 +57,7 @@ class GuestSteps:
         for write, value in ((partial(face.pmr, run.vcpu, state.pmr), state.pmr),
                              (partial(face.eoimode, run.vcpu, state.split, True), 2 * state.split),
                              (partial(face.group, run.vcpu, state.split, True), 1)):
-            if not run.vcpu.in_guest:
+            if self.m.can_enter(run):
                 self.m.enter(run)
             self.set_register(run, write, value)
         for name, timer in run.timers.items():
@@ -73,18 +72,7 @@ class GuestSteps:
                 if self._trapped_timer(name):
                     self.m.design.sysreg_write(run.vcpu, f"{name}_{register}_EL0", value)
 
-    def enters(self, run: VcpuRun) -> None:
-        """It is about to be entered: what its own model has lowered is known to be low."""
-        for intid, ghost in run.irqs.items():
-            if (ghost.software and ghost.cause == DROPPED and ghost.target == run.vcpu.index
-                    and not self.elsewhere(run, intid)):
-                ghost.cause = GONE
-
     # -- what it may do
-
-    def vm(self, run: VcpuRun) -> GuestVm:
-        """A vCPU's VM."""
-        return self.m.vm_of[run.name]
 
     def pe(self, run: VcpuRun) -> int:
         """The PE that a vCPU is loaded on."""
@@ -106,79 +94,35 @@ class GuestSteps:
             return not run.guest.spins and not self.m.virq(run) and not self.m.gic.irq(pe)
         return op.operation.possible(run, *op.values)
 
-    def _stepped(self, run: VcpuRun) -> None:
-        self.m.calm()
-        if run.ghost.barren:
-            run.ghost.barren = 0
-        if run.ghost.maintained:
-            run.ghost.maintained = False
-
-    def ack(self, run: VcpuRun) -> bool:
+    def ack(self, run: VcpuRun) -> None:
         """It takes the virtual interrupt that is signalled: reads IAR, and is in the handler."""
-        if not self.can_ack(run):
-            return False
-        self._stepped(run)
-        iar = self.vm(run).face.iar(run.vcpu)
-        intid = intid_of(iar)
+        self.m.tell.guest_steps(run)
+        iar = run.vm.face.iar(run.vcpu)
         self.m.settle()
-        self.m.tell("ack", run, intid=intid)
-        if special(intid):
-            return True
-        self.acknowledged(run, intid, iar)
-        run.guest.enters_handler(iar)
-        return True
+        self.read_iar(run, iar, None)
 
-    def acknowledged(self, run: VcpuRun, intid: int, iar: int) -> None:
-        """What rules remember of an acknowledge."""
-        ghost, faults, vm = run.irqs.get(intid), self.m.faults, self.vm(run)
-        who = f"{run.name} acknowledges {intid}"
-        if ghost is None:
-            faults.tell(4, f"{who}, which its machine does not have")
-            return
-        if not ghost.enabled:
-            faults.tell(34, f"{who}, which its guest has disabled")
-        if ghost.active is not None:
-            faults.tell(4, f"{who}, which is active: vCPU {ghost.active} has not deactivated it")
-        if vm.vm.gic == 2 and intid < 16:
-            source = iar >> SGI_SOURCE & 7
-            if not ghost.sources >> source & 1:
-                faults.tell(39, f"{who} from vCPU {source}, which did not send it")
-            ghost.sources &= ~(1 << source)
-        elif vm.is_level(intid) and intid >= 16:
-            if ghost.cause != PRESENT and not ghost.soft and ghost.cause != DROPPED:
-                faults.tell(3, f"{who}, whose line is low, and it has been out of its guest since it dropped")
-            ghost.soft = False
-        else:
-            if not ghost.credit:
-                faults.tell(4, f"{who} once more than edges came")
-            ghost.credit = max(0, ghost.credit - 1)
-            ghost.owed = ghost.was_disabled = False
-        ghost.active = run.vcpu.index
+    def read_iar(self, run: VcpuRun, iar: int, changed: bool | None) -> None:
+        """IAR returned this: where it is an interrupt, the guest is in its handler. `changed`: whether the read changed
+        the interface, where anybody looked."""
+        intid = intid_of(iar)
+        self.m.tell.guest_read_iar(run, intid, intid, changed)
+        if not special(intid):
+            self.m.tell.guest_acknowledged(run, intid, None, iar >> SGI_SOURCE & 7 if intid < 16 else 0)
+            run.guest.enters_handler(iar)
 
-    def deactivated(self, run: VcpuRun, intid: int) -> None:
-        """What rules remember of a deactivation."""
-        ghost = run.irqs.get(intid)
-        if ghost is not None:
-            ghost.active = None
-            if ghost.cause == DROPPED:
-                ghost.cause = GONE
-
-    def do(self, run: VcpuRun) -> bool:
+    def do(self, run: VcpuRun) -> None:
         """It does its next operation; idle, it waits in WFI."""
-        if not self.can_step(run):
-            return False
-        self._stepped(run)
+        self.m.tell.guest_steps(run)
         op = run.guest.next_op()
         if op is None:
             self.wfi(run)
-            return True
+            return
         operation = op.operation
         values = (run.guest.state.stack[-1][0], *op.values) if operation.own else op.values
         if not operation.moves:
             run.guest.advance()
         operation.do(self, run, *values)
         self.m.settle()
-        return True
 
     # -- what several operations do
 
@@ -186,46 +130,49 @@ class GuestSteps:
         """It executes WFI, which traps where nothing is signalled."""
         pe = self.pe(run)
         if self.m.virq(run) or self.m.gic.irq(pe):
-            self.m.tell("guest", run, text="executes WFI, and goes on at once")
+            self.m.tell.guest_says(run, "executes WFI, and goes on at once")
             return
-        self.m.tell("guest", run, text="executes WFI")
+        self.m.tell.guest_says(run, "executes WFI")
         self.m.leave(run, "WFI")
         run.sched.blocking = True
 
     @step
     def eoi(self, run: VcpuRun, iar: int) -> None:
         """It writes EOIR with what IAR returned."""
-        self.vm(run).face.eoir(run.vcpu, iar)
-        self.m.tell("eoi", run, intid=intid_of(iar))
         if not run.guest.state.split:
-            self.deactivated(run, intid_of(iar))
+            self.m.tell.guest_deactivates(run, intid_of(iar))
+        self.write_eoir(run, iar)
+
+    def write_eoir(self, run: VcpuRun, iar: int) -> None:
+        """It writes EOIR with what may have been acknowledged or not."""
+        face, intid = run.vm.face, intid_of(iar)
+        self.m.tell.guest_ends(run, face.eoir_name, intid)
+        face.eoir(run.vcpu, iar)
+        self.m.tell.guest_ended(run, face.eoir_name, intid, None)
 
     @step
     def write_timer(self, run: VcpuRun, name: str, register: str, value: int) -> None:
         """It writes CTL or CVAL of a timer."""
         trapped = self._trapped_timer(name)
+        full = f"{name}_{register}_EL0"
         if not trapped:
-            self.m.timers.sysreg_write(f"{name}_{register}_EL0", value, self.pe(run))
-        ghost = run.timers.get(name)
-        if ghost is not None:
-            if register == "CVAL":
-                ghost.cval = value
-            else:
-                ghost.enable, ghost.imask = bool(value & 1), bool(value & 2)
-        shown = "never" if value == NEVER else str(value)
-        self.m.tell("guest", run, text=f"writes {name}_{register}_EL0 = {shown}")
+            self.m.timers.sysreg_write(full, value, self.pe(run))
+        timer = run.timers.get(name)
+        if timer is not None:
+            timer.written(register, value)
+        self.m.tell.timer_written(run, full, value)
         self.m.timers_moved()
         if trapped:
-            self.trapped(run, Access(f"{name}_{register}_EL0", 0, 8, value, f"{name}_{register}_EL0"))
+            self.trapped(run, Access(full, 0, 8, value, full))
+
+    def write(self, run: VcpuRun, register: str, owner: VcpuRun, intid: int, value: int, access: Access) -> None:
+        """It writes what concerns one interrupt in a register of its distributor, which traps."""
+        self.m.tell.guest_writes(run, register, owner, intid, value)
+        self.trapped(run, access)
+        self.m.tell.guest_wrote(run, register, owner, intid, value)
 
     def _trapped_timer(self, name: str) -> bool:
         return name in self.m.trapped_timers
-
-    def elsewhere(self, run: VcpuRun, intid: int) -> bool:
-        """Whether another vCPU that is in its guest has the interrupt in a list register, where nobody reaches it."""
-        held = [lr.vintid for other in self.vm(run).vcpus if other is not run and other.vcpu.in_guest
-                for lr in self.m.gic.virtual[self.pe(other)].lrs if lr.state]
-        return intid in held
 
     def interface_state(self, pe: int) -> tuple[object, ...]:
         """What an acknowledge or an end changes in a PE's virtual interface."""
@@ -244,7 +191,7 @@ class GuestSteps:
     def trapped(self, run: VcpuRun, access: Access) -> int:
         """An access that traps: exit, and the design does it."""
         if run.vcpu.in_guest:
-            self.m.tell("trap", run, name=access.name, value=access.value)
+            self.m.tell.trapped(run, access.name, access.value)
             self.m.leave(run, "trap")
         return self._emulate(run, access)
 
@@ -262,10 +209,8 @@ class GuestSteps:
     # -- userspace
 
     def saved(self, vm: GuestVm) -> bool:
-        """Userspace reads the pending, active and enable state of a stopped VM, clears it, and writes it back;
-        rule 21: nothing physical changes, and what it reads then is the same, at once and in the end."""
-        if any(run.vcpu.in_guest for run in vm.vcpus):
-            return False
+        """Userspace reads the pending, active and enable state of a stopped VM, clears it, and writes it back. False
+        where the design can't be saved."""
         before, read = _chip_state(self.m), self._save(vm)
         if read is None:
             return False
@@ -276,10 +221,7 @@ class GuestSteps:
             kept = kept and self.m.design.uaccess_read(run.vcpu, address, 4) == value
         again = self._save(vm)
         after = _chip_state(self.m)
-        if after != before:
-            self.m.faults.tell(21, f"userspace saves and restores {vm.name}, and physical state changes")
-        if again != read or not kept:
-            self.m.faults.tell(21, f"userspace saves and restores {vm.name}, and then reads another state")
+        self.m.tell.saved_and_restored(vm.name, after != before, again == read and kept)
         return True
 
     def _save(self, vm: GuestVm) -> list[tuple[VcpuRun, int, int, int]] | None:

@@ -1,15 +1,13 @@
 """A vCPU with its guest, its thread and what rules remember of it; and its VM, as far as guests know it."""
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from vgic.designs.vm import Vcpu, Vm
-from vgic.lab.guest import FaceV3, Guest
+from vgic.lab.guest import FaceV3, Guest, GuestTimer
 from vgic.lab.operations.operands import NEVER
 from vgic.parts import Part
-from vgic.rules.ghost import IrqGhost, TimerGhost, VcpuGhost
-
-PRIORITY = 0xA0
+from vgic.rules.ghost import VmGhosts
 
 
 class SchedState(Part):
@@ -25,27 +23,26 @@ class SchedState(Part):
 class VcpuRun:
     """One vCPU.
 
+    Args:
+        timers: the PPI of each timer that its guest has.
+
     Attributes:
-        name: as actions call it. home: its first PE. irqs: its private interrupts and its VM's SPIs, by vINTID.
-        timers: the timers of its guest, by name.
+        name: as actions call it. home: its first PE. vm: its VM. timers: the timers of its guest, by name.
+        irqs, ghost: what rules remember of its interrupts, private and shared, by vINTID; and of itself.
     """
 
-    def __init__(self, vcpu: Vcpu, name: str, home: int, guest: Guest, timers: dict[str, int]) -> None:
-        self.vcpu, self.name, self.home, self.guest = vcpu, name, home, guest
-        self.ghost = VcpuGhost()
+    vm: GuestVm
+
+    def __init__(self, vcpu: Vcpu, home: int, guest: Guest, timers: Mapping[str, int], ghosts: VmGhosts) -> None:
+        self.vcpu, self.name, self.home, self.guest = vcpu, vcpu.name, home, guest
         self.sched = SchedState()
-        self.irqs: dict[int, IrqGhost] = {}
-        self.timers = {name: TimerGhost(NEVER) for name in timers}
+        self.irqs, self.ghost = ghosts.irqs[vcpu.index], ghosts.vcpus[vcpu.index]
+        self.timers = {name: GuestTimer(NEVER) for name in timers}
         self.timer_of = {vintid: name for name, vintid in timers.items()}
 
-    def priority_of(self, intid: int) -> int:
-        """The priority of one of its interrupts."""
-        ghost = self.irqs.get(intid)
-        return ghost.priority if ghost is not None else PRIORITY
-
     def parts(self) -> tuple[object, ...]:
-        """What changes here; `vcpu` is the design's."""
-        return (self.guest.state, self.ghost, self.sched, *self.timers.values())
+        """What changes here; `vcpu` is the design's, and ghosts are the VM's."""
+        return (self.guest.state, self.sched, *self.timers.values())
 
 
 class GuestVm:
@@ -61,6 +58,8 @@ class GuestVm:
                  disabled: Collection[int], completions: Collection[int]) -> None:
         self.name, self.vm, self.face, self.vcpus = name, vm, face, vcpus
         self.edges, self.disabled, self.completions = frozenset(edges), frozenset(disabled), frozenset(completions)
+        for run in vcpus:
+            run.vm = self
 
     def is_level(self, vintid: int) -> bool:
         """Whether its guest has the interrupt as level-sensitive."""

@@ -18,8 +18,10 @@ NOBODY = -1
 """Who acknowledged an interrupt that was made active by ISACTIVER."""
 MOST = 2
 """Edges that are told apart."""
+TWICE = 2
+"""So often the same, with no step of the guest between, breaks a rule."""
 STORM = 3
-"""So many of the same without a step of the guest are a storm."""
+"""The most that is counted of that."""
 
 
 class IrqGhost(Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vgic.rules.delivery import full, undelivered
+from vgic.rules.ghost import TWICE
 from vgic.rules.judge import MomentCheck, RecordingCheck
 from vgic.rules.world import OfVcpus, VcpuView, World, lrs_of, named, valid
 from vgic.silicon import GicV2
@@ -18,9 +19,6 @@ from vgic.silicon.virtual_interface import (
 )
 
 TC, TDIR = 1 << 10, 1 << 14
-TWICE = 2
-"""So many barren exits in a row leave a guest without a step."""
-
 
 # -- 5: no vINTID and no pINTID in two list registers
 
@@ -132,7 +130,7 @@ class WorkEndsSometime(MomentCheck):
 
     def work_done(self, work: str, due_again: bool) -> None:
         if due_again:
-            self.broken(f"{work} is due again as soon as it has fired: no guest gets to make a step")
+            self.broken(f"{work} and is due again at once: no guest gets to make a step")
 
 
 def never_at_rest(steps: int) -> str:

@@ -86,8 +86,11 @@ class Moments(Generic[W]):
     def interrupted(self, pe: int) -> None:
         """An inter-processor interrupt was taken."""
 
+    def work_runs(self, work: str) -> None:
+        """Deferred work of the kernel is about to run, by its name."""
+
     def work_done(self, work: str, due_again: bool) -> None:
-        """Deferred work of the kernel ran, by its name; whether it is due again at once."""
+        """It ran; whether it is due again at once."""
 
     def accessed(self, pe: int, kind: str, write: bool, place: str, value: int, guest: bool) -> None:
         """An access reached the chip: kind "mmio" or "sysreg"; place: the frame and offset, or the register."""
@@ -164,8 +167,9 @@ class Moments(Generic[W]):
     def guest_acts(self, who: W) -> None:
         """It is about to access its virtual CPU interface, or (reads) has just done so."""
 
-    def guest_read_iar(self, who: W, expected: int, got: int, changed: bool) -> None:
-        """Its IAR returned `got` where the chip returns `expected`; whether the read changed the interface."""
+    def guest_read_iar(self, who: W, expected: int, got: int, changed: bool | None) -> None:
+        """Its IAR returned `got` where the chip returns `expected`, both without CPUID; whether the read changed the
+        interface, None where nobody looked."""
 
     def guest_acknowledged(self, who: W, vintid: int, lr: ListRegister | None, source: int) -> None:
         """Its IAR returned an interrupt, from this list register if that is known; `source`: the vCPU that sent a GICv2

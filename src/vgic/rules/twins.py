@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vgic.rules.delivery import full, waits, would_take
-from vgic.rules.ghost import STORM
+from vgic.rules.ghost import TWICE
 from vgic.rules.judge import MomentCheck, RecordingCheck
 from vgic.rules.kernel import ALLOWED, BROKEN, UNKNOWN, KernelCheck, KernelLine, KernelVcpu
 from vgic.rules.world import OfVcpus, VcpuView, VmView, World, lrs_of, valid
@@ -157,7 +157,7 @@ class _Forwarded:
 def host_takes_again(w: World) -> str | None:
     """Rule 9."""
     for (pe, intid), ghost in w.taken.items():
-        if ghost.times >= STORM:
+        if ghost.times >= TWICE:
             return f"the host on pe{pe} took {intid} again, and neither its guest nor its device did anything between"
     return None
 

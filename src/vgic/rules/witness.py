@@ -181,6 +181,11 @@ class Witness(Moments[VcpuView]):
         if register == "ICENABLER":             # disabled from the moment that the write has returned
             owner.irqs[vintid].enabled = False
 
+    def booted(self, vcpus: Iterable[VcpuView]) -> None:
+        """The machine begins here: what came of the way there does not count."""
+        for run in vcpus:
+            run.ghost.barren = 0
+
     def parts(self) -> tuple[object, ...]:
         """The ghosts that are of no VM; those of a VM are in its `VmGhosts`."""
         return (*self.taken.values(), self.faults)

@@ -10,7 +10,7 @@ from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import design_file, find_design, find_scenario, guarded
 from vgic.lab.scenario import Scenario
 from vgic.lab.schedule import Run, Schedule
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 from vgic.view.lanes import WIDTH, Lanes, Row
 
 LONGEST = 10_000
@@ -64,7 +64,7 @@ class RunReport:
                 f"NOT AT REST after {r.scenario.run.most} steps in which nothing new came: whether something is lost"
                 " was not judged at the end.", WIDTH))
         if r.holds:
-            lines.append(f"Rules {_ranges([s.rule.id for s in STATE_RULES])} judged {r.judged:,} times: all hold.")
+            lines.append(f"Rules {_ranges(list(MACHINE_RULES))} judged {r.judged:,} times: all hold.")
         for b in r.breaches:
             lines.append(textwrap.fill(f"BROKEN  rule {b.rule.id}  {b.rule.sentence}  ({b.rule.section})", WIDTH,
                                        subsequent_indent="        "))

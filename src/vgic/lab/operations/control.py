@@ -14,7 +14,7 @@ class Mask(Operation):
 
     def do(self, guests: GuestSteps, run: VcpuRun) -> None:
         run.guest.state.masked = True
-        guests.m.tell("guest", run, text="masks interrupts")
+        guests.m.tell.guest_says(run, "masks interrupts")
 
 
 class Unmask(Operation):
@@ -22,7 +22,7 @@ class Unmask(Operation):
 
     def do(self, guests: GuestSteps, run: VcpuRun) -> None:
         run.guest.state.masked = False
-        guests.m.tell("guest", run, text="unmasks interrupts")
+        guests.m.tell.guest_says(run, "unmasks interrupts")
 
 
 class Wfi(Operation):
@@ -41,7 +41,7 @@ class Await(Operation):
         return intid in run.guest.state.handled
 
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int) -> None:
-        guests.m.tell("guest", run, text=f"goes on: its handler of {intid} was run")
+        guests.m.tell.guest_says(run, f"goes on: its handler of {intid} was run")
         run.guest.state.handled = run.guest.state.handled - {intid}
 
 
@@ -62,18 +62,18 @@ class Handle(Operation):
 
     @step
     def do(self, guests: GuestSteps, run: VcpuRun, iar: int) -> None:
-        vm, vintid = guests.vm(run), intid_of(iar)
+        vintid = intid_of(iar)
         name = run.timer_of.get(vintid)
         if name is not None:
             guests.write_timer(run, name, "CVAL", NEVER)
             return
-        device = guests.m.device_of.get((id(vm), vintid))
+        device = guests.m.device_of.get((run.vm.name, vintid))
         if device is None:
             return
         if device.traps():
-            guests.m.tell("trap", run, name=f"an access to {device.name}")
+            guests.m.tell.trapped(run, f"an access to {device.name}", None)
             guests.m.leave(run, "trap")
-        guests.m.tell("guest", run, text=f"serves {device.name}")
+        guests.m.tell.guest_says(run, f"serves {device.name}")
         device.served()
 
 

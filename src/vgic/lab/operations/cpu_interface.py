@@ -21,8 +21,8 @@ class Pmr(Operation):
 
     def do(self, guests: GuestSteps, run: VcpuRun, value: int) -> None:
         run.guest.state.pmr = value
-        guests.m.tell("guest", run, text=self.text((value,)))
-        guests.set_register(run, partial(guests.vm(run).face.pmr, run.vcpu, value), value)
+        guests.m.tell.guest_says(run, self.text((value,)))
+        guests.set_register(run, partial(run.vm.face.pmr, run.vcpu, value), value)
 
 
 class EoiMode(Operation):
@@ -32,9 +32,9 @@ class EoiMode(Operation):
 
     def do(self, guests: GuestSteps, run: VcpuRun, value: int) -> None:
         state = run.guest.state
-        guests.m.tell("guest", run, text=self.text((value,)))
+        guests.m.tell.guest_says(run, self.text((value,)))
         state.split = bool(value)
-        write = partial(guests.vm(run).face.eoimode, run.vcpu, state.split, state.grpen)
+        write = partial(run.vm.face.eoimode, run.vcpu, state.split, state.grpen)
         guests.set_register(run, write, 2 * state.split)
 
 
@@ -45,9 +45,9 @@ class GroupEnable(Operation):
 
     def do(self, guests: GuestSteps, run: VcpuRun, value: int) -> None:
         state = run.guest.state
-        guests.m.tell("guest", run, text=self.text((value,)))
+        guests.m.tell.guest_says(run, self.text((value,)))
         state.grpen = bool(value)
-        guests.vm(run).face.group(run.vcpu, state.split, state.grpen)
+        run.vm.face.group(run.vcpu, state.split, state.grpen)
 
 
 class Iar(Operation):
@@ -56,13 +56,8 @@ class Iar(Operation):
     def do(self, guests: GuestSteps, run: VcpuRun) -> None:
         pe = guests.pe(run)
         before = guests.interface_state(pe)
-        iar = guests.vm(run).face.iar(run.vcpu)
-        guests.m.tell("ack", run, intid=intid_of(iar))
-        if not special(intid_of(iar)):
-            guests.acknowledged(run, intid_of(iar), iar)
-            run.guest.enters_handler(iar)
-        elif guests.interface_state(pe) != before and run.vcpu.in_guest:
-            guests.m.faults.tell(16, f"{run.name} reads {iar} from IAR, and the interface changes")
+        iar = run.vm.face.iar(run.vcpu)
+        guests.read_iar(run, iar, special(intid_of(iar)) and guests.interface_state(pe) != before)
 
 
 class Eoi(Operation):
@@ -85,8 +80,7 @@ class Eoir(Operation):
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int) -> None:
         iar = run.guest.owes(intid)
         if iar is None:
-            guests.vm(run).face.eoir(run.vcpu, intid)
-            guests.m.tell("eoi", run, intid=intid)
+            guests.write_eoir(run, intid)
         else:
             guests.eoi(run, iar)
             run.guest.ends(iar)
@@ -99,14 +93,15 @@ class Dir(Operation):
 
     @step
     def do(self, guests: GuestSteps, run: VcpuRun, iar: int) -> None:
+        tell, face, intid = guests.m.tell, run.vm.face, intid_of(iar)
+        tell.guest_ends(run, face.dir_name, intid)
         if run.guest.state.split:
-            guests.deactivated(run, intid_of(iar))
-        face = guests.vm(run).face
+            tell.guest_deactivates(run, intid)
         try:
             face.dir(run.vcpu, iar)
         except Trap:
             guests.trapped(run, face.trapped_dir(iar))
-        guests.m.tell("dir", run, intid=intid_of(iar))
+        tell.guest_ended(run, face.dir_name, intid, None)
 
 
 class OwnDir(Dir):

@@ -5,9 +5,8 @@ from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.operations import operands
 from vgic.lab.operations.operands import Intid, Owner, Priority, Spi, Vcpu
 from vgic.lab.operations.operation import Operation
-from vgic.lab.vcpus import GuestVm, VcpuRun
+from vgic.lab.vcpus import VcpuRun
 from vgic.parts import step
-from vgic.rules.ghost import DROPPED, GONE, NOBODY, PRESENT, IrqGhost
 
 
 class WriteBit(Operation):
@@ -17,15 +16,9 @@ class WriteBit(Operation):
 
     @step
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int, of: int | None) -> None:
-        vm = guests.vm(run)
-        owner = run if of is None else vm.vcpus[of]
-        ghost = owner.irqs.get(intid)
-        if ghost is None:
-            return
-        _note_bit(guests, run, vm, self.word, intid, ghost)
-        guests.trapped(run, vm.face.bit(self.word, intid, owner.vcpu))
-        if self.word == "ICENABLER":            # disabled from the moment that the write has returned
-            ghost.enabled = False
+        owner = run if of is None else run.vm.vcpus[of]
+        if intid in owner.irqs:
+            guests.write(run, self.word, owner, intid, 1, run.vm.face.bit(self.word, intid, owner.vcpu))
 
 
 class ReadBit(Operation):
@@ -39,12 +32,10 @@ class ReadBit(Operation):
 
     @step
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int) -> None:
-        ghost = run.irqs.get(intid)
-        if ghost is None:
-            return
-        access = guests.vm(run).face.bit(self.register, intid, run.vcpu, write=False)
-        shown = guests.trapped(run, access) >> intid % 32 & 1
-        _judge_read(guests, run, intid, self.register, bool(shown), ghost)
+        if intid in run.irqs:
+            access = run.vm.face.bit(self.register, intid, run.vcpu, write=False)
+            shown = guests.trapped(run, access) >> intid % 32 & 1
+            guests.m.tell.guest_read(run, self.register, run, intid, bool(shown))
 
 
 class SetPriority(Operation):
@@ -54,11 +45,9 @@ class SetPriority(Operation):
 
     @step
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int, priority: int) -> None:
-        ghost = run.irqs.get(intid)
-        if ghost is None:
-            return
-        ghost.priority = priority
-        guests.trapped(run, guests.vm(run).face.priority(intid, run.vcpu, priority))
+        if intid in run.irqs:
+            access = run.vm.face.priority(intid, run.vcpu, priority)
+            guests.write(run, "IPRIORITYR", run, intid, priority, access)
 
 
 class Route(Operation):
@@ -68,12 +57,9 @@ class Route(Operation):
 
     @step
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int, target: int) -> None:
-        vm = guests.vm(run)
-        ghost = run.irqs.get(intid)
-        if ghost is None:
-            return
-        ghost.target = target
-        guests.trapped(run, vm.face.route(intid, vm.vcpus[target].vcpu))
+        if intid in run.irqs:
+            access = run.vm.face.route(intid, run.vm.vcpus[target].vcpu)
+            guests.write(run, "IROUTER", run, intid, target, access)
 
 
 class Sgi(Operation):
@@ -83,14 +69,9 @@ class Sgi(Operation):
 
     @step
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int, to: int) -> None:
-        vm = guests.vm(run)
-        target = vm.vcpus[to]
-        ghost = target.irqs[intid]
-        if vm.vm.gic == 2:
-            ghost.sources |= 1 << run.vcpu.index
-        else:
-            ghost.edge_came()
-        guests.trapped(run, vm.face.sgi(intid, target.vcpu))
+        target = run.vm.vcpus[to]
+        guests.m.tell.guest_sends_sgi(run, target, intid)
+        guests.trapped(run, run.vm.face.sgi(intid, target.vcpu))
 
 
 DISTRIBUTOR: tuple[Operation, ...] = (
@@ -106,44 +87,3 @@ DISTRIBUTOR: tuple[Operation, ...] = (
     ReadBit("ISACTIVER", "reads an interrupt's active bit, and sees whether that is true"),
     Sgi("SGI", "sends an SGI to a vCPU"),
 )
-
-
-# -- what rules remember
-
-def _note_bit(guests: GuestSteps, run: VcpuRun, vm: GuestVm, register: str, intid: int, ghost: IrqGhost) -> None:
-    level = vm.is_level(intid)
-    match register:
-        case "ISENABLER":
-            ghost.enabled = True
-            if ghost.cause == DROPPED and intid not in vm.completions and not guests.elsewhere(run, intid):
-                ghost.cause = GONE          # an enable samples the line
-        case "ICENABLER":
-            ghost.was_disabled = True
-        case "ISPENDR" | "ICPENDR" if vm.vm.gic == 2 and intid < 16:
-            pass                            # a GICv2's SGIs have sources: writes are ignored (IHI 0048B 4.3.7)
-        case "ISPENDR" if level:
-            ghost.soft = True
-        case "ISPENDR":
-            ghost.edge_came()
-        case "ICPENDR":
-            if ghost.soft and ghost.cause != PRESENT and guests.elsewhere(run, intid):
-                ghost.cause = DROPPED       # it may be taken there until that vCPU is left
-            ghost.owed = ghost.soft = False
-        case "ISACTIVER":
-            ghost.active = NOBODY if ghost.active is None else ghost.active
-        case "ICACTIVER":
-            ghost.active = None
-
-
-def _judge_read(guests: GuestSteps, run: VcpuRun, intid: int, register: str, shown: bool, ghost: IrqGhost) -> None:
-    """Rule 22: what a guest reads of active is what guests did; of pending, what devices and guests did, as far as
-    it cannot be on its way."""
-    if register == "ISACTIVER":
-        true = shown == (ghost.active is not None)
-    elif shown:
-        true = ghost.owed or ghost.soft or ghost.cause in (PRESENT, DROPPED) or ghost.credit > 0
-    else:
-        true = not ghost.soft
-    guests.m.tell("guest", run, text=f"reads {register} of {intid}: {int(shown)}")
-    if not true:
-        guests.m.faults.tell(22, f"{run.name} reads {register} of {intid} as {int(shown)}")
