@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from vgic.rules.checks import MACHINE_RULES
 
 from vgic.designs.base import Design
 from vgic.designs.bugs import AWAITED, SECTIONS, bugs, section
@@ -14,6 +13,7 @@ from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import designs, find_scenario
 from vgic.lab.scenario import Scenario, parse_scenario
 from vgic.lab.schedule import Run, Schedule
+from vgic.rules.checks import MACHINE_RULES
 from vgic.view.run import perform
 
 BUGS = bugs()

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from vgic.rules.checks import MACHINE_RULES
 
 from vgic.cli import main
 from vgic.explore.check import Bounds, check, self_check, with_vcpus
@@ -13,6 +12,7 @@ from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, find_design, find_scenario
 from vgic.lab.scenario import Scenario, parse_scenario
 from vgic.lab.schedule import Schedule
+from vgic.rules.checks import MACHINE_RULES
 from vgic.view.check import CheckReport, DialReport
 
 EDGE = """

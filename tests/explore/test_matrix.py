@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from bench.check.matrix import BREAKS, announced_breaks, known_breaks, line, searched
-from vgic.rules.checks import MACHINE_RULES
 
 from vgic.explore.check import NO_BOUNDS, Bounds
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, designs, find_scenario
+from vgic.rules.checks import MACHINE_RULES
 
 SEVERAL = ("host-interrupt-between", "priorities-nested", "saved-sgi-v2", "sgi")
 FINDINGS = tuple(s.name for s in all_scenarios() if s.expect == "breaks")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from vgic.explore.explorer import Explorer
+from vgic.engine.explorer import Explorer
 from vgic.host import KernelTimer, Lock, WorkItem
 from vgic.parts import Part
 
