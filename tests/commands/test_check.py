@@ -1,21 +1,18 @@
-"""`vgic check` and `vgic run` with what users bring: designs of theirs, odd options, caches that can't be written."""
+"""`vgic check`, of one scenario and of all, and `vgic run`: users' designs, odd options, caches that can't be used."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.commands.runner import ROOT, Runner, refused
 
-from vgic.cli import main
+from vgic.explore.all import Checked, Task
 from vgic.lab import watch
 
-ROOT = Path(__file__).parents[2]
 HEAD = "from vgic.designs.kvm.vgic import Kvm\n"
 LOUD = HEAD + """
 print("imported")
@@ -51,40 +48,9 @@ class Mine(Kvm):
 """
 
 
-class Ran:
-    """What a command did."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
-class Runner:
-    """Runs commands in an empty directory, with a cache of its own."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], here: Path) -> None:
-        self.capsys, self.here = capsys, here
-
-    def design(self, text: str) -> str:
-        (self.here / "mine.py").write_text(text)
-        return f"{self.here / 'mine.py'}:Mine"
-
-    def __call__(self, *arguments: str) -> Ran:
-        try:
-            status = main(arguments)
-        except SystemExit as e:
-            status = e.code if isinstance(e.code, int) else -1
-        return Ran(status, *self.capsys.readouterr())
-
-
-@pytest.fixture
-def vgic(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return Runner(capsys, tmp_path)
-
-
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_what_a_design_prints_is_not_in_the_report(vgic: Runner, command: str) -> None:
-    ran = vgic(command, "edge-again", "--design", vgic.design(LOUD), "--json")
+    ran = vgic(command, "msi-once", "--design", vgic.design(LOUD), "--json")
     assert json.loads(ran.out)["design"] == "mine.py:Mine"
     assert "imported" in ran.err
     assert "flushed" in ran.err
@@ -191,7 +157,7 @@ def test_one_of_each(vgic: Runner) -> None:
 
 def test_a_cache_that_can_not_be_written(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
-    assert vgic("check", "edge-again").status == 0
+    assert vgic("check", "level-trap").status == 0
     ran = vgic("check", "retarget-pending", "--states", "21000")
     assert (ran.status, "BOUNDED" in ran.out) == (0, True)
     assert "can't save: Not a directory; the search can't be resumed" in ran.err
@@ -214,7 +180,7 @@ def test_a_save_that_can_not_be_used(vgic: Runner) -> None:
 
 
 def test_nothing_to_resume(vgic: Runner) -> None:
-    ran = vgic("check", "edge-again", "--resume")
+    ran = vgic("check", "level-trap", "--resume")
     assert (ran.status, ran.err) == (0, "vgic: nothing was saved of this search: it began anew\n")
     assert not list((vgic.here / "cache").rglob("*"))
 
@@ -245,38 +211,6 @@ class Mine(Kvm):
     assert told["widest"]["slot"] == "machine.design.counter.n"
 
 
-def run(arguments: list[str], stdout: Any, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "vgic", *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True,
-                          check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **environment})
-
-
-@pytest.mark.parametrize("arguments", [["check", "edge-again"], ["rules", "--json"], ["scenarios", "--schema"]])
-def test_a_full_disk_behind_standard_output(arguments: list[str]) -> None:
-    with open("/dev/full", "w") as full:
-        ran = run(arguments, full)
-    assert (ran.returncode, ran.stderr) == (2, "vgic: standard output: No space left on device\n")
-
-
-def test_no_standard_output_at_all() -> None:
-    ran = subprocess.run(["sh", "-c", f"exec {sys.executable} -m vgic check timer-cval-only --design timer-mask >&-"],
-                         stderr=subprocess.PIPE, text=True, check=False,
-                         env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
-    assert (ran.returncode, ran.stderr) == (1, "")
-
-
-def test_a_title_that_the_terminal_has_no_letters_for(tmp_path: Path) -> None:
-    text = (ROOT / "scenarios" / "level-irqfd-v3.toml").read_text()
-    text = re.sub("(?m)^title = .*", 'title = "ü ☃ a level, held"', text)
-    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    ran = run(["check", str(tmp_path / "mine.toml"), "--export", str(tmp_path)], subprocess.PIPE, LC_ALL="C",
-              PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", XDG_CACHE_HOME=str(tmp_path))
-    assert (ran.returncode, ran.stderr) == (1, "")
-    assert "\\xfc \\u2603 a level, held" in ran.stdout
-    assert "ü ☃" in (tmp_path / "counterexample-3.toml").read_text(encoding="utf-8")
-    assert f"Replay:  vgic run {tmp_path}/counterexample-3.toml\n" in ran.stdout
-
-
 def test_json_has_these_keys(vgic: Runner) -> None:
     ran = vgic("check", "level-irqfd-v3", "--json", "--export", str(vgic.here / "out"))
     told = json.loads(ran.out)
@@ -285,8 +219,7 @@ def test_json_has_these_keys(vgic: Runner) -> None:
         assert f"`{key}`" in said
     assert [Path(name).name for name in told["written"]] == [
         "counterexample-3.toml", "counterexample_3_test.py", "counterexample-3.c"]
-    refused = vgic("check", "nothing-such", "--json")
-    assert (refused.status, refused.out) == (2, "")
+    refused(vgic("check", "nothing-such", "--json"), "nothing-such")
 
 
 @pytest.mark.parametrize(("old", "new", "says"), [
@@ -306,3 +239,78 @@ def test_a_byte_order_mark(vgic: Runner) -> None:
     text = (ROOT / "scenarios" / "edge-again.toml").read_bytes()
     (vgic.here / "mine.toml").write_bytes(b"\xef\xbb\xbf" + text)
     assert vgic("check", str(vgic.here / "mine.toml"), "--depth", "1").status == 0
+
+
+# -- all
+
+SMALL = ("saved-sgi-v2", "soft-pended-level")
+"""One that holds, and one that breaks rule 6 as announced."""
+
+
+def test_all_is_a_table_and_as_announced(vgic: Runner) -> None:
+    ran = vgic("check", "--all", *SMALL, "--jobs", "1")
+    assert (ran.status, ran.err) == (0, "")
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert rows[0] == ["scenario", "design", "LRs", "verdict", "rule", "depth", "states", "s", "announced"]
+    assert rows[1][:6] == ["saved-sgi-v2", "kvm", "4", "HOLDS", "12", "45"]
+    assert (rows[2][:5], rows[2][-2:]) == (["soft-pended-level", "kvm", "4", "BROKEN", "6"], ["6", "breaks"])
+    assert ran.out.endswith("2 searched: 1 HOLDS, 1 BROKEN. All as announced.\n")
+
+
+def test_all_by_another_design_looks_beyond_what_is_announced(vgic: Runner) -> None:
+    ran = vgic("check", "--all", "soft-pended-level", "level-irqfd", "--design", "xen", "--confirm", "--json")
+    assert ran.status == 0
+    found = {c["scenario"]: c for c in json.loads(ran.out)}
+    assert found["level-irqfd"]["verdict"] == "REFUSED"
+    assert "tells no completions" in found["level-irqfd"]["what"]
+    assert found["soft-pended-level"].items() >= {
+        "verdict": "HOLDS", "rule": None, "breaks": {"3": True}, "expected": True, "list_registers": 4}.items()
+
+
+def test_all_with_what_is_not_announced(vgic: Runner) -> None:
+    text = (ROOT / "scenarios" / "soft-pended-level.toml").read_text()
+    (vgic.here / "mine.toml").write_text(text.replace("rules = [6]", "rules = [5]"))
+    ran = vgic("check", "--all", str(vgic.here / "mine.toml"), "saved-sgi-v2")
+    assert ran.status == 1
+    assert "not announced" in ran.out
+    assert "soft-pended-level: rule 6, not announced, breaks in 3 steps: " in ran.out
+    assert "1 not as announced." in ran.out
+
+
+def test_all_cut_by_a_bound_speaks_against_nothing(vgic: Runner) -> None:
+    ran = vgic("check", "--all", "sgi", "--depth", "2", "--lrs", "1..2")
+    assert ran.status == 0
+    assert ran.out.count("sgi: cut by --depth\n") == 3
+    assert ran.out.endswith("3 searched: 3 BOUNDED. All as announced.\n")
+
+
+def test_all_interrupted_tells_what_was_found(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(todo: list[Task], bounds: object, confirm: bool, jobs: int) -> Generator[Checked, None, None]:
+        assert ([t.scenario for t in todo], confirm, jobs) == (["soft-pended-level", "saved-sgi-v2"], True, 3)
+        yield Checked("saved-sgi-v2", "kvm", 4, "HOLDS")
+        raise KeyboardInterrupt
+    monkeypatch.setattr("vgic.explore.all.check_all", interrupted)
+    ran = vgic("check", "--all", *SMALL, "--jobs", "3", "--confirm")
+    assert ran.status == 130
+    assert "Interrupted: 1 of 2 searched." in ran.out
+
+
+def test_all_tells_each_as_it_ends_on_a_terminal(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    ran = vgic("check", "--all", *SMALL, "--jobs", "1")
+    told = re.sub(r"\r[^\r\n]*\x1b\[K(?!\n)", "", ran.err)
+    assert [line.split()[0].lstrip("\r") for line in told.splitlines()] == ["soft-pended-level", "saved-sgi-v2"]
+    assert "\r1 of 2 searched\x1b[K" in ran.err
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ((), "check: expected one scenario"), (("sgi", "level-held"), "check: expected one scenario"),
+    (("--all", "nothing-such"), "'nothing-such': there is none of that name"),
+    (("--all", "--design", "nobody"), "design 'nobody': there is none"),
+    (("--all", "--jobs", "0"), "--jobs 0: expected"), (("--all", "--lrs", "0"), "--lrs 0: expected N"),
+    (("--all", "--resume"), "--resume goes with one scenario"),
+    (("--all", "--self-check"), "--self-check goes with one scenario"),
+    (("sgi", "--jobs", "2"), "--jobs goes with --all"), (("sgi", "--confirm"), "--confirm goes with --all"),
+])
+def test_what_does_not_go_together(vgic: Runner, options: tuple[str, ...], says: str) -> None:
+    refused(vgic("check", *options), says)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import pytest
 
-from vgic.commands import oracle as command
+from vgic.cli import main
+from vgic.commands.oracle import KINDS as OFFERED
 from vgic.oracle.generate import KINDS
 from vgic.silicon.interrupt import Interrupt
 
@@ -17,15 +17,11 @@ ENDS_33 = "pe0 el2 write GICD_ISACTIVER1 2\npe0 el2 write ICC_CTLR_EL1 2\npe0 el
 
 
 def call(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.add(parser.add_subparsers())
-    options = parser.parse_args(["oracle", *arguments])
-    status: int = options.run(options)
-    return status
+    return main(["oracle", *arguments])
 
 
 def test_kinds_are_those_of_the_generators() -> None:
-    assert set(command.KINDS) == set(KINDS)
+    assert set(OFFERED) == set(KINDS)
 
 
 @pytest.mark.oracle
@@ -93,9 +89,9 @@ def test_run_prints_an_episode_that_replays(
     ("arguments", "said"),
     [
         (("run", "--kind", "v5"), "--kind v5: expected one of v2, v2-virtual"),
-        (("run", "--operations", "0"), "--operations 0: expected 1 to"),
-        (("run", "--seed", "-1"), "--seed -1: expected a number"),
-        (("run", "--pes", "3"), "--pes 3: expected 1 or 2"),
+        (("run", "--operations", "0"), "--operations 0: expected a whole number, 1 to 1,000,000,000"),
+        (("run", "--seed", "-1"), "--seed -1: expected a whole number from 0 on"),
+        (("run", "--pes", "3"), "--pes 3: expected a whole number, 1 to 2"),
         (("replay", "/nowhere"), "/nowhere: No such file or directory"),
         (("replay", "/"), "/: Is a directory"),
     ],

@@ -11,10 +11,10 @@ from vgic.designs.bugs.bug import Historical
 from vgic.designs.kvm import Kvm
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import designs, find_scenario
+from vgic.lab.perform import perform
 from vgic.lab.scenario import Scenario, parse_scenario
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.checks import MACHINE_RULES
-from vgic.view.run import perform
 
 BUGS = bugs()
 A = (1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 19, 20, 22, 23, 25, 26, 28, 29, 31, 32, 33, 35)

@@ -6,7 +6,7 @@ import pytest
 from tests.trace.recordings import Scene, analysis, lr
 
 from vgic.trace.events import Probe
-from vgic.trace.lives import KEPT, Lengths, Lives, Row
+from vgic.trace.lives import KEPT, Lengths, LifeRow, Lives
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def lives_of(s: Scene) -> Lives:
     return lives
 
 
-def rows(s: Scene, virtual: bool = True) -> list[Row]:
+def rows(s: Scene, virtual: bool = True) -> list[LifeRow]:
     """The rows of what a scene's moments tell, told as they come."""
     return lives_of(s).rows(virtual)
 
@@ -48,7 +48,7 @@ def test_a_forwarded_interrupt(living: Scene) -> None:
     for _ in range(3):
         forwarded(living)
     (row,) = rows(living)
-    assert row == Row("pe0", 27, (27,), 3, 3, 0, "I P A", ack_median=5, ack_longest=5, end_median=2, end_longest=2)
+    assert row == LifeRow("pe0", 27, (27,), 3, 3, 0, "I P A", ack_median=5, ack_longest=5, end_median=2, end_longest=2)
 
 
 def test_each_pe_has_its_own_row(living: Scene) -> None:

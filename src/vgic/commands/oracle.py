@@ -1,192 +1,93 @@
-"""`vgic oracle run` and `vgic oracle replay`.
-
-`add` gives the command line its two commands; everything heavy is imported when one runs. Exit status: 0 QEMU and the
-model agree, 1 they differ, 2 the input can't be used or there is no QEMU.
-"""
+"""`vgic oracle run` and `vgic oracle replay`."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import secrets
 import sys
 from typing import TYPE_CHECKING, Any
 
+from vgic.commands.arguments import Refused, number, one_of
+from vgic.commands.output import Progress, print_json, tell
+from vgic.view.report import Status
+
 if TYPE_CHECKING:
-    from vgic.oracle.campaign import Report
-    from vgic.oracle.episode import Episode
-    from vgic.oracle.lockstep import Difference
+    from vgic.oracle.campaign import Campaign
+    from vgic.oracle.qemu import Outcome
 
 KINDS = ("v2", "v2-virtual", "v2-secure", "v3", "v3-virtual", "v3-secure")
-_MOST_OPERATIONS = 1_000_000_000
-_MOST_TEXT = 64 << 20
+MOST_OPERATIONS = 1_000_000_000
+MOST_TEXT = 64 << 20
 
 
 def add(commands: Any) -> None:
-    """Add `oracle` to the command line.
-
-    Args:
-        commands: what `add_subparsers` returned.
-    """
+    """Adds the command to what `add_subparsers` returned."""
     oracle = commands.add_parser("oracle", help="drive QEMU's GIC and the model side by side, and compare")
     inner = oracle.add_subparsers(metavar="run|replay", required=True)
-    run = inner.add_parser("run", help="compare episodes generated from a seed; a difference is shrunk and printed")
-    run.add_argument(
-        "--kind", metavar="KIND", action="append", help=f"one of {', '.join(KINDS)} (all; may be repeated)"
-    )
-    run.add_argument("--pes", metavar="N", help="PEs of the machine (1, then 2)")
-    run.add_argument("--operations", metavar="N", default="10000", help="of each kind (10,000)")
-    run.add_argument("--seed", metavar="N", help="of the first episode (a fresh one)")
-    run.add_argument("--coverage", action="store_true", help="print how often each situation was met")
-    run.add_argument("--json", action="store_true")
-    run.set_defaults(run=_run)
-    replay = inner.add_parser("replay", help="run one episode, as `run` prints them, and say where it differs")
-    replay.add_argument("episode", metavar="EPISODE", help="a file, - for standard input")
-    replay.add_argument("--json", action="store_true")
-    replay.set_defaults(run=_replay)
+    campaign = inner.add_parser(
+        "run", help="compare episodes generated from a seed; a difference is shrunk and printed")
+    campaign.add_argument(
+        "--kind", metavar="KIND", action="append", help=f"one of {', '.join(KINDS)} (all; may be repeated)")
+    campaign.add_argument("--pes", metavar="N", help="PEs of the machine (1, then 2)")
+    campaign.add_argument("--operations", metavar="N", default="10000", help="of each kind (10,000)")
+    campaign.add_argument("--seed", metavar="N", help="of the first episode (a fresh one)")
+    campaign.add_argument("--coverage", action="store_true", help="print how often each situation was met")
+    campaign.add_argument("--json", action="store_true")
+    campaign.set_defaults(run=run)
+    episode = inner.add_parser("replay", help="run one episode, as `run` prints them, and say where it differs")
+    episode.add_argument("episode", metavar="EPISODE", help="a file, - for standard input")
+    episode.add_argument("--json", action="store_true")
+    episode.set_defaults(run=replay)
 
 
-def _refuse(message: str) -> int:
-    print(f"vgic: {message}", file=sys.stderr)
-    return 2
-
-
-def _number(text: str, low: int, high: int) -> int | None:
-    from vgic.arch.register import number
-
-    try:
-        value = number(text)
-    except ValueError:
-        return None
-    return value if low <= value <= high else None
-
-
-def _run(options: argparse.Namespace) -> int:
-    import secrets
-
-    from vgic.oracle.campaign import campaign
+def run(options: argparse.Namespace) -> int:
+    """Runs a campaign of each kind and number of PEs; tells each as it ends."""
     from vgic.oracle.errors import OracleError
+    from vgic.view.oracle import CampaignReport
 
-    kinds = options.kind or KINDS
-    for kind in kinds:
-        if kind not in KINDS:
-            return _refuse(f"--kind {kind}: expected one of {', '.join(KINDS)}")
-    operations = _number(options.operations, 1, _MOST_OPERATIONS)
-    if operations is None:
-        return _refuse(f"--operations {options.operations}: expected 1 to {_MOST_OPERATIONS:,}")
-    seed = secrets.randbelow(1 << 30) if options.seed is None else _number(options.seed, 0, 1 << 62)
-    if seed is None:
-        return _refuse(f"--seed {options.seed}: expected a number from 0 on")
-    pes = (1, 2) if options.pes is None else (_number(options.pes, 1, 2),)
+    kinds = [one_of(kind, "--kind", KINDS) for kind in options.kind or KINDS]
+    operations = number(options.operations, "--operations", 1, MOST_OPERATIONS)
+    seed = secrets.randbelow(1 << 30) if options.seed is None else number(options.seed, "--seed")
+    pes = (1, 2) if options.pes is None else (number(options.pes, "--pes", 1, 2),)
     told: list[dict[str, Any]] = []
-    status = 0
-    for kind in kinds:
-        for count in pes:
-            if count is None:
-                return _refuse(f"--pes {options.pes}: expected 1 or 2")
-            try:
-                report = campaign(kind, -(-operations // len(pes)), seed, pes=count, progress=_progress(kind, count))
-            except OracleError as e:
-                return _refuse(str(e))
-            status = max(status, int(report.finding is not None))
-            told.append(_as_json(report))
-            if not options.json:
-                print(_as_text(report, options.coverage), flush=True)
+    status: int = Status.HOLDS
+    for kind, count in ((kind, count) for kind in kinds for count in pes):
+        try:
+            report = CampaignReport(_campaign(kind, -(-operations // len(pes)), seed, count), options.coverage)
+        except OracleError as e:
+            raise Refused(str(e)) from None
+        status = max(status, report.exit_status)
+        told.append(report.json())
+        if not options.json:
+            print(report.text(), flush=True)
     if options.json:
-        json.dump(told, sys.stdout, indent=2)
-        print()
+        print_json(told)
     return status
 
 
-def _progress(kind: str, pes: int) -> Any:
-    """A line that is rewritten, on a terminal."""
-    if not sys.stderr.isatty():
-        return None
+def _campaign(kind: str, operations: int, seed: int, pes: int) -> Campaign:
+    from vgic.oracle.campaign import campaign
 
-    def show(done: int, wanted: int) -> None:
-        end = "" if done < wanted else "\r\033[K"
-        print(f"\r  {kind} pes={pes}  {done:,} of {wanted:,} operations{end}", end="", file=sys.stderr, flush=True)
-
-    return show
+    with Progress() as progress:
+        def show(done: int, wanted: int) -> None:
+            progress.part(f"{kind} pes={pes}", done, wanted)
+        return campaign(kind, operations, seed, pes=pes, progress=show)
 
 
-def _as_text(report: Report, coverage: bool) -> str:
-    tally = report.tally
-    verdict = "no unexplained difference" if report.finding is None else "DIFFERS"
-    lines = [
-        f"{report.kind}  pes={report.options.pes}  QEMU {report.qemu}  seeds from {report.seed}: {verdict}",
-        f"  {tally.operations:,} operations in {tally.episodes:,} episodes, {tally.compared:,} values compared",
-    ]
-    if report.seconds:
-        share = tally.wait_seconds / report.seconds
-        lines.append(
-            f"  {tally.operations / report.seconds:,.0f} operations/s, {share:.0%} of the time waiting for QEMU"
-        )
-    if tally.tolerated:
-        lines += _wrap("tolerated", [f"{name} {count:,}" for name, count in sorted(tally.tolerated.items())])
-    if coverage:
-        lines += _wrap("met", [f"{name} {count:,}" for name, count in sorted(report.coverage.counts.items())])
-    missing = report.coverage.missing(report.kind)
-    if missing and report.finding is None:
-        lines += _wrap("never met", missing)
-    if report.finding is not None:
-        lines += ["", report.finding.text().rstrip()]
-    return "\n".join(lines)
-
-
-def _wrap(head: str, items: list[str]) -> list[str]:
-    lines = [f"  {head:<10}"]
-    for i, item in enumerate(items):
-        piece = item + ("," if i < len(items) - 1 else "")
-        if len(lines[-1]) + len(piece) + 1 > 100:
-            lines.append(" " * 12)
-        lines[-1] += f" {piece}"
-    return lines
-
-
-def _as_json(report: Report) -> dict[str, Any]:
-    tally, finding = report.tally, report.finding
-    return {
-        "kind": report.kind,
-        "machine": str(report.options),
-        "qemu": report.qemu,
-        "seed": report.seed,
-        "operations": tally.operations,
-        "episodes": tally.episodes,
-        "compared": tally.compared,
-        "seconds": round(report.seconds, 3),
-        "waiting_for_qemu": round(tally.wait_seconds, 3),
-        "tolerated": tally.tolerated,
-        "met": dict(sorted(report.coverage.counts.items())),
-        "never_met": report.coverage.missing(report.kind),
-        "difference": None
-        if finding is None
-        else {
-            "seed": finding.seed,
-            "says": str(finding.difference) if finding.difference is not None else finding.death,
-            "episode": finding.text(),
-        },
-    }
-
-
-def _replay(options: argparse.Namespace) -> int:
+def replay(options: argparse.Namespace) -> int:
+    """Runs one episode."""
     from vgic.oracle.episode import EpisodeError, parse
     from vgic.oracle.errors import OracleDied, OracleError
-    from vgic.oracle.lockstep import Lockstep
-    from vgic.oracle.qemu import Outcome, Qemu
+    from vgic.oracle.lockstep import Difference, Lockstep
+    from vgic.oracle.qemu import Qemu
+    from vgic.view.oracle import EpisodeReport
 
     name = "standard input" if options.episode == "-" else options.episode
-    try:
-        episode = parse(_read(options.episode), name)
-    except OSError as e:
-        return _refuse(f"{name}: {e.strerror or e}")
-    except UnicodeDecodeError:
-        return _refuse(f"{name}: not text: expected an episode, as `vgic oracle run` prints them")
-    except EpisodeError as e:
-        return _refuse(str(e))
     outcomes: list[Outcome] = []
     difference: Difference | None = None
     death = ""
     try:
+        episode = parse(_text(options.episode), name)
         with Qemu(episode.options, fiq_to_el3=episode.fiq_to_el3) as qemu:
             lockstep = Lockstep(qemu)
             lockstep.watcher = lambda operation, outcome, seen: outcomes.append(outcome)
@@ -195,42 +96,15 @@ def _replay(options: argparse.Namespace) -> int:
                 difference = lockstep.run(episode)
             except OracleDied as e:
                 death = str(e)
-    except OracleError as e:
-        return _refuse(str(e))
-    if options.json:
-        answer = {
-            "machine": str(episode.options),
-            "qemu": version,
-            "operations": len(episode.operations),
-            "difference": str(difference) if difference is not None else death or None,
-        }
-        json.dump(answer, sys.stdout, indent=2)
-        print()
-    else:
-        print(_replayed(episode, version, outcomes, difference, death))
-    return int(difference is not None or bool(death))
+    except UnicodeDecodeError:
+        raise Refused(f"{name}: not text: expected an episode, as `vgic oracle run` prints them") from None
+    except (EpisodeError, OracleError) as e:
+        raise Refused(str(e)) from None
+    return tell(EpisodeReport(episode, version, outcomes, difference, death), options.json)
 
 
-def _read(path: str) -> str:
+def _text(path: str) -> str:
     if path == "-":
-        return sys.stdin.read(_MOST_TEXT)
+        return sys.stdin.read(MOST_TEXT)
     with open(path, encoding="utf-8") as f:
-        return f.read(_MOST_TEXT)
-
-
-def _replayed(episode: Episode, version: str, outcomes: list[Any], difference: Difference | None, death: str) -> str:
-    lines = [f"{episode.options}  QEMU {version}  {len(episode.operations)} operations"]
-    last = difference.index if difference is not None else len(episode.operations)
-    width = len(str(len(episode.operations)))
-    for i, operation in enumerate(episode.operations[: last + 1]):
-        read = ""
-        if i < len(outcomes) and (operation.kind == "read" or outcomes[i].how.value != "done") and i != last:
-            read = f"   -> {outcomes[i]}"
-        lines.append(f"{i + 1:>{width}}: {operation.text(episode.options.gic)}{read}")
-    if death:
-        lines.append(f"QEMU DIED: {death}")
-    else:
-        lines.append(
-            f"DIFFERS {difference}" if difference is not None else "QEMU and the model agree after each operation."
-        )
-    return "\n".join(lines)
+        return f.read(MOST_TEXT)

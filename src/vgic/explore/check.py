@@ -28,8 +28,8 @@ from vgic.engine.explorer import Delivered, Explorer, ModelError, Progress, Resu
 from vgic.engine.model.result import Broken
 from vgic.engine.model.values import CheckpointError, shown
 from vgic.lab.actions import Moved, Put
-from vgic.lab.errors import ScenarioError
-from vgic.lab.loader import as_named, design_file, guarded
+from vgic.lab.errors import NotOffered, ScenarioError
+from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded
 from vgic.lab.machine import Machine
 from vgic.lab.operations.operands import Vcpu
 from vgic.lab.program import parse
@@ -90,11 +90,6 @@ class Verdict:
     resumed: bool = False
 
     @property
-    def exit_status(self) -> int:
-        """0 where all rules hold in what was explored, 1 where one is broken."""
-        return 1 if self.result.broken else 0
-
-    @property
     def schedule(self) -> tuple[str, ...]:
         """The actions that lead to the broken rule."""
         return tuple(self.result.broken.actions) if self.result.broken else ()
@@ -151,7 +146,20 @@ def check(
             return verdict
         return guarded(file, what, lambda: _shown(verdict, broken, design, list_registers))
     except Unsupported as e:
-        raise ScenarioError(f"{scenario.name}: {e}") from e
+        raise NotOffered(f"{scenario.name}: {e}") from e
+
+
+def uninterrupted(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
+    """As `check`; KeyboardInterrupt where Ctrl-C cut the search."""
+    verdict = check(scenario, design, **how)
+    if verdict.result.why_cut == "interrupted":
+        raise KeyboardInterrupt
+    return verdict
+
+
+def warm() -> None:
+    """Has the search compiled, and the code put on disk, before several processes want it: each would do it itself."""
+    check(find_scenario("timer-no-hw-deactivation"), find_design("kvm"), engine="compiled")
 
 
 def self_check(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:

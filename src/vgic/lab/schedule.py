@@ -8,37 +8,33 @@ from __future__ import annotations
 
 import difflib
 import random
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from vgic.lab.actions import Acknowledges, Action, Steps
 from vgic.lab.errors import ScenarioError
-from vgic.lab.guest import intid_of
+from vgic.lab.lanes import Lane, Scope, State
 from vgic.lab.machine import Machine
 from vgic.lab.mainboard import MakeDesign
 from vgic.lab.scenario import Scenario
 from vgic.lab.story import Story
-from vgic.lab.vms import pintid_of
 from vgic.rules.catalogue import RULES, Rule
 from vgic.rules.checks import MACHINE_RULES, broken
 from vgic.rules.list_registers import never_at_rest
 from vgic.rules.moments import Moments
 from vgic.rules.world import VcpuView
-from vgic.silicon.interrupt import STATE_NAMES
-from vgic.silicon.timer import Timer
 
 REST = "rest"
 """In a script: on by itself until at rest."""
 
 
 class Step(NamedTuple):
-    """One step: the action's name, what happened in words, and each lane's text afterwards."""
+    """One step: the action's name, what happened in words, and what each lane shows afterwards."""
 
     number: int
     action: str
     what: str
-    cells: tuple[str, ...]
+    shown: tuple[State, ...]
 
 
 class Breach(NamedTuple):
@@ -53,7 +49,7 @@ class Run(NamedTuple):
     """What came of one schedule.
 
     Attributes:
-        scenario, design: what ran. list_registers: of each PE. lanes: their names. steps: what happened.
+        scenario, design: what ran. list_registers: of each PE. lanes: what is shown. steps: what happened.
         breaches: the first of each rule. judged: how often each rule was judged. counts: how often what happened.
         at_rest: whether the machine came to rest at the end. skipped: what the script asks and wasn't possible.
     """
@@ -61,7 +57,7 @@ class Run(NamedTuple):
     scenario: Scenario
     design: str
     list_registers: int
-    lanes: tuple[str, ...]
+    lanes: tuple[Lane, ...]
     steps: tuple[Step, ...]
     breaches: tuple[Breach, ...]
     judged: int
@@ -84,73 +80,6 @@ class Run(NamedTuple):
     def actions(self) -> tuple[str, ...]:
         """The schedule, as a script."""
         return tuple(step.action for step in self.steps)
-
-
-class Scope:
-    """What is shown of a machine: its lanes, and their text now."""
-
-    def __init__(self, machine: Machine, story: Story) -> None:
-        self.m, self.story = machine, story
-        self.columns: list[tuple[str, Callable[[], str]]] = []
-        for spec in machine.scenario.device:
-            self._device(spec)
-        for pe, interface in enumerate(machine.gic.virtual):
-            for lr in interface.lrs:
-                self.columns.append((f"LR{lr.index}@pe{pe}", partial(_lr, lr)))
-        for run in machine.vcpus:
-            self.columns.append((run.name, partial(self._vcpu, run)))
-
-    def _device(self, spec: Any) -> None:
-        m = self.m
-        if spec.kind == "timer":
-            ppi = pintid_of(spec)
-            for pe in range(m.pes):
-                many = f"@pe{pe}" if m.pes > 1 else ""
-                timer = m.timers.timers[pe][spec.timer]
-                self.columns.append((f"line {ppi}{many}", partial(_line, timer)))
-                self.columns.append((f"PPI {ppi}@pe{pe}", partial(_state, m, ppi, pe)))
-            return
-        device = next(d for d in m.devices if d.spec is spec)
-        if spec.kind == "level":
-            self.columns.append((f"line {device.name}", lambda: _level(device.line.high)))
-        if spec.intid is not None:
-            self.columns.append((f"SPI {spec.intid}", lambda: _state(m, spec.intid, 0)))
-
-    def _vcpu(self, run: Any) -> str:
-        state = self.story.states.get(run.name, "-")
-        stack = run.guest.state.stack
-        return f"{state}, in {'/'.join(str(intid_of(iar)) for iar, _ in stack)}" if stack else state
-
-    def names(self) -> tuple[str, ...]:
-        """The lanes."""
-        return tuple(name for name, _ in self.columns)
-
-    def cells(self) -> tuple[str, ...]:
-        """Their text now."""
-        return tuple(show() for _, show in self.columns)
-
-
-def _line(timer: Timer) -> str:
-    return _level(timer.line)
-
-
-def _level(high: bool) -> str:
-    return "high" if high else "low"
-
-
-def _state(m: Machine, intid: int, pe: int) -> str:
-    irq = m.gic.distributor.find(intid, pe)
-    return "-" if irq is None else STATE_NAMES[irq.state()] + ("" if irq.enabled else " masked")
-
-
-def _lr(lr: Any) -> str:
-    if lr.state == 0 and not lr.vintid:
-        return "-"
-    if lr.state == 0:
-        return "I"
-    twin = f" -> {lr.pintid} HW" if lr.hw else " EOI" if lr.eoi else ""
-    source = f" from {lr.cpuid}" if lr.vintid < 16 and lr.cpuid else ""
-    return f"{STATE_NAMES[lr.state]:<2} {lr.vintid}{source}{twin}"
 
 
 class Schedule:
@@ -219,7 +148,7 @@ class Schedule:
         if not action.do():
             return False
         name = str(action)
-        self.steps.append(Step(len(self.steps) + 1, name, self.story.end() or name, self.scope.cells()))
+        self.steps.append(Step(len(self.steps) + 1, name, self.story.end() or name, self.scope.states()))
         self._judge()
         return True
 
@@ -250,6 +179,6 @@ class Schedule:
 
     def _result(self, at_rest: bool) -> Run:
         return Run(
-            self.scenario, self.story.design_name, len(self.machine.gic.virtual[0].lrs), self.scope.names(),
+            self.scenario, self.story.design_name, len(self.machine.gic.virtual[0].lrs), self.scope.lanes(),
             tuple(self.steps), tuple(sorted(self.breaches.values(), key=lambda b: b.step)), self.judged,
             dict(sorted(self.story.counts.items())), at_rest, skipped=tuple(self.skipped))

@@ -6,7 +6,6 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from vgic.rules import RECORDING_CHECKS, Judge, Moments
 from vgic.silicon.profile import PROFILE, SENTENCES, Deviation
@@ -16,7 +15,7 @@ from vgic.trace.events import Event, Probe
 from vgic.trace.lanes import Lanes
 from vgic.trace.lives import Lives
 from vgic.trace.qemu import Reader
-from vgic.trace.replay import KINDS, Replay, notices
+from vgic.trace.replay import KINDS, Replay
 from vgic.trace.source import Source, TraceError
 
 HEAD, OTHERS = 20_000, 2000
@@ -152,27 +151,3 @@ class Analysis:
         if self.trouble is not None:
             lines.append(str(self.trouble))
         return lines
-
-    def json(self) -> dict[str, Any]:
-        """Everything, for programs."""
-        r = self.replay
-        return {
-            "file": self.file, "gic": self.configuration.version, "pes": self.configuration.options.pes,
-            "configured_from": list(self.configuration.facts), "lines": self.reader.lines, "events": r.events,
-            "reads": {f: {"predicted": p, "compared": c} for f, (p, c) in self.by_frame().items()},
-            "registers": {n: {"predicted": r.predicted[n], "compared": c} for n, c in sorted(r.compared.items())},
-            "writes": r.writes, "not_modelled": dict(r.not_modelled), "not_compared": dict(r.not_compared),
-            "other_lines": dict(self.reader.other), "repeats": self.reader.repeats,
-            "qemu_profile": [{**d._asdict(), "count": dict(self.deviations()).get(d, 0)} for d in self.profile()],
-            "differences": {"count": r.different, "first": [d._asdict() for d in r.differences]},
-            "diagnosis": {**self.diagnosis._asdict(), "text": str(self.diagnosis)} if self.diagnosis else None,
-            "notices": [{"kind": n.kind, "register": n.register, "detail": n.detail, "count": c}
-                        for n, c in notices(self.chip)],
-            "lives": [row._asdict() for row in self.lives.rows()],
-            "physical": [row._asdict() for row in self.lives.rows(False)],
-            "rules": [{"id": c.rule.id, "sentence": c.rule.sentence, "section": c.rule.section, "judged": c.judged,
-                       "broken": c.breaches} for c in self.judge.checks],
-            "breaches": [{"rule": b.rule.id, "line": b.place, "what": b.what} for b in self.judge.breaches],
-            "lanes": [row._asdict() for row in self.lanes.rows] if self.lanes is not None else None,
-            "errors": self.errors(), "exit_status": self.exit_status,
-        }

@@ -31,10 +31,9 @@ from typing import Any, NamedTuple
 
 from vgic.rules import RECORDING_CHECKS, Judge, RecordingCheck
 from vgic.silicon import GicV2, GicV3
-from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SgiPending, SysReg
+from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SgiPending, SysReg, describe
 from vgic.trace.familiar import VALUES, Familiar, Key
 from vgic.trace.findings import Difference
-from vgic.trace.lanes import describe
 from vgic.trace.places import Places
 from vgic.trace.replay import Replay
 from vgic.trace.snapshot import Keeper, Snapshot

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vgic.rules.checks import KERNEL_CHECKS
-from vgic.rules.kernel import ALLOWED, BROKEN, HOLDS, UNKNOWN, KernelCheck, KernelLine, KernelVcpu, OfKernel, Verdicts
+from vgic.rules.kernel import BROKEN, KernelCheck, KernelLine, KernelVcpu, OfKernel, Verdicts
 from vgic.trace.events import BadLine
 from vgic.trace.ftrace import Event, Lost, Reader
 from vgic.trace.ftrace_state import SHARED, Follow, Vcpu
@@ -249,37 +249,6 @@ class FtraceAnalysis:
                 return self.follow.label(key.vcpu)
             return "shared" if key.intid >= SHARED else "any"
         return sorted(((label(k), k.intid, t) for k, t in self.injections.told_of.items()), key=lambda r: r[:2])
-
-    def json(self) -> dict[str, Any]:
-        """Everything, for programs."""
-        label = self.follow.label
-        return {
-            "file": self.file, "format": "ftrace", "lines": self.reader.lines, "events": self.events,
-            "by_event": dict(sorted(self.reader.counts.items())), "other_lines": self.reader.other,
-            "cpus": sorted(self.reader.cpus), "vcpus": [
-                {"label": label(v), "number": v.number, "pid": v.pid, "task": v.comm, "entries": v.entries,
-                 "ns_in_guest": self.exits.inside.get(v), "blocked": self.blocks.times.get(v, [0, 0])[0],
-                 "ns_blocked": self.blocks.times.get(v, [0, 0])[1]} for v in self.vcpus()],
-            "overwritten": self.reader.overwritten,
-            "lost": {"places": self.losses_count, "events": self.lost_events,
-                     "first": [x._asdict() for x in self.losses]},
-            "missing": [{"event": name, "record": record(name)} for name in self.all_missing()],
-            "exits": [{"vcpu": label(v), "reason": why, "count": n} for (v, why), n in self.exits.counts.items()],
-            "injections": [
-                {"vcpu": where, "vintid": intid, "high": t.high, "low": t.low, "rises": t.rises,
-                 "spacing_ns": {"shortest": t.shortest, "median": t.median, "longest": t.longest if t.spaces else None}}
-                for where, intid, t in self.rows()],
-            "rules": [
-                {"id": c.rule.id, "sentence": c.rule.sentence, "section": c.rule.section, "needs": sorted(c.needs),
-                 "missing": self.missing(c.needs)}
-                | ({} if self.missing(c.needs) else {
-                    "judged": c.judged, HOLDS: c.counts[HOLDS], ALLOWED: c.counts[ALLOWED],
-                    UNKNOWN: c.counts[UNKNOWN], BROKEN: c.counts[BROKEN], "why_unknown": dict(c.why)})
-                for c in self.checks],
-            "breaches": [{"rule": b.rule.id, "line": b.place, "what": b.what}
-                         for c in self.checks if not self.missing(c.needs) for b in c.breaches],
-            "errors": self.errors(), "exit_status": self.exit_status,
-        }
 
 
 def record(name: str) -> str:

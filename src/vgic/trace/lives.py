@@ -70,7 +70,7 @@ class Life:
         self.active, self.acknowledged_at = False, None
 
 
-class Row(NamedTuple):
+class LifeRow(NamedTuple):
     """A row for people and JSON."""
 
     where: str
@@ -210,11 +210,11 @@ class Lives(Moments[int]):
             life.ended_by_guest += 1
             life.end(self.place)
 
-    def rows(self, virtual: bool = True) -> list[Row]:
+    def rows(self, virtual: bool = True) -> list[LifeRow]:
         """The rows of the guests' interrupts, or of the host's, by place and INTID."""
         lives = self.virtual if virtual else self.physical
         return [
-            Row(where, intid, tuple(sorted(f.pintids)), f.delivered, f.ended_by_guest, f.ended_by_software,
+            LifeRow(where, intid, tuple(sorted(f.pintids)), f.delivered, f.ended_by_guest, f.ended_by_software,
                 " ".join(name for i, name in enumerate(("I", "P", "A", "PA")) if i in f.states),
                 f.to_ack.median(), f.to_ack.longest, f.to_end.median(), f.to_end.longest)
             for (where, intid), f in sorted(lives.items(), key=lambda kv: (_order(kv[0][0]), kv[0][1]))

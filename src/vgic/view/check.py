@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from vgic.engine.explorer import Progress
 from vgic.explore.check import Verdict
-from vgic.view.lanes import WIDTH
-from vgic.view.run import RunReport, heading, many
-from vgic.view.words import table
+from vgic.view.report import Report, Status
+from vgic.view.run import RunReport, heading
+from vgic.view.words import WIDTH, many, rate, table
 
 CUT = {
     "depth": "--depth reached", "states": "--states reached", "memory": "--memory reached",
@@ -21,18 +22,16 @@ MANY = 50
 """Values of one slot with which a search that was cut may have no end."""
 
 
-class CheckReport:
-    """What `vgic check` says."""
+class CheckReport(Report):
+    """What `vgic check` says of one scenario. `written`: the files of an exported counterexample."""
 
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
-        self.written: tuple[str, ...] = ()
-        """The files of an exported counterexample."""
+    def __init__(self, verdict: Verdict, written: Sequence[str] = ()) -> None:
+        self.verdict, self.written = verdict, tuple(written)
 
     @property
     def exit_status(self) -> int:
-        """0 where all rules hold in what was explored, 1 where one is broken."""
-        return self.verdict.exit_status
+        """HOLDS where all rules hold in what was explored, BROKEN where one is broken."""
+        return Status.HOLDS if self.verdict.rule is None else Status.BROKEN
 
     def heading(self) -> str:
         """What was explored."""
@@ -41,9 +40,8 @@ class CheckReport:
     def figures(self) -> str:
         """What was explored, in numbers."""
         r = self.verdict.result
-        rate = r.transitions / r.seconds if r.seconds else 0
         memory = f", {r.bytes / 1e6:,.0f} MB" if r.bytes >= 1e6 else ""
-        speed = "since it was resumed" if self.verdict.resumed else f"{_rate(rate)} transitions/s"
+        speed = "since it was resumed" if self.verdict.resumed else f"{rate(r.transitions, r.seconds)} transitions/s"
         return (f"{many(r.states, 'state')}, {many(r.transitions, 'transition')}, depth {r.depth}, {r.seconds:.1f} s"
                 f" ({speed}{memory})")
 
@@ -75,7 +73,7 @@ class CheckReport:
         way = f"Shortest way there, {many(steps, 'step')} (exact: every shorter schedule was tried):"
         parts = [way]
         if run.steps:
-            parts.append(RunReport(run).lanes().text())
+            parts.append(RunReport(run).chart().text())
         else:
             parts.append("The machine breaks it as it starts, before anything happens.")
         ends = []
@@ -129,11 +127,11 @@ class CheckReport:
             out["broken"] = {
                 "rule": v.rule.id, "sentence": v.rule.sentence, "section": v.rule.section, "what": v.what,
                 "schedule": list(v.schedule), "ran": v.ran, "then": list(v.then), "loop": v.loop,
-                "steps": RunReport(v.replay).lanes().json()}
+                "steps": RunReport(v.replay).chart().json()}
         return out
 
 
-class DialReport:
+class DialReport(Report):
     """What `vgic check --lrs A..B` says: one row for each number of list registers."""
 
     def __init__(self, verdicts: list[Verdict]) -> None:
@@ -141,8 +139,8 @@ class DialReport:
 
     @property
     def exit_status(self) -> int:
-        """1 where a rule is broken with any of the numbers."""
-        return max(v.exit_status for v in self.verdicts)
+        """BROKEN where a rule is broken with any of the numbers."""
+        return Status.HOLDS if all(v.rule is None for v in self.verdicts) else Status.BROKEN
 
     @property
     def fewest(self) -> int | None:
@@ -189,9 +187,5 @@ class DialReport:
 
 def progress_line(p: Progress) -> str:
     """How far a search has come, in a line."""
-    rate = p.transitions / p.seconds if p.seconds else 0
-    return f"  level {p.depth}   {p.states:,} states   {_rate(rate)} transitions/s   {p.bytes / 1e6:,.0f} MB"
-
-
-def _rate(rate: float) -> str:
-    return f"{rate / 1e6:.1f} M" if rate >= 1e6 else f"{rate / 1e3:.0f} k" if rate >= 1e4 else f"{rate:,.0f}"
+    return (f"  level {p.depth}   {p.states:,} states   {rate(p.transitions, p.seconds)} transitions/s"
+            f"   {p.bytes / 1e6:,.0f} MB")

@@ -1,10 +1,10 @@
-"""Lanes: a life of interrupts as a table of text, one row a step, one column a lane.
+"""A chart: a life of interrupts as a table of text, one row a step, one column a lane.
 
-    lanes = Lanes(("line 27", "LR0"), [Row(1, "the timer fires", ("high", "-")), ...])
-    print(lanes.text())
+    chart = Chart(("line 27", "LR0"), [ChartRow(1, "the timer fires", ("high", "-")), ...])
+    print(chart.text())
 
 At most 100 columns: long words wrap within "what happens"; where the lanes alone are too wide, those that never change
-go first, and are named below the table. Shared by a run, a counterexample and a recording.
+go first, and are named below the table. A run and a counterexample are shown so.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-WIDTH = 100
+from vgic.view.words import WIDTH
+
 NARROWEST = 34
 """Columns that "what happens" has at least."""
 
 
-class Row(NamedTuple):
+class ChartRow(NamedTuple):
     """One step. `cells`: one a lane. `marks`: the lanes (by number) to look at. `notes`: lines below it."""
 
     step: int
@@ -28,17 +29,17 @@ class Row(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class Lanes:
+class Chart:
     """A table of steps.
 
     Args:
         names: the lanes. rows: the steps. width: of the text.
     """
 
-    def __init__(self, names: Sequence[str], rows: Sequence[Row], width: int = WIDTH) -> None:
+    def __init__(self, names: Sequence[str], rows: Sequence[ChartRow], width: int = WIDTH) -> None:
         self.names, self.rows, self.width = tuple(names), tuple(rows), width
 
-    def _cell(self, row: Row, lane: int) -> str:
+    def _cell(self, row: ChartRow, lane: int) -> str:
         return row.cells[lane] + (" <--" if lane in row.marks else "")
 
     def _still(self, lane: int) -> bool:
