@@ -8,7 +8,7 @@ each tells
     HOLDS      all states were seen, and nothing is broken
     BOUNDED    nothing is broken in what was seen
     BROKEN     by a rule: with the scenario, shrunk to what still breaks it, and a shortest schedule
-    DIFFERS    with --compare: plain Python, two threads, symmetry, or a search that was cut and resumed says otherwise
+    DIFFERS    with --compare: plain Python, two threads, or a search that was cut and resumed says otherwise
     FAILED     an exception: always a bug
 
 Exit status 1 where something is BROKEN, DIFFERS or FAILED. The same seed makes the same scenario.
@@ -314,7 +314,7 @@ def broken_rules(
     rules = ALL - without - ({NO_STEP} if tables["machine"]["list_registers"] == 1 else set())
     liveness = True
     while True:
-        verdict = check(scenario, cls, rules=rules, bounds=bounds, liveness=liveness, symmetry="off")
+        verdict = check(scenario, cls, rules=rules, bounds=bounds, liveness=liveness)
         yield verdict
         if verdict.rule is None:
             return
@@ -332,7 +332,7 @@ def breaks(tables: Tables, design: str, rule: int, bounds: Bounds, for_ever: boo
     """The verdict if this rule breaks."""
     try:
         verdict = check(scenario_of(tables), find_design(design), rules=[] if for_ever else [rule], bounds=bounds,
-                        liveness=for_ever, symmetry="off")
+                        liveness=for_ever)
     except ScenarioError:
         return None
     return verdict if verdict.rule is not None and verdict.rule.id == rule else None
@@ -421,7 +421,7 @@ def told(verdict: Verdict) -> Told:
     r = verdict.result
     broken = r.broken
     if broken is None:
-        return r.verdict, r.why_cut, r.depth, *r.stands_for
+        return r.verdict, r.why_cut, r.depth, r.states, r.transitions
     return r.verdict, verdict.rule and verdict.rule.id, broken.kind, len(verdict.schedule)
 
 
@@ -431,7 +431,7 @@ def differences(tables: Tables, design: str, depth: int, rules: frozenset[int], 
 
     def searched(**how: Any) -> Told:
         return told(check(scenario, cls, rules=rules, liveness=liveness,
-                          **{"bounds": bounds, "symmetry": "off", "engine": "compiled", **how}))
+                          **{"bounds": bounds, "engine": "compiled", **how}))
 
     want = searched()
     with tempfile.TemporaryDirectory() as where:
@@ -441,11 +441,9 @@ def differences(tables: Tables, design: str, depth: int, rules: frozenset[int], 
 
         ways: dict[str, Callable[[], Told]] = {
             "plain Python": lambda: searched(engine="plain"),
-            "auto": lambda: searched(engine="auto", symmetry="auto"),
+            "auto": lambda: searched(engine="auto"),
             "two threads": lambda: searched(threads=2),
-            "with symmetry": lambda: searched(symmetry="on"),
             "cut and resumed": resumed,
-            "cut and resumed with symmetry": lambda: resumed(symmetry="on"),
         }
         for name, way in ways.items():
             got = way()

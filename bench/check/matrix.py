@@ -35,7 +35,7 @@ from vgic.lab.loader import all_scenarios, find_design, find_scenario
 from vgic.lab.scenario import Scenario
 from vgic.rules.state import STATE_RULES
 
-BREAKS = Path(__file__).with_name("breaks.toml")
+BREAKS = Path(__file__).parents[2] / "src" / "vgic" / "designs" / "breaks.toml"
 ALL = frozenset(r.rule.id for r in STATE_RULES)
 NO_STEP = 17
 SAID = {True: "breaks", False: "does not break", None: "not found in time"}

@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     rules.add_argument("--json", action="store_true")
     rules.set_defaults(run=_rules)
 
-    for topic in ("vgic.commands.lab", "vgic.commands.check", "vgic.commands.bugs", "vgic.oracle.command"):
+    for topic in ("vgic.commands.run", "vgic.commands.check", "vgic.commands.bugs", "vgic.commands.oracle"):
         importlib.import_module(topic).add(commands)
     return parser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vgic.designs.kvm import Kvm
-from vgic.explore.explorer import Explorer
+from vgic.engine.explorer import Explorer
 from vgic.lab.loader import find_design, find_scenario
 from vgic.lab.machine import Machine
 from vgic.lab.schedule import Schedule

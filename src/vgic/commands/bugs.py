@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 
 
 def _bugs(options: argparse.Namespace) -> int:
-    from vgic.commands.lab import _guarded
+    from vgic.commands.run import _guarded
 
     return _guarded(options, lambda: _report(options))
 
@@ -96,7 +96,7 @@ def _chosen(names: list[str]) -> list[str]:
 
 
 def _within(text: str, what: str, most: int) -> int:
-    from vgic.commands.lab import _number
+    from vgic.commands.run import _number
     from vgic.lab.errors import ScenarioError
 
     value = _number(text, what)

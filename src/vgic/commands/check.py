@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vgic.engine.explorer import Progress
     from vgic.explore.check import Verdict
-    from vgic.explore.explorer import Progress
     from vgic.lab.scenario import Scenario
 
 MOST_LRS = 16
@@ -36,8 +36,6 @@ def add(commands: Any) -> None:
     check.add_argument("--memory", metavar="GB", help="at most so much memory (three quarters of what is free)")
     check.add_argument("--seconds", metavar="N", help="at most so long")
     check.add_argument("--threads", metavar="N", help="of the search (1)")
-    check.add_argument("--symmetry", choices=("auto", "on", "off"), default="auto",
-                       help="one state for all that differ by an exchange of what is alike (auto: in large searches)")
     check.add_argument("--resume", action="store_true", help="go on with the same search where it was cut or killed")
     check.add_argument("--export", metavar="DIR", help="write a counterexample there: a scenario, a test, a C case")
     check.add_argument("--self-check", action="store_true",
@@ -47,7 +45,7 @@ def add(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from vgic.commands.lab import _guarded
+    from vgic.commands.run import _guarded
 
     return _guarded(options, lambda: _report(options))
 
@@ -80,7 +78,7 @@ def _report(options: argparse.Namespace) -> Any:
         with _Line() as line:
             try:
                 verdict = explore(scenario, design, list_registers=list_registers, rules=rules, bounds=bounds,
-                                  threads=threads, progress=line.show, checkpoint=saved, symmetry=options.symmetry)
+                                  threads=threads, progress=line.show, checkpoint=saved)
             except AssertionError as e:
                 raise ScenarioError(f"{e} (an error of vgic, or a design that does one thing now and another then:"
                                     " please report it)") from e
@@ -156,13 +154,11 @@ def _number(text: str | None, what: str, low: int, high: int, times: int = 1) ->
 
 def _saved(resume: bool, scenario: Scenario, design: str, lrs: int | None, rules: frozenset[int] | None) -> str:
     """Where this search is saved. What an earlier one left there goes, unless it is to go on."""
-    from vgic.explore.check import reduced_saves
-
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vgic" / "check"
     which = repr((scenario.model_dump_json(), design, lrs, sorted(rules) if rules is not None else None))
     path = base / hashlib.sha256(which.encode()).hexdigest()[:16]
-    for old in () if resume else (path, *reduced_saves(str(path))):
-        shutil.rmtree(old, ignore_errors=True)
+    if not resume:
+        shutil.rmtree(path, ignore_errors=True)
     return str(path)
 
 

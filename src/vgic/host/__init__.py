@@ -5,6 +5,6 @@
 
 from vgic.host.descriptor import CannotForward, IrqDesc
 from vgic.host.kernel import Kernel
-from vgic.host.softtimer import SoftTimer
+from vgic.host.work import SoftTimer
 
 __all__ = ["CannotForward", "IrqDesc", "Kernel", "SoftTimer"]

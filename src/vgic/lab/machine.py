@@ -167,8 +167,7 @@ class Machine:
 
     def on_pe(self, pe: int) -> VcpuRun | None:
         """The vCPU that is loaded on a PE."""
-        here = [run for run in self.vcpus if run.vcpu.pe == pe]      # looks at all, whoever is first (symmetry)
-        return here[0] if here else None
+        return next((run for run in self.vcpus if run.vcpu.pe == pe), None)
 
     def tell(self, what: str, run: VcpuRun | None = None, **more: Any) -> None:
         """Tells the observer."""

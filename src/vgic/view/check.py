@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from vgic.engine.explorer import Progress
 from vgic.explore.check import Verdict
-from vgic.explore.explorer import Progress
 from vgic.view.lanes import WIDTH
 from vgic.view.run import RunReport, heading, many
-from vgic.view.table import table
+from vgic.view.words import table
 
 CUT = {
     "depth": "--depth reached", "states": "--states reached", "memory": "--memory reached",
@@ -46,24 +46,6 @@ class CheckReport:
         speed = "since it was resumed" if self.verdict.resumed else f"{_rate(rate)} transitions/s"
         return (f"{many(r.states, 'state')}, {many(r.transitions, 'transition')}, depth {r.depth}, {r.seconds:.1f} s"
                 f" ({speed}{memory})")
-
-    def reduction(self) -> str:
-        """What the states explored stand for, or why they stand for no more than themselves though that was asked."""
-        v, r = self.verdict, self.verdict.result
-        if not v.exchanged:
-            return textwrap.fill(f"Not reduced by symmetry: {v.unreduced}.", WIDTH) if v.unreduced else ""
-        whose = "; ".join(f"{e} are interchangeable" for e in v.exchanged)
-        counts = "" if not r.complete else (
-            f" The {r.states:,} states stand for {r.stands_for[0]:,}, the {r.transitions:,} transitions for"
-            f" {r.stands_for[1]:,}: a factor of {self.factor:.2f}.")
-        more = f" But {v.unreduced}." if v.unreduced else ""
-        return textwrap.fill(f"Reduced by symmetry: {whose} (proved; see docs/check.md).{counts}{more}", WIDTH)
-
-    @property
-    def factor(self) -> float:
-        """How many states one that was explored stands for; 1 without symmetry, and where the search was cut short."""
-        r = self.verdict.result
-        return r.stands_for[0] / r.states if r.group > 1 and r.complete else 1.0
 
     def summary(self) -> str:
         """The verdict in a line or two."""
@@ -128,12 +110,9 @@ class CheckReport:
         """The whole."""
         parts = [self.heading(), self.summary()]
         if self.verdict.rule is not None:
-            parts += [self.counterexample(), self.figures() + ".", self.reduction(), self.further()]
+            parts += [self.counterexample(), self.figures() + ".", self.further()]
         elif not self.verdict.result.complete:
-            parts += [self.figures() + ".", self.reduction()]
-        else:
-            parts.append(self.reduction())
-        parts = [part for part in parts if part]
+            parts.append(self.figures() + ".")
         return "\n\n".join(parts) + "\n"
 
     def json(self) -> dict[str, Any]:
@@ -143,8 +122,7 @@ class CheckReport:
             "scenario": v.scenario.name, "title": v.scenario.title, "design": v.design,
             "list_registers": v.list_registers, "verdict": r.verdict, "exact": r.complete, "cut_by": r.why_cut,
             "states": r.states, "transitions": r.transitions, "depth": r.depth, "seconds": round(r.seconds, 3),
-            "bytes": r.bytes, "engine": r.engine, "judged": list(v.judged), "stands_for": list(r.stands_for),
-            "symmetry": {"exchanged": list(v.exchanged), "factor": round(self.factor, 4), "unreduced": v.unreduced},
+            "bytes": r.bytes, "engine": r.engine, "judged": list(v.judged),
             "widest": {"slot": r.widest[0], "values": r.widest[1]}, "broken": None, "written": list(self.written)}
         if v.rule is not None:
             assert v.replay is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from vgic.trace.design_analysis import DesignAnalysis
-from vgic.view.table import WIDTH, wrap
+from vgic.view.words import WIDTH, wrap
 
 
 def text(a: DesignAnalysis) -> str:

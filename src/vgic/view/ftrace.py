@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vgic.trace.ftrace_analysis import FtraceAnalysis, record
 from vgic.trace.ftrace_rules import ALLOWED, BROKEN, HOLDS, UNKNOWN
-from vgic.view.table import WIDTH, table, wrap
+from vgic.view.words import WIDTH, table, wrap
 
 
 def text(a: FtraceAnalysis) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from vgic.designs.bugs import AWAITED, SECTIONS, Section, bugs, section
 from vgic.explore.differ import Difference
 from vgic.explore.museum import Visit, base_of, clean_of
-from vgic.view.table import WIDTH, table, wrap
+from vgic.view.words import WIDTH, table, wrap
 
 INTERRUPTED = 130
 

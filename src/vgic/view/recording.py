@@ -6,7 +6,7 @@ from vgic.trace.analysis import Analysis
 from vgic.trace.lanes import Lanes
 from vgic.trace.lives import Row
 from vgic.trace.replay import notices
-from vgic.view.table import WIDTH, table, wrap
+from vgic.view.words import WIDTH, table, wrap
 
 
 def text(a: Analysis) -> str:

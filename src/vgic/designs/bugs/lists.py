@@ -7,9 +7,9 @@ from typing import Any
 
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.hw import LRENPIE
 from vgic.designs.kvm.irq import LPI_START, PRIVATE, Lr, VirtualIrq
 from vgic.designs.kvm.lrs import lowest
+from vgic.designs.vgic.hw import LRENPIE
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import SoftTimer
 from vgic.host.chip import PENDING

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm import cpuif
-from vgic.designs.kvm.frames import GuestFrames
 from vgic.designs.kvm.mmio import GuestDistributor
 from vgic.designs.kvm.timer import ArchTimer, Timers
+from vgic.designs.vgic import cpuif
+from vgic.designs.vgic.frames import GuestFrames
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel, SoftTimer
 from vgic.silicon import GicV2, GicV3
