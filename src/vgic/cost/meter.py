@@ -9,10 +9,10 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
+from vgic.arch.intid import special
 from vgic.cost.profile import Profile
 from vgic.designs.vm import Vcpu
 from vgic.lab.observe import Observer
-from vgic.silicon.virtual_interface import special
 
 COUNTED = (
     "exits", "maintenance", "traps", "switches", "host interrupts", "MMIO", "sysreg", "LR writes", "acknowledged",

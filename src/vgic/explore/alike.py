@@ -340,10 +340,10 @@ def _go(here: Any, kind: str, place: Hashable) -> Any:
 
 def _of_pe(m: Machine, pe: int) -> list[object]:
     """All that a PE has: chip, timers, the kernel's side."""
-    gic: GicV2 | GicV3 = m.gic
+    gic = m.gic
     own: list[object] = [*gic.distributor.banked[pe], *gic.cpus[pe].parts(), *gic.virtual[pe].parts()]
     if isinstance(gic, GicV3):
-        own += [gic.pe_states[pe], gic.distributor.rds[pe]]
+        own += [gic.pe_states[pe], gic.redistributors[pe].state]
     own += [m.timers.offsets[pe], *m.timers.timers[pe].values()]
     return [*own, *(desc.percpu[pe] for desc in m.kernel.descs if desc.percpu)]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from vgic.arch.intid import special
 from vgic.designs.base import Unsupported
 from vgic.lab.guest import Access, intid_of
 from vgic.lab.program import NEVER, Op
@@ -13,7 +14,6 @@ from vgic.lab.vms import LPI_START, VcpuRun, VmRun
 from vgic.parts import step
 from vgic.rules.ghost import DROPPED, GONE, NOBODY, PRESENT, IrqGhost
 from vgic.silicon.report import Trap
-from vgic.silicon.virtual_interface import special
 
 if TYPE_CHECKING:
     from vgic.lab.machine import Machine

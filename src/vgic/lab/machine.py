@@ -30,10 +30,12 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
+from vgic.arch.intid import MAINTENANCE
+from vgic.arch.state import PENDING
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu
 from vgic.host import CannotForward, Kernel
-from vgic.lab.assembly import MAINTENANCE, make_chip
+from vgic.lab.assembly import make_chip
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
 from vgic.lab.guest import Access
@@ -45,7 +47,7 @@ from vgic.parts import step
 from vgic.rules.ghost import DROPPED, GONE, PRESENT, STORM, Faults, TakenGhost
 from vgic.rules.state import STATE_RULES
 from vgic.silicon import GenericTimers, GicV3
-from vgic.silicon.virtual_interface import PENDING, ListRegister
+from vgic.silicon.virtual_interface import ListRegister
 
 Action = tuple[str, Callable[[], bool]]
 MakeDesign = Callable[..., Design]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from vgic.arch.state import STATE_NAMES
 from vgic.lab.errors import ScenarioError
 from vgic.lab.guest import intid_of
 from vgic.lab.machine import Machine, MakeDesign
@@ -21,7 +22,6 @@ from vgic.lab.story import Story
 from vgic.lab.vms import pintid_of
 from vgic.rules.catalogue import RULES, Rule
 from vgic.rules.state import STATE_RULES
-from vgic.silicon.interrupt import STATE_NAMES
 from vgic.silicon.timer import Timer
 
 REST = "rest"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from vgic.arch.intid import special
 from vgic.designs.vm import Vcpu
 from vgic.lab.guest import FaceV2, FaceV3
 from vgic.lab.observe import Observer
-from vgic.silicon.virtual_interface import special
 
 DIR = ("ICC_DIR_EL1", "GICC+0x1000")
 

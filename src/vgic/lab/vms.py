@@ -8,7 +8,7 @@ from vgic.lab.program import NEVER, parse
 from vgic.lab.scenario import DeviceSpec, Scenario, VcpuSpec, VmSpec
 from vgic.parts import Part
 from vgic.rules.ghost import IrqGhost, TimerGhost, VcpuGhost
-from vgic.silicon import GicV2, GicV3
+from vgic.silicon import Gic
 
 PRIORITY = 0xA0
 LPI_START = 8192
@@ -64,7 +64,7 @@ class VmRun:
         face: its GIC, as its guests use it. completions: the vINTIDs whose completion somebody waits for.
     """
 
-    def __init__(self, n: int, scenario: Scenario, gic: GicV2 | GicV3, reach: Reach) -> None:
+    def __init__(self, n: int, scenario: Scenario, gic: Gic, reach: Reach) -> None:
         spec = scenario.vm[n]
         self.name, self.spec = scenario.vm_name(n), spec
         self.devices: dict[int, DeviceSpec] = {

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from vgic.arch.ich import EN, LRENPIE, MISR_NAMES
+from vgic.arch.intid import LPI_START, special
+from vgic.arch.state import ACTIVE, INVALID, PENDING_ACTIVE, STATE_NAMES
 from vgic.rules.judge import Check
 from vgic.silicon.interrupt import G0, Interrupt
 from vgic.silicon.priority import IDLE, bit
-from vgic.silicon.virtual_interface import (
-    ACTIVE,
-    EN,
-    INVALID,
-    LPI_START,
-    LRENPIE,
-    MISR_NAMES,
-    PENDING_ACTIVE,
-    ListRegister,
-    special,
-)
+from vgic.silicon.virtual_interface import ListRegister
 
 
 class OneListRegisterEach(Check):
@@ -360,7 +353,7 @@ class ExitIsArmed(Check):
 
 
 def _state(irq: Interrupt) -> str:
-    return ("I", "P", "A", "PA")[irq.state()]
+    return STATE_NAMES[irq.state()]
 
 
 HARDWARE_CHECKS: tuple[type[Check], ...] = (

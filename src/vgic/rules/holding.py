@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vgic.arch.ich import EN, LRENPIE, TC, TDIR
+from vgic.arch.intid import LPI_START
+from vgic.arch.state import ACTIVE, INVALID, PENDING_ACTIVE
 from vgic.rules.delivery import full, waits, would_take
 from vgic.rules.ghost import NOBODY
 from vgic.rules.world import ISACTIVER, OfVcpus, VcpuView, VmView, World, design_bit, lrs_of, named, valid
 from vgic.silicon import GicV2
-from vgic.silicon.virtual_interface import ACTIVE, EN, INVALID, LPI_START, LRENPIE, PENDING_ACTIVE
 
-TC, TDIR = 1 << 10, 1 << 14
 STORM = 2
 
 

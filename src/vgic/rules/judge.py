@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vgic.rules.catalogue import RULES, Rule
 
 if TYPE_CHECKING:
-    from vgic.silicon import GicV2, GicV3
+    from vgic.silicon import Gic
     from vgic.silicon.interrupt import Interrupt
     from vgic.silicon.virtual_interface import ListRegister
 
@@ -39,7 +39,7 @@ class Check:
 
     rule_id = 0
 
-    def __init__(self, chip: GicV2 | GicV3, judge: Judge) -> None:
+    def __init__(self, chip: Gic, judge: Judge) -> None:
         self.chip, self.judge = chip, judge
         self.rule = RULES[self.rule_id]
         self.judged = 0
@@ -88,7 +88,7 @@ class Judge:
         chip: the chip judged. checks: the classes of the checks. most: how many breaches are kept; all are counted.
     """
 
-    def __init__(self, chip: GicV2 | GicV3, checks: Iterable[type[Check]], most: int = 1000) -> None:
+    def __init__(self, chip: Gic, checks: Iterable[type[Check]], most: int = 1000) -> None:
         self.place = 0
         self.most = most
         self.breaches: list[Broken] = []

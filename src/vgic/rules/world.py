@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from vgic.arch.state import INVALID
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu, Vm
 from vgic.rules.ghost import Faults, IrqGhost, TakenGhost, TimerGhost, VcpuGhost
-from vgic.silicon import GenericTimers, GicV2, GicV3
-from vgic.silicon.virtual_interface import INVALID, ListRegister
+from vgic.silicon import GenericTimers, Gic
+from vgic.silicon.virtual_interface import ListRegister
 
 ISPENDR, ISACTIVER = 0x200, 0x300
 
@@ -79,7 +80,7 @@ class World(Protocol):
     """A machine."""
 
     @property
-    def gic(self) -> GicV2 | GicV3: ...
+    def gic(self) -> Gic: ...
     @property
     def timers(self) -> GenericTimers: ...
     @property

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vgic.silicon import GicV2, GicV3
-from vgic.silicon.interrupt import STATE_NAMES
+from vgic.arch.state import STATE_NAMES
+from vgic.silicon import Gic
 from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SysReg
 from vgic.trace.findings import Step
 
@@ -36,7 +36,7 @@ class Lanes:
         most: rows told; the others are counted.
     """
 
-    def __init__(self, chip: GicV2 | GicV3, intid: int, window: tuple[int, int] | None = None, most: int = 200) -> None:
+    def __init__(self, chip: Gic, intid: int, window: tuple[int, int] | None = None, most: int = 200) -> None:
         self.chip, self.intid, self.window, self.most = chip, intid, window, most
         self.rows: list[LaneRow] = []
         self.left_out = 0

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from statistics import median
 from typing import NamedTuple
 
-from vgic.silicon import GicV2, GicV3
-from vgic.silicon.virtual_interface import ACTIVE, INVALID, PENDING
+from vgic.arch.intid import LPI_START, PRIVATE
+from vgic.arch.state import ACTIVE, INVALID, PENDING, STATE_NAMES
+from vgic.silicon import Gic
 from vgic.trace.events import Probe
 from vgic.trace.findings import Step
 
@@ -132,7 +133,7 @@ class Vcpus:
 class Lives:
     """Gathers the rows. A listener of the replay's steps."""
 
-    def __init__(self, chip: GicV2 | GicV3) -> None:
+    def __init__(self, chip: Gic) -> None:
         self.chip = chip
         self.vcpus = Vcpus()
         self.virtual: dict[tuple[str, int], Life] = {}
@@ -162,7 +163,7 @@ class Lives:
             self.rises.setdefault((s.pe, s.intid), s.line)
 
     def _risen(self, pe: int | None, intid: int) -> int | None:
-        return self.rises.pop((pe if intid < 32 else None, intid), None)
+        return self.rises.pop((pe if intid < PRIVATE else None, intid), None)
 
     def _host(self, s: Step) -> Life:
         key = f"pe{s.pe}", s.intid
@@ -174,7 +175,7 @@ class Lives:
     def _iar(self, s: Step) -> None:
         life = self._host(s)
         life.delivered += 1
-        rise = self.rises.get((s.pe if s.intid < 32 else None, s.intid))
+        rise = self.rises.get((s.pe if s.intid < PRIVATE else None, s.intid))
         if rise is not None:
             life.to_ack.add(s.line - rise)
         life.active, life.acknowledged_at = True, s.line
@@ -218,7 +219,7 @@ class Lives:
     def _vend(self, s: Step) -> None:
         assert s.pe is not None
         life = self._life(s)
-        split = self.chip.virtual[s.pe].state.eoimode and "DIR" not in s.register and s.intid < 8192
+        split = self.chip.virtual[s.pe].state.eoimode and "DIR" not in s.register and s.intid < LPI_START
         if life.active and not split:
             life.states.add(s.lr.state if s.lr is not None else INVALID)
             life.ended_by_guest += 1
@@ -229,7 +230,7 @@ class Lives:
         lives = self.virtual if virtual else self.physical
         return [
             Row(where, intid, tuple(sorted(f.pintids)), f.delivered, f.ended_by_guest, f.ended_by_software,
-                " ".join(name for i, name in enumerate(("I", "P", "A", "PA")) if i in f.states),
+                " ".join(name for i, name in enumerate(STATE_NAMES) if i in f.states),
                 f.to_ack.median(), f.to_ack.longest, f.to_end.median(), f.to_end.longest)
             for (where, intid), f in sorted(lives.items(), key=lambda kv: (_order(kv[0][0]), kv[0][1]))
         ]
