@@ -131,8 +131,8 @@ class Rig:
 
     def physical(self, intid: int, pe: int = 0) -> str:
         """The physical interrupt's state, from registers."""
-        pending = self.kernel.driver._peek(intid, 0x200, pe)
-        active = self.kernel.driver._peek(intid, 0x300, pe)
+        frame = self.kernel.driver.frame(intid, pe)
+        pending, active = frame.ISPENDR.read_bit(intid), frame.ISACTIVER.read_bit(intid)
         return ("I", "P", "A", "PA")[pending + 2 * active]
 
     def lr(self, n: int, pe: int = 0) -> str:

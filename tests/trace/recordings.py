@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from vgic.rules import RECORDING_CHECKS, Judge, Moments
-from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
+from vgic.silicon import Gic, GicV2, GicV2Options, GicV3, GicV3Options
 from vgic.trace.analysis import Analysis
 from vgic.trace.events import Access, Event, LineChange, SysReg
 from vgic.trace.replay import Replay
@@ -65,7 +65,7 @@ class Scene:
     """A small chip and events made by hand, one line each; judged on the way."""
 
     def __init__(self, version: int = 3, pes: int = 2, **options: object) -> None:
-        self.chip: GicV2 | GicV3
+        self.chip: Gic
         if version == 3:
             self.chip = GicV3(GicV3Options.qemu(pes=pes, intids=64, **options))
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.trace.recordings import Scene, analysed, lines, lr
 
-from vgic.silicon.interrupt import PENDING
+from vgic.arch.state import PENDING
 from vgic.silicon.states import InterruptState, LrState
 from vgic.trace.analysis import Analysis
 from vgic.trace.events import Access, FrameAccess, LineChange, Msi, Sgi, SysReg, describe

@@ -153,7 +153,8 @@ EN, UIE, LRENPIE, NPIE = (_HCR.mask(name) for name in ("En", "UIE", "LRENPIE", "
 VGRP0EIE, VGRP0DIE, VGRP1EIE, VGRP1DIE = (_HCR.mask(f"VGrp{group}{way}IE") for group in (0, 1) for way in "ED")
 TC, TALL0, TALL1, TSEI, TDIR = (_HCR.mask(name) for name in ("TC", "TALL0", "TALL1", "TSEI", "TDIR"))
 VSGI_EOICOUNT = _HCR.mask("vSGIEOICount")
-EOICOUNT = _HCR.field("EOIcount")
+EOICOUNT_SHIFT = _HCR.field("EOIcount").lsb
+EOICOUNT_MOST = (1 << _HCR.field("EOIcount").width) - 1
 """Bits of ICH_HCR_EL2; GICH_HCR has those below 256 and EOICount at the same places."""
 
 _VMCR = ICH["ICH_VMCR_EL2"]

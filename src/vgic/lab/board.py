@@ -8,7 +8,7 @@ from vgic.designs.base import Design
 from vgic.lab.vcpus import VcpuRun
 from vgic.rules.moments import Teller
 from vgic.rules.world import VcpuView
-from vgic.silicon import GenericTimers, GicV2, GicV3
+from vgic.silicon import GenericTimers, Gic
 
 
 class Serviced(Protocol):
@@ -35,7 +35,7 @@ class Board(Protocol):
     """
 
     @property
-    def gic(self) -> GicV2 | GicV3: ...
+    def gic(self) -> Gic: ...
     @property
     def timers(self) -> GenericTimers: ...
     @property

@@ -14,7 +14,7 @@ from vgic.designs.vm import Vcpu, Vm
 from vgic.lab.operations.operands import Awaited
 from vgic.lab.operations.operation import Op
 from vgic.parts import Part
-from vgic.silicon import GicV2, GicV3
+from vgic.silicon import Gic, GicV3
 
 OFFSETS = {
     "ISENABLER": 0x100, "ICENABLER": 0x180, "ISPENDR": 0x200, "ICPENDR": 0x280, "ISACTIVER": 0x300, "ICACTIVER": 0x380,
@@ -84,7 +84,7 @@ class FaceV3:
 
     iar_name, eoir_name, dir_name = "ICV_IAR1_EL1", "ICV_EOIR1_EL1", "ICV_DIR_EL1"
 
-    def __init__(self, gic: GicV2 | GicV3, vm: Vm) -> None:
+    def __init__(self, gic: Gic, vm: Vm) -> None:
         assert isinstance(gic, GicV3)
         self.gic, self.vm = gic, vm
 

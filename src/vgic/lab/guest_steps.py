@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from vgic.arch.intid import LPI_START
+from vgic.arch.intid import LPI_START, special
 from vgic.designs.base import Unsupported
 from vgic.lab.board import Board
 from vgic.lab.guest import Access, intid_of
@@ -17,7 +17,6 @@ from vgic.lab.operations.operands import NEVER
 from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.parts import step
 from vgic.silicon.report import Trap
-from vgic.silicon.virtual_interface import special
 
 SGI_SOURCE = 10
 CPENDSGIR, SPENDSGIR = 0xF10, 0xF20

@@ -12,10 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from vgic.arch.intid import MAINTENANCE
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu
 from vgic.host import CannotForward, Kernel
-from vgic.lab.assembly import MAINTENANCE, make_chip
+from vgic.lab.assembly import make_chip
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
 from vgic.lab.guest import Access

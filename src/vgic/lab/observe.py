@@ -23,7 +23,7 @@ class TappedV3(GicV3):
         self.tap = tap
 
     def _place(self, address: int) -> str:
-        frame, _, offset = self._locate(address)
+        frame, _, offset = self.locate(address)
         return f"{frame}+{offset:#x}"
 
     def read(self, address: int, size: int, pe: int = 0, *, secure: bool = False) -> int:
@@ -53,12 +53,8 @@ class TappedV2(GicV2):
         self.tap = tap
 
     def _place(self, address: int) -> tuple[str, bool]:
-        m = self.map
-        for name, base, size in (("GICD", m.gicd, 0x1000), ("GICC", m.gicc, 0x2000), ("GICH", m.gich, 0x2000),
-                                 ("GICV", m.gicv, 0x2000)):
-            if base <= address < base + size:
-                return f"{name}+{address - base:#x}", name == "GICV"
-        return f"{address:#x}", False
+        frame, _, offset = self.locate(address)
+        return (f"{frame}+{offset:#x}", frame == "GICV") if frame else (f"{address:#x}", False)
 
     def read(self, address: int, size: int, pe: int = 0, *, secure: bool = False) -> int:
         value = super().read(address, size, pe, secure=secure)

@@ -7,11 +7,11 @@ step is told by them wherever it goes: in a run, in a counterexample, in the fil
 
 from __future__ import annotations
 
-from vgic.arch.intid import PRIVATE
+from vgic.arch.intid import PRIVATE, special
 from vgic.lab.operations.operands import NEVER
 from vgic.rules.moments import Moments
 from vgic.rules.world import VcpuView
-from vgic.silicon.virtual_interface import ListRegister, special
+from vgic.silicon.virtual_interface import ListRegister
 
 DIR = ("ICC_DIR_EL1", "GICC+0x1000")
 LIST_REGISTERS = ("ICH_LR", "GICH+0x1")

@@ -10,7 +10,7 @@ from vgic.lab.program import parse
 from vgic.lab.scenario import DeviceSpec, Scenario, VcpuSpec, VmSpec
 from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.rules.ghost import VmGhosts
-from vgic.silicon import GicV2, GicV3
+from vgic.silicon import Gic
 
 PRIORITY = 0xA0
 """Of an interrupt whose scenario names none."""
@@ -24,7 +24,7 @@ class VmRun(GuestVm):
             of it.
     """
 
-    def __init__(self, n: int, scenario: Scenario, gic: GicV2 | GicV3, reach: Reach) -> None:
+    def __init__(self, n: int, scenario: Scenario, gic: Gic, reach: Reach) -> None:
         spec, name = scenario.vm[n], scenario.vm_name(n)
         self.spec = spec
         self.devices: dict[int, DeviceSpec] = {

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+from vgic.arch.ich import EN
+from vgic.arch.intid import LPI_START, special
+from vgic.arch.state import ACTIVE, INVALID
 from vgic.rules.ghost import NOBODY
 from vgic.rules.judge import RecordingCheck
 from vgic.rules.world import ISACTIVER, OfVcpus, VcpuView, World, design_bit, lrs_of, named, valid
 from vgic.silicon.interrupt import G0, Interrupt
 from vgic.silicon.priority import IDLE, bit
-from vgic.silicon.virtual_interface import ACTIVE, EN, INVALID, LPI_START, ListRegister, special
+from vgic.silicon.virtual_interface import ListRegister
 
 # -- 11, 12: active from the acknowledge to the deactivation
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vgic.arch.state import PENDING
 from vgic.rules.ghost import DROPPED, PRESENT, IrqGhost
 from vgic.rules.judge import MomentCheck
 from vgic.rules.world import ISPENDR, VcpuView, VmView, World, design_bit, lrs_of, named, valid
 from vgic.silicon.priority import IDLE, implemented
-from vgic.silicon.virtual_interface import PENDING, ListRegister
+from vgic.silicon.virtual_interface import ListRegister
 
 IMPLEMENTED = implemented(5)
 """The bits of a virtual priority: a hypervisor shows its guests five."""

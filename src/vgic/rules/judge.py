@@ -21,7 +21,7 @@ from typing import ClassVar, NamedTuple
 from vgic.rules.catalogue import RULES, Rule
 from vgic.rules.moments import Moments
 from vgic.rules.world import VcpuView, World
-from vgic.silicon import GicV2, GicV3
+from vgic.silicon import Gic
 
 
 class Broken(NamedTuple):
@@ -60,7 +60,7 @@ class RecordingCheck(Moments[int]):
 
     rule_id: ClassVar[int]
 
-    def __init__(self, chip: GicV2 | GicV3, judge: Judge) -> None:
+    def __init__(self, chip: Gic, judge: Judge) -> None:
         self.chip, self.judge = chip, judge
         self.rule = RULES[self.rule_id]
         self.judged = 0
@@ -83,7 +83,7 @@ class Judge:
         chip: the chip judged. checks: the classes of the checks. most: how many breaches are kept; all are counted.
     """
 
-    def __init__(self, chip: GicV2 | GicV3, checks: Iterable[type[RecordingCheck]], most: int = 1000) -> None:
+    def __init__(self, chip: Gic, checks: Iterable[type[RecordingCheck]], most: int = 1000) -> None:
         self.most = most
         self.breaches: list[Broken] = []
         self.checks = [check(chip, self) for check in checks]

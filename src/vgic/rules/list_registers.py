@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
+from vgic.arch.ich import EN, LRENPIE, MISR_NAMES, TC, TDIR
+from vgic.arch.intid import LPI_START
+from vgic.arch.state import ACTIVE, INVALID, PENDING_ACTIVE
 from vgic.rules.delivery import full, undelivered
 from vgic.rules.ghost import TWICE
 from vgic.rules.judge import MomentCheck, RecordingCheck
 from vgic.rules.world import OfVcpus, VcpuView, World, lrs_of, named, valid
 from vgic.silicon import GicV2
-from vgic.silicon.virtual_interface import (
-    ACTIVE,
-    EN,
-    INVALID,
-    LPI_START,
-    LRENPIE,
-    MISR_NAMES,
-    PENDING_ACTIVE,
-    ListRegister,
-)
-
-TC, TDIR = 1 << 10, 1 << 14
+from vgic.silicon.virtual_interface import ListRegister
 
 # -- 5: no vINTID and no pINTID in two list registers
 

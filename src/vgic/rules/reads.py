@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from vgic.arch.intid import special
 from vgic.rules.ghost import DROPPED, PRESENT
 from vgic.rules.judge import MomentCheck, RecordingCheck
 from vgic.rules.world import VcpuView
-from vgic.silicon.virtual_interface import special
 
 # -- 16: an IAR that finds nothing changes nothing
 

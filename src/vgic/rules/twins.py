@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vgic.arch.intid import LPI_START, special
+from vgic.arch.state import ACTIVE, INVALID, STATE_NAMES
 from vgic.rules.delivery import full, waits, would_take
 from vgic.rules.ghost import TWICE
 from vgic.rules.judge import MomentCheck, RecordingCheck
 from vgic.rules.kernel import ALLOWED, BROKEN, UNKNOWN, KernelCheck, KernelLine, KernelVcpu
 from vgic.rules.world import OfVcpus, VcpuView, VmView, World, lrs_of, valid
-from vgic.silicon.interrupt import STATE_NAMES, Interrupt
-from vgic.silicon.virtual_interface import ACTIVE, INVALID, LPI_START, ListRegister, special
+from vgic.silicon.interrupt import Interrupt
+from vgic.silicon.virtual_interface import ListRegister
 
 # -- 6: the twin is active whenever the guest can deactivate it
 

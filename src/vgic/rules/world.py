@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from vgic.arch.intid import LPI_START
+from vgic.arch.state import INVALID
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu, Vm
 from vgic.rules.ghost import Faults, IrqGhost, TakenGhost, VcpuGhost
-from vgic.silicon import GenericTimers, GicV2, GicV3
-from vgic.silicon.virtual_interface import INVALID, LPI_START, ListRegister
+from vgic.silicon import GenericTimers, Gic
+from vgic.silicon.virtual_interface import ListRegister
 
 ISPENDR, ISACTIVER = 0x200, 0x300
 
@@ -92,7 +94,7 @@ class World(Protocol):
     """A machine."""
 
     @property
-    def gic(self) -> GicV2 | GicV3: ...
+    def gic(self) -> Gic: ...
     @property
     def timers(self) -> GenericTimers: ...
     @property

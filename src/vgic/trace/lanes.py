@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vgic.arch.state import INACTIVE
 from vgic.rules import Moments
-from vgic.silicon import GicV2, GicV3
-from vgic.silicon.interrupt import INACTIVE, Interrupt
+from vgic.silicon import Gic
+from vgic.silicon.interrupt import Interrupt
 from vgic.silicon.states import InterruptState, LineState, LrState, interrupt_state, lr_state
 from vgic.silicon.virtual_interface import ListRegister
 from vgic.trace.events import Event, Sgi
@@ -54,7 +55,7 @@ class Lanes(Moments[int]):
         most: rows told; the others are counted.
     """
 
-    def __init__(self, chip: GicV2 | GicV3, intid: int, window: tuple[int, int] | None = None, most: int = 200) -> None:
+    def __init__(self, chip: Gic, intid: int, window: tuple[int, int] | None = None, most: int = 200) -> None:
         self.chip, self.intid, self.window, self.most = chip, intid, window, most
         self.rows: list[LaneRow] = []
         self.left_out = 0

@@ -15,10 +15,12 @@ from collections import Counter
 from statistics import median
 from typing import NamedTuple
 
+from vgic.arch.intid import LPI_START, PRIVATE
+from vgic.arch.state import ACTIVE, INVALID, PENDING, STATE_NAMES
 from vgic.rules import Moments
-from vgic.silicon import GicV2, GicV3
+from vgic.silicon import Gic
 from vgic.silicon.interrupt import Interrupt
-from vgic.silicon.virtual_interface import ACTIVE, INVALID, LPI_START, PENDING, ListRegister
+from vgic.silicon.virtual_interface import ListRegister
 from vgic.trace.events import Probe
 
 KEPT = 5000
@@ -132,7 +134,7 @@ class Vcpus:
 class Lives(Moments[int]):
     """Gathers the rows, by listening to the replay of a recording."""
 
-    def __init__(self, chip: GicV2 | GicV3) -> None:
+    def __init__(self, chip: Gic) -> None:
         self.chip = chip
         self.vcpus = Vcpus()
         self.virtual: dict[tuple[str, int], Life] = {}
@@ -154,7 +156,7 @@ class Lives(Moments[int]):
         return life
 
     def _risen(self, pe: int, pintid: int) -> int | None:
-        return self.rises.pop((pe if pintid < 32 else None, pintid), None)
+        return self.rises.pop((pe if pintid < PRIVATE else None, pintid), None)
 
     def line_moved(self, pe: int | None, pintid: int, level: bool) -> None:
         if level:
@@ -165,7 +167,7 @@ class Lives(Moments[int]):
             return
         life = self._hosts(pe, pintid)
         life.delivered += 1
-        rise = self.rises.get((pe if pintid < 32 else None, pintid))
+        rise = self.rises.get((pe if pintid < PRIVATE else None, pintid))
         if rise is not None:
             life.to_ack.add(self.place - rise)
         life.active, life.acknowledged_at = True, self.place
@@ -215,7 +217,7 @@ class Lives(Moments[int]):
         lives = self.virtual if virtual else self.physical
         return [
             LifeRow(where, intid, tuple(sorted(f.pintids)), f.delivered, f.ended_by_guest, f.ended_by_software,
-                " ".join(name for i, name in enumerate(("I", "P", "A", "PA")) if i in f.states),
+                " ".join(name for i, name in enumerate(STATE_NAMES) if i in f.states),
                 f.to_ack.median(), f.to_ack.longest, f.to_end.median(), f.to_end.longest)
             for (where, intid), f in sorted(lives.items(), key=lambda kv: (_order(kv[0][0]), kv[0][1]))
         ]

@@ -22,10 +22,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from vgic.arch.gicc import GICC
+from vgic.arch.icc import ICC
+from vgic.arch.intid import LPI_START, MAINTENANCE, PRIVATE, special
+from vgic.arch.state import ACTIVE
 from vgic.rules import Judge, Moments, Teller
-from vgic.silicon import GicV2, GicV3, Notice, Trap, Undefined
-from vgic.silicon.interrupt import G0, G1NS, Interrupt
-from vgic.silicon.virtual_interface import ACTIVE, PENDING, ListRegister
+from vgic.silicon import Gic, GicV2, GicV3, Notice, Trap, Undefined
+from vgic.silicon.candidate import Candidate, Unmodelled
+from vgic.silicon.interrupt import G0, G1NS
+from vgic.silicon.virtual_interface import ListRegister
 from vgic.trace.around import state_around
 from vgic.trace.events import (
     Access,
@@ -41,9 +46,8 @@ from vgic.trace.events import (
 from vgic.trace.findings import Difference
 from vgic.trace.places import GUEST, HYPERVISOR, Place, Places, banked
 
-LPI_START = 8192
 LPI_PRIORITY = 0xC0
-MAINTENANCE_PPI = 25
+_INTIDS = {2: GICC["GICC_IAR"].mask("INTID"), 3: ICC["ICC_IAR1_EL1"].mask("INTID")}
 ADOPTED = frozenset({"lr", "hcr", "vmcr", "vapr", "apr", "control"})
 """The roles of registers that only software writes: where one differs it is given the value read, so that the
 difference stays one."""
@@ -62,7 +66,7 @@ class Replay:
     """
 
     def __init__(
-        self, chip: GicV2 | GicV3, judge: Judge | None = None, listeners: Iterable[Moments[int]] = (), most: int = 100,
+        self, chip: Gic, judge: Judge | None = None, listeners: Iterable[Moments[int]] = (), most: int = 100,
     ) -> None:
         self.chip, self.most = chip, most
         self.judge: Judge | None
@@ -88,7 +92,7 @@ class Replay:
         self.untold: set[str] = set()
         self.register = ""
         self.pes = len(chip.cpus)
-        self.intid_mask = 0xFFFFFF if isinstance(chip, GicV3) else 0x3FF
+        self.intid_mask = _INTIDS[chip.version]
         self.places = Places(chip)
         self.unmodelled = chip.unmodelled()
         self._feeders: dict[type, Callable[[Any], None]] = {
@@ -144,7 +148,7 @@ class Replay:
             return
         pe = e.pe
         if pe is None:
-            if isinstance(self.chip, GicV2) and self.pes > 1 and banked(e):
+            if self.chip.version == 2 and self.pes > 1 and banked(e):
                 self.not_compared[f"{e.frame}: banked, and the recording does not tell the CPU"] += 1
                 if e.write:
                     self.untold.add(e.frame)
@@ -155,7 +159,7 @@ class Replay:
         elif e.value is None:
             self.not_compared[f"{e.frame}: refused by QEMU"] += 1
         elif (base := self.places.base(e.frame, pe)) is None:
-            self._differ(pe, e.frame, f"a GICv{2 + isinstance(self.chip, GicV3)}, which has no such frame", "an access")
+            self._differ(pe, e.frame, f"a GICv{self.chip.version}, which has no such frame", "an access")
         else:
             address = base + e.offset
             self._frame(self.places.at(address), address, e.size, e.value, e.write, pe, bool(e.secure))
@@ -196,13 +200,12 @@ class Replay:
             return True
         if place.frame != "GICC" or write:
             return False
-        intid = value & 0x3FF
+        intid = value & self.intid_mask
         if place.role == "iar":
-            irq = self.chip.distributor.find(intid, pe) if intid < 1020 else None
-            if irq is None or (intid >= 32 and not irq.active):
+            irq, taken = self.chip.distributor.find(intid, pe), self.chip.cpus[pe].named(value)
+            if irq is None or taken is None or (intid >= PRIVATE and not irq.active):
                 return False
-            assert isinstance(self.chip, GicV2)
-            self.chip.cpus[pe].acknowledge(irq, value >> 10 & 7)
+            self.chip.cpus[pe].acknowledge(taken)
             self.tell.host_acknowledged(pe, intid, irq)
         elif place.role != "apr" and place.name not in ("GICC_RPR", "GICC_HPPIR"):
             return False
@@ -308,68 +311,65 @@ class Replay:
         cpu = chip.cpus[pe]
         if got >= LPI_START:
             self.not_modelled["ICC: LPI acknowledged"] += 1
-            before = cpu.groups[G1NS if group else G0].active
-            cpu.acknowledge_foreign(G1NS if group else G0, self._lpi_priority(got, pe))
-            self.ghosts[pe, "apr"] = cpu.groups[G1NS if group else G0].active & ~before
+            lpi = Unmodelled(got, G1NS if group else G0, self._lpi_priority(got, pe))
+            before = cpu.groups[lpi.group].active
+            cpu.acknowledge(lpi)
+            self.ghosts[pe, "apr"] = cpu.groups[lpi.group].active & ~before
             self.tell.host_acknowledged(pe, got, None)
             return
-        expected, irq = cpu.would_acknowledge(group, 2, False)
-        self._acknowledge_physical(place, got, pe, expected, irq, None)
+        self._acknowledge_physical(place, got, pe, *cpu.would_acknowledge(group, 2, False))
 
     def _acknowledge_v2(self, place: Place, got: int, pe: int, secure: bool) -> None:
         chip = self.chip
         assert isinstance(chip, GicV2)
         alias = place.name.endswith("AIAR")
         if place.role == "viar":
-            self._acknowledge_virtual(place, got, got & 0x3FF, pe, *chip.virtual[pe].would_acknowledge(alias))
+            self._acknowledge_virtual(
+                place, got, got & self.intid_mask, pe, *chip.virtual[pe].would_acknowledge(alias))
             return
-        expected, irq = chip.cpus[pe].would_acknowledge(alias, chip.distributor.ns(secure))
-        self._acknowledge_physical(place, got, pe, expected, irq, got >> 10 & 7)
+        self._acknowledge_physical(
+            place, got, pe, *chip.cpus[pe].would_acknowledge(alias, chip.distributor.ns(secure)))
 
     def _acknowledge_physical(
-        self, place: Place, got: int, pe: int, expected: int, irq: Interrupt | None, source: int | None,
+        self, place: Place, got: int, pe: int, expected: int, taken: Candidate | None,
     ) -> None:
+        """The host's: `expected` and `taken` as the chip has it, `got` as the recording has it, which is done."""
         self._compare(place.full, pe, expected, got)
-        intid = got & 0x3FF
+        cpu, intid = self.chip.cpus[pe], got & self.intid_mask
         if expected != got:
-            irq = self.chip.distributor.find(intid, pe) if intid < 1020 else None
-        if irq is not None:
-            if isinstance(self.chip, GicV2):
-                self.chip.cpus[pe].acknowledge(irq, source)
-            else:
-                self.chip.cpus[pe].acknowledge(irq)
-        self.tell.host_read_iar(pe, expected & 0x3FF, intid)
-        if intid < 1020:
-            self.tell.host_acknowledged(pe, intid, irq)
+            taken = cpu.named(got)
+        if taken is not None:
+            cpu.acknowledge(taken)
+        self.tell.host_read_iar(pe, expected & self.intid_mask, intid)
+        if not special(intid):
+            self.tell.host_acknowledged(pe, intid, self.chip.distributor.find(intid, pe))
 
     def _acknowledge_virtual(
-        self, place: Place, got: int, vintid: int, pe: int, expected: int, lr: ListRegister | None,
+        self, place: Place, got: int, vintid: int, pe: int, expected: int, taken: Candidate | None,
     ) -> None:
+        """The guest's, likewise."""
         virtual = self.chip.virtual[pe]
         self.tell.guest_acts(pe)
         if vintid >= LPI_START and expected != got and not any(r.vintid == vintid and r.state for r in virtual.lrs):
             self.not_modelled["ICV: VLPI acknowledged"] += 1
-            ghost = ListRegister(-1)
-            ghost.vintid, ghost.group, ghost.state = vintid, int(place.name[7]), PENDING
-            ghost.priority = self.lpi_priority["vapr"] & virtual.priority_mask
-            before = virtual.groups[ghost.group].active
-            virtual.activate(ghost)
-            self.ghosts[pe, "vapr"] = virtual.groups[ghost.group].active & ~before
+            vlpi = Unmodelled(vintid, int(place.name[7]), self.lpi_priority["vapr"] & virtual.priority_mask)
+            before = virtual.groups[vlpi.group].active
+            virtual.acknowledge(vlpi)
+            self.ghosts[pe, "vapr"] = virtual.groups[vlpi.group].active & ~before
             return
         self._compare(place.full, pe, expected, got)
-        nothing = 1020 <= vintid <= 1023
         if expected != got:
-            lr = next((r for r in virtual.lrs if r.state & PENDING and r.vintid == vintid and not nothing), None)
-        if lr is not None:
-            virtual.activate(lr)
-        self.tell.guest_read_iar(pe, expected & self.intid_mask, vintid, lr is not None)
-        if not nothing:
-            self.tell.guest_acknowledged(pe, vintid, lr, 0)
+            taken = virtual.named(vintid)
+        if taken is not None:
+            virtual.acknowledge(taken)
+        self.tell.guest_read_iar(pe, expected & self.intid_mask, vintid, taken is not None)
+        if not special(vintid):
+            self.tell.guest_acknowledged(pe, vintid, taken if isinstance(taken, ListRegister) else None, 0)
 
     def _lpi_priority(self, intid: int, pe: int) -> int:
         """By the property table as far as the recording tells it."""
         assert isinstance(self.chip, GicV3)
-        base = self.chip.distributor.rds[pe].propbaser & 0x000F_FFFF_FFFF_F000
+        base = self.chip.redistributors[pe].state.propbaser & 0x000F_FFFF_FFFF_F000
         told = self.property_bytes.get(base + intid - LPI_START, self.lpi_priority["apr"])
         return told & 0xFC & self.chip.cpus[pe].priority_mask
 
@@ -390,7 +390,7 @@ class Replay:
                          f"level {e.level} again: a line is missing or doubled")
         else:
             self.predicted["line"] += 1
-        if e.intid == MAINTENANCE_PPI and pe is not None and "GICH" not in self.untold:
+        if e.intid == MAINTENANCE and pe is not None and "GICH" not in self.untold:
             self._compare("maintenance", pe, int(self.chip.virtual[pe].maintenance()), e.level)
         self.chip.set_line(e.intid, bool(e.level), pe)
         self.tell.line_moved(pe, e.intid, bool(e.level))
@@ -469,6 +469,6 @@ class Replay:
         self._differ(pe, what, f"a machine of {self.pes} PEs", f"PE {pe}: say --option pes={pe + 1}")
 
 
-def notices(chip: GicV2 | GicV3) -> list[tuple[Notice, int]]:
+def notices(chip: Gic) -> list[tuple[Notice, int]]:
     """What the chip reported, most frequent first."""
     return sorted(chip.notices.counts.items(), key=lambda item: -item[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
+from vgic.arch.intid import special
 from vgic.lab.guest import intid_of
 from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.operations.operands import Flag, Intid, Mask, Operand
@@ -11,7 +12,6 @@ from vgic.lab.operations.operation import Operation
 from vgic.lab.vcpus import VcpuRun
 from vgic.parts import step
 from vgic.silicon.report import Trap
-from vgic.silicon.virtual_interface import special
 
 
 class Pmr(Operation):
