@@ -14,8 +14,23 @@ from vgic.arch.gicd import GICD_V2, GICD_V3
 from vgic.arch.gich import GICH
 from vgic.arch.gicr import GICR
 from vgic.arch.gits import GITS
-from vgic.arch.ich import ICH
+from vgic.arch.ich import (
+    EN,
+    ICH,
+    LRENPIE,
+    MISR_NAMES,
+    NPIE,
+    UIE,
+    VENG0,
+    VENG1,
+    VEOIM,
+    VGRP0DIE,
+    VGRP0EIE,
+    VGRP1DIE,
+    VGRP1EIE,
+)
 from vgic.arch.register import Encoding, Field, Frame, Place, Register, UnknownRegister, nearest, number
+from vgic.arch.timer import CNT, ENABLE
 
 REGISTERS = [pytest.param(frame, r, id=f"{key}-{r.name}") for key, frame in FRAMES.items() for r in frame]
 EVERY_REGISTER = [r for frame in FRAMES.values() for r in frame]
@@ -366,3 +381,24 @@ def test_what_is_no_number(text: str) -> None:
 
 def test_nearest_is_quick_to_give_up_on_long_names() -> None:
     assert nearest("ICH_HCR_EL2" + "A" * 10_000_000, ["ICH_HCR_EL2"]) == ()
+
+
+def test_fields_and_their_masks_by_name() -> None:
+    hcr = ICH["ICH_HCR_EL2"]
+    assert hcr.field("EOIcount").lsb == 27
+    assert hcr.mask("En", "TDIR") == 1 << 14 | 1
+    assert hcr.mask() == 0
+    with pytest.raises(KeyError, match="ICH_HCR_EL2 has no field EOICount; it has EOIcount, DVIM"):
+        hcr.field("EOICount")
+
+
+def test_bits_that_gicv2_and_gicv3_share_lie_at_the_same_places() -> None:
+    assert (EN, UIE, LRENPIE, NPIE) == (1, 2, 4, 8)
+    assert (VGRP0EIE, VGRP0DIE, VGRP1EIE, VGRP1DIE) == (16, 32, 64, 128)
+    gich = {f.name.upper(): f.mask for f in GICH["GICH_HCR"].fields}
+    ich = {f.name.upper(): f.mask for f in ICH["ICH_HCR_EL2"].fields}
+    assert gich == {name: ich[name] for name in gich}
+    vmcr = GICH["GICH_VMCR"]
+    assert (vmcr.mask("VMGrp0En"), vmcr.mask("VMGrp1En"), vmcr.mask("VEM")) == (VENG0, VENG1, VEOIM)
+    assert tuple(f.name for f in reversed(GICH["GICH_MISR"].fields)) == MISR_NAMES
+    assert {r.mask("ENABLE") for r in CNT if "_CTL_" in r.name} == {ENABLE}

@@ -120,19 +120,19 @@ class Rig:
         return due
 
     def advance(self, ticks: int) -> None:
-        """Time passes; soft timers fire."""
+        """Time passes; what the host put off runs."""
         self.timers.advance(ticks)
-        for soft in self.design.soft_timers():
-            if soft.due(self.timers.counter.count):
-                soft.fire()
+        for work in self.design.work():
+            if work.due(self.timers.counter.count):
+                work.run()
 
     def line(self, intid: int, level: bool, pe: int | None = None) -> None:
         self.gic.set_line(intid, level, pe)
 
     def physical(self, intid: int, pe: int = 0) -> str:
         """The physical interrupt's state, from registers."""
-        pending = self.kernel.driver._peek(intid, 0x200, pe)
-        active = self.kernel.driver._peek(intid, 0x300, pe)
+        frame = self.kernel.driver.frame(intid, pe)
+        pending, active = frame.ISPENDR.read_bit(intid), frame.ISACTIVER.read_bit(intid)
         return ("I", "P", "A", "PA")[pending + 2 * active]
 
     def lr(self, n: int, pe: int = 0) -> str:

@@ -16,7 +16,7 @@ from vgic.explore.all import BREAKS, Task, announced, announced_breaks, check_al
 from vgic.explore.check import Bounds
 from vgic.lab.errors import NotOffered, ScenarioError
 from vgic.lab.loader import all_scenarios, designs, find_design, find_scenario
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 from vgic.view.all import line
 
 SEVERAL = ("host-interrupt-between", "priorities-nested", "saved-sgi-v2", "sgi")
@@ -166,7 +166,7 @@ def test_what_a_design_does_not_offer_is_refused_in_a_line(design: str, name: st
 
 
 def test_what_is_announced_exists_and_its_causes_are_told() -> None:
-    scenarios, rules = {s.name for s in all_scenarios()}, {r.rule.id for r in STATE_RULES}
+    scenarios, rules = {s.name for s in all_scenarios()}, set(MACHINE_RULES)
     for (design, cell), broken in announced_breaks().items():
         assert design in designs()
         assert cell.partition("@")[0] in scenarios, cell

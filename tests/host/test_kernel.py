@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from vgic.host import IrqDesc, Kernel, SoftTimer
-from vgic.host.chip import ACTIVE, MASKED, PENDING, IrqChip
-from vgic.host.descriptor import IrqData
+from vgic.host import IrqDesc, Kernel
+from vgic.host.chip import ACTIVE, MASKED, PENDING, StackedChip
 from vgic.host.domain import IrqDomain
 from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
 
@@ -246,7 +245,7 @@ def test_a_chip_between_hands_on_to_its_parent(boot: Boot) -> None:
         def translate(self, hwirq: int) -> int:
             return hwirq + 38
 
-    data = Msi("MSI", IrqChip(), kernel.domain).irq_data(2)
+    data = Msi("MSI", StackedChip(), kernel.domain).irq_data(2)
     desc = IrqDesc(9, data, 0)
     assert (desc.hwirq, desc.pintid) == (2, SPI)
     chip = data.chip
@@ -265,21 +264,6 @@ def test_a_chip_between_hands_on_to_its_parent(boot: Boot) -> None:
 
 
 def test_the_root_chip_has_no_parent() -> None:
-    desc = IrqDesc(0, IrqData(IrqDomain("x", IrqChip()), 1, IrqChip(), None), 0)
+    desc = IrqDesc(0, IrqDomain("x", StackedChip()).irq_data(1), 0)
     with pytest.raises(AssertionError, match="root chip"):
         desc.data.chip.irq_mask(desc, desc.data, 0)
-
-
-def test_soft_timer() -> None:
-    fired = []
-    soft = SoftTimer(lambda: fired.append(1))
-    assert not soft.due(100)
-    soft.arm(50)
-    assert not soft.due(49)
-    assert soft.due(50)
-    soft.fire()
-    assert fired == [1]
-    assert not soft.due(60)
-    soft.arm(5)
-    soft.cancel()
-    assert not soft.due(60)

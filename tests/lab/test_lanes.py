@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from vgic.arch.state import ACTIVE, INACTIVE, PENDING, PENDING_ACTIVE
 from vgic.lab.lanes import Lane, State, VcpuState
 from vgic.lab.loader import find_scenario
 from vgic.lab.perform import perform
 from vgic.lab.schedule import Run
-from vgic.silicon.interrupt import ACTIVE, ACTIVE_PENDING, INACTIVE, PENDING
 from vgic.silicon.states import InterruptState, LineState, LrState
 
 LINE, PPI = Lane("line", number=27, pe=0), Lane("interrupt", number=27, pe=0)
@@ -41,7 +41,7 @@ def test_a_forwarded_timer_step_by_step() -> None:
     run = perform(find_scenario("timer-forwarded"))
     assert shown(run, LINE)[:3] == [LineState(False), LineState(True), LineState(False)]
     enabled = [s for s in shown(run, PPI) if isinstance(s, InterruptState)]
-    assert [s.state for s in enabled[:4]] == [INACTIVE, PENDING, ACTIVE_PENDING, ACTIVE]
+    assert [s.state for s in enabled[:4]] == [INACTIVE, PENDING, PENDING_ACTIVE, ACTIVE]
     assert all(s.enabled for s in enabled)
     assert LrState(0, PENDING, 27, 27) in shown(run, LR)
     assert LrState(0, ACTIVE, 27, 27) in shown(run, LR)

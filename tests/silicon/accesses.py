@@ -103,7 +103,7 @@ class Generator:
         self.places = [[(base, r) for r in frame] for frame, base in self.frames]
         self.names = list(REGISTERS)
         self.acknowledged: list[int] = []
-        self.pes = chip.options.pes
+        self.pes, self.intids = chip.options.pes, chip.options.distributor.intids
 
     def value(self) -> int:
         """A number: few bits, all bits, an INTID, anything."""
@@ -134,7 +134,7 @@ class Generator:
     def useful(self, pe: int) -> Access:
         """What working software does: enables, an interrupt in a list register, the end of one acknowledged."""
         r, last = self.random, self.acknowledged[-1] if self.acknowledged else 1023
-        vintid, pintid = r.randrange(self.chip.options.intids), r.randrange(self.chip.options.intids)
+        vintid, pintid = r.randrange(self.intids), r.randrange(self.intids)
         if isinstance(self.chip, GicV3):
             lr = 1 << 62 | r.randrange(2) << 61 | r.randrange(2) << 60 | r.randrange(256) << 48 | pintid << 32 | vintid
             name, value, el = r.choice((
@@ -167,7 +167,7 @@ class Generator:
             return self.useful(pe)
         kind = r.random()
         if kind < 0.2:
-            intid = r.randrange(16, self.chip.options.intids) if r.random() < 0.98 else r.randrange(-5, 1100)
+            intid = r.randrange(16, self.intids) if r.random() < 0.98 else r.randrange(-5, 1100)
             return "line", intid, r.random() < 0.5, pe if (intid < 32) == (r.random() < 0.99) else None
         if isinstance(self.chip, GicV3) and kind < 0.65:
             if kind < 0.22:
@@ -237,7 +237,7 @@ def _interrupt(chip: Chip, irq: Any) -> Iterator[str]:
     single = isinstance(chip, GicV3) and chip.distributor.state.ds
     if irq.group not in ((G0, G1NS) if v2 or single else (G0, G1S, G1NS)):
         yield f"{irq}: group {irq.group}"
-    if irq.priority & ~chip.distributor.priority_mask:
+    if irq.priority & ~chip.distributor.bank.priority_mask:
         yield f"{irq}: priority {irq.priority:#x}"
     if not 0 <= irq.nsacr <= 3:
         yield f"{irq}: NSACR {irq.nsacr}"
@@ -301,6 +301,7 @@ def _virtual(v: VirtualInterface) -> Iterator[str]:
     if v.maintenance() != (bool(v.state.hcr & 1) and v.misr() != 0):
         yield "the maintenance interrupt isn't En and MISR"
     lr = v.signalled()
-    if lr is not None and (lr.state != 1 or not v.state.hcr & 1 or not v.groups[lr.group].enabled
-                           or lr.priority >= v.state.pmr or lr.priority >= v.running_priority()):
+    if lr is not None and (not isinstance(lr, ListRegister) or lr.state != 1 or not v.state.hcr & 1
+                           or not v.groups[lr.group].enabled or lr.priority >= v.state.pmr
+                           or lr.priority >= v.running_priority()):
         yield f"{lr!r} is signalled"

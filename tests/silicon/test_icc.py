@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.silicon.board import V3
 
+from vgic.silicon.candidate import Unmodelled
 from vgic.silicon.interrupt import G0, G1NS, G1S
 
 INTIDS = {G0: 40, G1S: 41, G1NS: 42}
@@ -363,7 +364,7 @@ def test_an_acknowledge_of_an_interrupt_that_is_not_modelled_makes_its_priority_
     """An LPI: no active state, only a priority to drop."""
     board = V3()
     board.w("ICC_BPR1_EL1", 5)
-    board.gic.cpus[0].acknowledge_foreign(G1NS, 0xB8)
+    board.gic.cpus[0].acknowledge(Unmodelled(8192, G1NS, 0xB8))
     assert board.rpr() == 0xA0
     board.eoi(8192)
     assert board.rpr() == 0xFF

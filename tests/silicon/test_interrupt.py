@@ -386,12 +386,12 @@ def test_gicv3_pending_registers_change_sgis() -> None:
 
 
 def test_what_an_interrupt_looks_like() -> None:
-    irq = Interrupt(40, edge=True)
+    irq = Interrupt(40, edge=True, ack_clears_latch=True)
     assert repr(irq) == "<40 I>"
     irq.set_line(True)
     assert (repr(irq), irq.state(), irq.forwardable()) == ("<40 P>", 1, False)
     irq.enabled = True
     assert irq.forwardable()
-    irq.acknowledge(True)
+    irq.acknowledge()
     irq.set_pending(True)
     assert (repr(irq), irq.state(), irq.forwardable()) == ("<40 PA>", 3, False)

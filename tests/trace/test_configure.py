@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from typing import Any
 
@@ -59,8 +58,8 @@ def test_recordings_of_a_gicv3(name: str) -> None:
     assert found.version == 3
     assert found.options.pes == 2
     assert isinstance(found.options, GicV3Options)
-    assert found.options.list_registers == 4
-    assert found.options.vlpis == name.startswith("v4")
+    assert found.options.virtual.list_registers == 4
+    assert found.options.distributor.vlpis == name.startswith("v4")
 
 
 def test_the_facts_name_what_was_read() -> None:
@@ -104,8 +103,8 @@ def test_a_machine_that_contradicts_the_recording(machine: str, event: Event, me
 
 
 def test_a_machine_with_a_gicv4_announces_vlpis() -> None:
-    assert v3(machine="qemu-virt-v4").vlpis
-    assert not v3(machine="qemu-virt-v3").vlpis
+    assert v3(machine="qemu-virt-v4").distributor.vlpis
+    assert not v3(machine="qemu-virt-v3").distributor.vlpis
 
 
 # -- what the registers tell
@@ -113,7 +112,7 @@ def test_a_machine_with_a_gicv4_announces_vlpis() -> None:
 
 def test_gicv2_by_gicd_typer() -> None:
     o = v2(read(0x0800_0004, 0x5 | 3 << 5 | 1 << 10, "gic_dist"), read(0x0801_00FC, 0x1234, "gic_cpu"))
-    assert (o.intids, o.pes, o.security, o.cpu_iidr) == (192, 4, True, 0x1234)
+    assert (o.distributor.intids, o.pes, o.security, o.cpu.cpu_iidr) == (192, 4, True, 0x1234)
 
 
 def test_the_pes_by_who_accesses() -> None:
@@ -126,26 +125,28 @@ def test_gicv3_by_its_registers() -> None:
     typer = 9 | 1 << 10 | 1 << 16 | 1 << 17 | 15 << 19 | 1 << 25
     o = v3(read(0x0800_0004, typer, "gicv3_dist"), sysreg("ICC_CTLR_EL1", 0x8400),
            sysreg("ICH_VTR_EL2", 6 << 29 | 5 << 26 | 15), read(0x0800_0008, 0x5043B, "gicv3_dist"))
-    assert (o.intids, o.security, o.message_spis, o.lpis, o.id_bits, o.one_of_n) == (320, True, True, True, 16, "none")
-    assert (o.priority_bits, o.preemption_bits) == (5, 5)
-    assert (o.virtual_priority_bits, o.virtual_preemption_bits, o.list_registers, o.tdir) == (7, 6, 16, False)
-    assert o.iidr == 0x5043B
+    d, virtual = o.distributor, o.virtual
+    assert (d.intids, d.security, d.message_spis, d.lpis, d.id_bits, d.one_of_n) == (320, True, True, True, 16, "none")
+    assert (o.cpu.priority_bits, o.cpu.preemption_bits) == (5, 5)
+    assert (virtual.virtual_priority_bits, virtual.virtual_preemption_bits) == (7, 6)
+    assert (virtual.list_registers, virtual.tdir) == (16, False)
+    assert d.iidr == 0x5043B
 
 
 def test_gicv3_typers_tell_how_many_and_where() -> None:
     o = v3(read(0x080A_0008, 1 << 24, "gicv3_redist_region[0]", 8),
            read(0x080C_0008, 0x1_0000_0000 | 1 << 8 | 1 << 24 | 1 << 4, "gicv3_redist_region[0]", 8))
-    assert (o.pes, o.affinities, o.common_lpi_affinity) == (2, (0, 1), 1)
+    assert (o.pes, o.redistributor.affinities, o.redistributor.common_lpi_affinity) == (2, (0, 1), 1)
 
 
 def test_the_first_read_counts() -> None:
-    assert v2(read(0x0800_0004, 0x28, "gic_dist"), read(0x0800_0004, 0x21, "gic_dist")).intids == 288
+    assert v2(read(0x0800_0004, 0x28, "gic_dist"), read(0x0800_0004, 0x21, "gic_dist")).distributor.intids == 288
 
 
 def test_a_line_beyond_what_typer_tells() -> None:
     """QEMU's GICv3 announces 32 INTIDs less than it has."""
     o = v3(read(0x0800_0004, 8, "gicv3_dist"), LineChange(1, 300, None, 1))
-    assert (o.intids, o.typer_lines_of_spis) == (320, True)
+    assert (o.distributor.intids, o.distributor.typer_lines_of_spis) == (320, True)
 
 
 # -- overrides
@@ -157,22 +158,23 @@ def test_a_line_beyond_what_typer_tells() -> None:
     ("affinities", "0x100", (0x100,)),
 ])
 def test_an_override(name: str, text: str, value: object) -> None:
-    assert getattr(v3(overrides={name: text}), name) == value
+    assert v3(overrides={name: text}).choices()[name] == value
 
 
 def test_another_number_of_pes_has_other_affinities() -> None:
     typers = [read(0x080A_0008 + 0x2_0000 * pe, pe << 40 | pe << 8 | (pe == 1) << 4, "gicv3_redist_region[0]", 8)
               for pe in range(2)]
-    assert v3(*typers).affinities == (0, 0x100)
-    assert v3(*typers, overrides={"pes": "4"}).affinities is None
+    assert v3(*typers).distributor.affinities == (0, 0x100)
+    assert v3(*typers, overrides={"pes": "4"}).distributor.affinities is None
 
 
 @pytest.mark.parametrize(("name", "text", "message"), [
-    ("nonsense", "1", "no such option; it has .*list_registers"), ("list_registers", "many", "'many' is not a number"),
+    ("xyz", "1", "no such option; it has .*list_registers"), ("list_registers", "many", "'many' is not a number"),
     ("security", "yes", "expected true or false"), ("list_registers", "17", "no such machine"),
     ("tie", "sideways", "expected lowest or highest"), ("ppis", "27,x", "'x' is not a number"),
     ("spis", "1", "spis = 1: expected 32"), ("affinities", "1,2", "affinities"),
     ("pes", "0", "no such machine"), ("pes", "-1", "is not a number"),
+    ("list_register", "1", "list_register: this chip has no such option; nearest: list_registers"),
 ])
 def test_an_override_that_can_not_be(name: str, text: str, message: str) -> None:
     with pytest.raises(TraceError, match=message):
@@ -190,9 +192,9 @@ def outcome(**more: Any) -> str:
 
 @pytest.mark.parametrize("text", ["1", "-1", "9" * 40, "true", "x", "", ",", "27,27"])
 def test_no_value_of_any_option_makes_anything_but_a_machine_or_a_message(text: str) -> None:
-    for field in dataclasses.fields(GicV3Options):
-        told = outcome(overrides={field.name: text})
-        assert not told or told.startswith((f"f: option {field.name}", "f: no such machine"))
+    for name in GicV3Options.KINDS:
+        told = outcome(overrides={name: text})
+        assert not told or told.startswith((f"f: option {name}", "f: no such machine"))
 
 
 VALUES = st.integers(0, 2**64 - 1)

@@ -10,7 +10,8 @@ import pytest
 from tests.trace.ftrace_text import Text, analysed
 
 from vgic.cli import main
-from vgic.trace.ftrace_analysis import FtraceAnalysis, reason
+from vgic.trace.ftrace_analysis import FtraceAnalysis
+from vgic.trace.ftrace_state import reason
 from vgic.trace.source import Source, TraceError
 from vgic.view.ftrace import FtraceReport
 

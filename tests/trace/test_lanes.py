@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.trace.recordings import Scene, analysed, lines, lr
 
-from vgic.silicon.interrupt import PENDING
+from vgic.arch.state import PENDING
 from vgic.silicon.states import InterruptState, LrState
 from vgic.trace.analysis import Analysis
 from vgic.trace.events import Access, FrameAccess, LineChange, Msi, Sgi, SysReg, describe
@@ -86,7 +86,7 @@ def test_a_software_interrupt_with_its_eoi_bit() -> None:
     s = Scene()
     s.start()
     found = Lanes(s.chip, 40)
-    s.replay.listener = found.step
+    s.listen(found)
     write = SysReg(1, 0, "ICH_LR1_EL2", lr(40, eoi=True), True)
     s.replay.feed(write)
     found.event(write, s.replay.register)

@@ -16,16 +16,21 @@ def scene() -> Scene:
     return s
 
 
-def rows(s: Scene, virtual: bool = True) -> list[LifeRow]:
-    """The rows of what a scene's steps tell, told as they come."""
-    lives = s.replay.listener
+def lives_of(s: Scene) -> Lives:
+    """Who hears a scene's moments beside its checks."""
+    lives = s.replay.tell.listeners[-1]
     assert isinstance(lives, Lives)
-    return lives.rows(virtual)
+    return lives
+
+
+def rows(s: Scene, virtual: bool = True) -> list[LifeRow]:
+    """The rows of what a scene's moments tell, told as they come."""
+    return lives_of(s).rows(virtual)
 
 
 @pytest.fixture
 def living(scene: Scene) -> Scene:
-    scene.replay.listener = Lives(scene.chip)
+    scene.listen(Lives(scene.chip))
     return scene
 
 
@@ -98,8 +103,7 @@ def probe(name: str, percpu: int, vcpu: int) -> Probe:
 
 
 def test_a_vcpu_is_followed_from_pe_to_pe(living: Scene) -> None:
-    lives = living.replay.listener
-    assert isinstance(lives, Lives)
+    lives = lives_of(living)
     for pe, percpu, vcpu in ((0, 0x100, 0xA), (1, 0x200, 0xB), (0, 0x100, 0xB), (1, 0x200, 0xA)):
         lives.vcpus.probe(probe("kvm_vgic_load", percpu, vcpu))
         lives.vcpus.probe(probe("vgic_v3_populate_lr", percpu, vcpu))

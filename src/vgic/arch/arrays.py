@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vgic.arch.common import ENABLED, GROUP, TRIGGER, mapped
+from vgic.arch.intid import EPPI_START
 from vgic.arch.register import Field, Register
 
-EPPI: Final = 1024
-"""Where the arrays over extended PPIs would begin at n=0: their first INTID is 1056, at n=1 of 32 a register."""
-ESPI: Final = 4096
-"""INTID of the first extended SPI."""
+EPPI: Final = EPPI_START - 32
+"""Where the arrays over extended PPIs would begin at n=0: their first INTID is at n=1 of 32 a register."""
 
 
 @dataclass(frozen=True)

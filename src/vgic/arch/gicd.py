@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vgic.arch.arrays import (
     CPENDSGIR,
-    ESPI,
     ICACTIVER,
     ICENABLER,
     ICFGR,
@@ -22,6 +21,7 @@ from vgic.arch.arrays import (
     array,
 )
 from vgic.arch.common import ENABLED, GROUP, IIDR, STATUSR, V2, V3, bit, identification, mapped
+from vgic.arch.intid import ESPI_START
 from vgic.arch.register import Field, Frame
 
 _SGIR = (
@@ -213,18 +213,18 @@ GICD_V3 = Frame(
         array(V3, "GICD_CPENDSGIR<n>", 0x0F10, CPENDSGIR, note="without affinity routing", count=4),
         array(V3, "GICD_SPENDSGIR<n>", 0x0F20, SPENDSGIR, note="without affinity routing", count=4),
         array(V3, "GICD_INMIR<n>", 0x0F80, INMIR, reset=0, count=32),
-        array(V3, "GICD_IGROUPR<n>E", 0x1000, IGROUPR, note="extended SPIs", count=32, base=ESPI),
-        array(V3, "GICD_ISENABLER<n>E", 0x1200, ISENABLER, note="extended SPIs", count=32, base=ESPI),
-        array(V3, "GICD_ICENABLER<n>E", 0x1400, ICENABLER, note="extended SPIs", count=32, base=ESPI),
-        array(V3, "GICD_ISPENDR<n>E", 0x1600, ISPENDR, note="extended SPIs", count=32, base=ESPI),
-        array(V3, "GICD_ICPENDR<n>E", 0x1800, ICPENDR, note="extended SPIs", count=32, base=ESPI),
-        array(V3, "GICD_ISACTIVER<n>E", 0x1A00, ISACTIVER, note="extended SPIs", count=32, base=ESPI),
-        array(V3, "GICD_ICACTIVER<n>E", 0x1C00, ICACTIVER, note="extended SPIs", count=32, base=ESPI),
-        array(V3, "GICD_IPRIORITYR<n>E", 0x2000, IPRIORITYR, note="extended SPIs", count=256, base=ESPI),
-        array(V3, "GICD_ICFGR<n>E", 0x3000, ICFGR, note="extended SPIs", count=64, base=ESPI),
-        array(V3, "GICD_IGRPMODR<n>E", 0x3400, IGRPMODR, note="extended SPIs", count=32, base=ESPI),
-        array(V3, "GICD_NSACR<n>E", 0x3600, NSACR, note="extended SPIs", count=64, base=ESPI),
-        array(V3, "GICD_INMIR<n>E", 0x3B00, INMIR, note="extended SPIs", reset=0, count=32, base=ESPI),
+        array(V3, "GICD_IGROUPR<n>E", 0x1000, IGROUPR, note="extended SPIs", count=32, base=ESPI_START),
+        array(V3, "GICD_ISENABLER<n>E", 0x1200, ISENABLER, note="extended SPIs", count=32, base=ESPI_START),
+        array(V3, "GICD_ICENABLER<n>E", 0x1400, ICENABLER, note="extended SPIs", count=32, base=ESPI_START),
+        array(V3, "GICD_ISPENDR<n>E", 0x1600, ISPENDR, note="extended SPIs", count=32, base=ESPI_START),
+        array(V3, "GICD_ICPENDR<n>E", 0x1800, ICPENDR, note="extended SPIs", count=32, base=ESPI_START),
+        array(V3, "GICD_ISACTIVER<n>E", 0x1A00, ISACTIVER, note="extended SPIs", count=32, base=ESPI_START),
+        array(V3, "GICD_ICACTIVER<n>E", 0x1C00, ICACTIVER, note="extended SPIs", count=32, base=ESPI_START),
+        array(V3, "GICD_IPRIORITYR<n>E", 0x2000, IPRIORITYR, note="extended SPIs", count=256, base=ESPI_START),
+        array(V3, "GICD_ICFGR<n>E", 0x3000, ICFGR, note="extended SPIs", count=64, base=ESPI_START),
+        array(V3, "GICD_IGRPMODR<n>E", 0x3400, IGRPMODR, note="extended SPIs", count=32, base=ESPI_START),
+        array(V3, "GICD_NSACR<n>E", 0x3600, NSACR, note="extended SPIs", count=64, base=ESPI_START),
+        array(V3, "GICD_INMIR<n>E", 0x3B00, INMIR, note="extended SPIs", reset=0, count=32, base=ESPI_START),
         mapped(
             V3,
             "GICD_IROUTER<n>",
@@ -249,7 +249,7 @@ GICD_V3 = Frame(
             width=64,
             count=1024,
             lane=64,
-            base=4096,
+            base=ESPI_START,
         ),
         *identification(V3, "GICD", 0xFFD0),
     ),

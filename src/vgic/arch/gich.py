@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from vgic.arch.common import ENABLED, GROUP, V2, bit, mapped
 from vgic.arch.register import Field, Frame
-
-_STATE = {0: "invalid", 1: "pending", 2: "active", 3: "pending and active"}
+from vgic.arch.state import STATE
 
 GICH = Frame(
     "GICH",
@@ -133,7 +132,7 @@ GICH = Frame(
                     },
                 ),
                 bit(30, "Grp1", "", GROUP),
-                Field(29, 28, "State", "", _STATE),
+                Field(29, 28, "State", "", STATE),
                 Field(27, 23, "Priority", "bits [7:3] of the priority"),
                 Field(19, 10, "PhysicalID", "the physical interrupt", when="HW=1"),
                 bit(19, "EOI", "maintenance interrupt at deactivation", {0: "none", 1: "asked for"}, when="HW=0"),

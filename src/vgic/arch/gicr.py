@@ -39,6 +39,10 @@ from vgic.arch.register import Field, Frame
 
 SGI_BASE = 0x10000
 VLPI_BASE = 0x20000
+STRIDE = 0x20000
+"""Bytes from one GICv3 redistributor to the next."""
+STRIDE_V4 = 0x40000
+"""Bytes from one redistributor to the next where they have virtual LPIs."""
 
 _SUPPORTED = {0: "not supported", 1: "supported"}
 _LPI = (Field(31, 0, "INTID", "the physical LPI"),)
@@ -220,7 +224,7 @@ GICR = Frame(
             V3, "GICR_IPRIORITYR<n>E", SGI_BASE + 0x420, IPRIORITYR, note="extended PPIs", first=8, count=16, base=EPPI
         ),
         array(V3, "GICR_ICFGR0", SGI_BASE + 0xC00, ICFGR, note="SGIs, read-only", reset=0xAAAAAAAA),
-        array(V3, "GICR_ICFGR1", SGI_BASE + 0xC04, ICFGR, note="PPIs", base=16),
+        array(V3, "GICR_ICFGR1", SGI_BASE + 0xC04, ICFGR, note="PPIs", first=1),
         array(V3, "GICR_ICFGR<n>E", SGI_BASE + 0xC08, ICFGR, note="extended PPIs", first=2, count=4, base=EPPI),
         array(V3, "GICR_IGRPMODR0", SGI_BASE + 0xD00, IGRPMODR),
         array(V3, "GICR_IGRPMODR<n>E", SGI_BASE + 0xD04, IGRPMODR, note="extended PPIs", first=1, count=2, base=EPPI),

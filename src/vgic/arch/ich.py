@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vgic.arch.common import ENABLED, GROUP, V3, bit, system
 from vgic.arch.register import Field, Frame
+from vgic.arch.state import STATE
 
 _SUPPORTED = {0: "not supported", 1: "supported"}
 _TRAPS = {0: "not trapped", 1: "trapped to EL2"}
@@ -125,7 +126,7 @@ ICH = Frame(
             "RW",
             "list register",
             (
-                Field(63, 62, "State", "", {0: "invalid", 1: "pending", 2: "active", 3: "pending and active"}),
+                Field(63, 62, "State", "", STATE),
                 bit(
                     61,
                     "HW",
@@ -146,3 +147,19 @@ ICH = Frame(
         ),
     ),
 )
+
+_HCR = ICH["ICH_HCR_EL2"]
+EN, UIE, LRENPIE, NPIE = (_HCR.mask(name) for name in ("En", "UIE", "LRENPIE", "NPIE"))
+VGRP0EIE, VGRP0DIE, VGRP1EIE, VGRP1DIE = (_HCR.mask(f"VGrp{group}{way}IE") for group in (0, 1) for way in "ED")
+TC, TALL0, TALL1, TSEI, TDIR = (_HCR.mask(name) for name in ("TC", "TALL0", "TALL1", "TSEI", "TDIR"))
+VSGI_EOICOUNT = _HCR.mask("vSGIEOICount")
+EOICOUNT_SHIFT = _HCR.field("EOIcount").lsb
+EOICOUNT_MOST = (1 << _HCR.field("EOIcount").width) - 1
+"""Bits of ICH_HCR_EL2; GICH_HCR has those below 256 and EOICount at the same places."""
+
+_VMCR = ICH["ICH_VMCR_EL2"]
+VENG0, VENG1, VEOIM = (_VMCR.mask(name) for name in ("VENG0", "VENG1", "VEOIM"))
+"""Bits of ICH_VMCR_EL2; GICH_VMCR has them at the same places."""
+
+MISR_NAMES = tuple(f.name for f in reversed(ICH["ICH_MISR_EL2"].fields))
+"""The causes of a maintenance interrupt, by bit of MISR."""

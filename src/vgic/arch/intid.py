@@ -8,40 +8,67 @@ from __future__ import annotations
 
 from typing import Final
 
+SGIS: Final = 16
+"""INTIDs below are SGIs, which a PE sends to another."""
+PRIVATE: Final = 32
+"""INTIDs below are a PE's own: SGIs and PPIs. Those from here on are shared: SPIs, and then LPIs."""
+SPECIAL_START: Final = 1020
+"""INTIDs from here to SPURIOUS name no interrupt."""
+EPPI_START: Final = 1056
+"""INTID of the first extended PPI."""
+ESPI_START: Final = 4096
+"""INTID of the first extended SPI."""
+LPI_START: Final = 8192
+"""INTIDs from here on are LPIs."""
+
+SECURE_PENDING: Final = 1020
+NONSECURE_PENDING: Final = 1021
+GROUP1_PENDING: Final = 1022
 SPURIOUS: Final = 1023
 """What an acknowledge register returns where there is nothing to acknowledge."""
 
 RANGES: Final = (
-    (0, 15, "SGI"),
-    (16, 31, "PPI"),
-    (32, 1019, "SPI"),
-    (1020, 1023, "special"),
-    (1056, 1119, "extended PPI"),
-    (4096, 5119, "extended SPI"),
-    (8192, (1 << 24) - 1, "LPI"),
+    (0, SGIS - 1, "SGI"),
+    (SGIS, PRIVATE - 1, "PPI"),
+    (PRIVATE, SPECIAL_START - 1, "SPI"),
+    (SPECIAL_START, SPURIOUS, "special"),
+    (EPPI_START, 1119, "extended PPI"),
+    (ESPI_START, 5119, "extended SPI"),
+    (LPI_START, (1 << 24) - 1, "LPI"),
 )
 """First, last and kind. What lies between is reserved."""
 
+MAINTENANCE: Final = 25
+"""The PPI of the GIC's maintenance interrupts."""
+
+TIMER_PPIS: Final = {"CNTP": 30, "CNTV": 27, "CNTHP": 26, "CNTHV": 28, "CNTPS": 29, "CNTHPS": 20, "CNTHVS": 19}
+"""The PPI of each generic timer."""
+
 PPI: Final = {
-    19: "Secure EL2 virtual timer",
-    20: "Secure EL2 physical timer",
+    TIMER_PPIS["CNTHVS"]: "Secure EL2 virtual timer",
+    TIMER_PPIS["CNTHPS"]: "Secure EL2 physical timer",
     23: "performance monitors",
-    25: "GIC maintenance interrupt",
-    26: "EL2 physical timer",
-    27: "virtual timer",
-    28: "EL2 virtual timer",
-    29: "Secure physical timer",
-    30: "physical timer",
+    MAINTENANCE: "GIC maintenance interrupt",
+    TIMER_PPIS["CNTHP"]: "EL2 physical timer",
+    TIMER_PPIS["CNTV"]: "virtual timer",
+    TIMER_PPIS["CNTHV"]: "EL2 virtual timer",
+    TIMER_PPIS["CNTPS"]: "Secure physical timer",
+    TIMER_PPIS["CNTP"]: "physical timer",
 }
 """Well-known PPIs."""
 
 SPECIAL: Final = {
-    1020: "for EL3: a Secure interrupt is pending",
-    1021: "for EL3: a Non-secure interrupt is pending",
-    1022: "a group 1 interrupt is pending, and this register does not acknowledge it",
-    1023: "spurious: nothing to acknowledge",
+    SECURE_PENDING: "for EL3: a Secure interrupt is pending",
+    NONSECURE_PENDING: "for EL3: a Non-secure interrupt is pending",
+    GROUP1_PENDING: "a group 1 interrupt is pending, and this register does not acknowledge it",
+    SPURIOUS: "spurious: nothing to acknowledge",
 }
 """What the special INTIDs tell in an acknowledge register (GICv2 uses 1022 and 1023)."""
+
+
+def special(intid: int) -> bool:
+    """Whether an INTID names no interrupt (1020 to 1023)."""
+    return SPECIAL_START <= intid <= SPURIOUS
 
 
 def kind(intid: int) -> str:

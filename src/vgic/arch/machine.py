@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from vgic.arch.gicc import GICC
 from vgic.arch.gicd import GICD_V2, GICD_V3
 from vgic.arch.gich import GICH
-from vgic.arch.gicr import GICR
+from vgic.arch.gicr import GICR, STRIDE, STRIDE_V4
 from vgic.arch.gicv import GICV
 from vgic.arch.gits import GITS
 from vgic.arch.register import Frame, nearest
@@ -118,8 +118,8 @@ MACHINES: Final = {
                 Region(0x08040000, 64 * KB, GICV),
             ),
         ),
-        _qemu_virt(3, 128 * KB),
-        _qemu_virt(4, 256 * KB),
+        _qemu_virt(3, STRIDE),
+        _qemu_virt(4, STRIDE_V4),
     )
 }
 """Every machine by its name."""

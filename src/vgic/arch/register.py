@@ -111,6 +111,13 @@ class Register:
         """The interrupt that this bit of instance n is about, of a register with lanes."""
         return self.base + n * (self.width // self.lane) + bit // self.lane
 
+    def covering(self, intid: int) -> int | None:
+        """The instance that has a lane of this interrupt, None where none has."""
+        if not self.lane:
+            return None
+        n = (intid - self.base) * self.lane // self.width
+        return n if self.first <= n < self.first + self.count else None
+
     def fields_in(self, value: int) -> tuple[Field, ...]:
         """The fields that a register of this value has: all but those whose condition on another field fails."""
         return tuple(f for f in self.fields if self._holds(f.when, value))
@@ -118,6 +125,20 @@ class Register:
     def _holds(self, when: str, value: int) -> bool:
         name, equals, number = when.partition("=")
         return not equals or any(f.get(value) == int(number) for f in self.fields if f.name == name)
+
+    def field(self, name: str) -> Field:
+        """The field of this name. KeyError with the names that there are."""
+        for f in self.fields:
+            if f.name == name:
+                return f
+        raise KeyError(f"{self.name} has no field {name}; it has {', '.join(f.name for f in self.fields)}")
+
+    def mask(self, *names: str) -> int:
+        """The bits of these fields, in place."""
+        mask = 0
+        for name in names:
+            mask |= self.field(name).mask
+        return mask
 
     def decode(self, value: int) -> list[tuple[Field, int]]:
         """Every field that it has with its number, most significant first."""
@@ -129,15 +150,12 @@ class Register:
         KeyError for a field that it hasn't, ValueError where a number does not fit or the others say that the field is
         not there (an EOI in a list register with HW=1).
         """
-        by_name = {f.name: f for f in self.fields}
         value = 0
         for name, number in numbers.items():
-            if name not in by_name:
-                raise KeyError(f"{self.name} has no field {name}; it has {', '.join(by_name)}")
-            value |= by_name[name].put(number)
+            value |= self.field(name).put(number)
         for name in numbers:
-            if not self._holds(by_name[name].when, value):
-                raise ValueError(f"{self.name} has {name} only when {by_name[name].when}")
+            if not self._holds(self.field(name).when, value):
+                raise ValueError(f"{self.name} has {name} only when {self.field(name).when}")
         return value
 
     def res0(self, value: int) -> int:
@@ -188,6 +206,12 @@ class Frame:
     def __init__(self, name: str, summary: str, registers: tuple[Register, ...], size: int = 0) -> None:
         self.name, self.summary, self.registers, self.size = name, summary, registers, size
         self.by_name = {r.name: r for r in registers}
+        self.arrays: dict[str, tuple[Register, ...]] = {}
+        """Of each array over INTIDs ("ISENABLER") the registers that it is made of."""
+        for r in registers:
+            if r.lane:
+                array = r.name.removeprefix(f"{name}_").removesuffix("E").removesuffix("<n>").rstrip("0123456789")
+                self.arrays[array] = (*self.arrays.get(array, ()), r)
         self._placed = sorted(((r.offset, r) for r in registers if r.offset is not None), key=lambda placed: placed[0])
         self._starts = [offset for offset, _ in self._placed]
         self._encoded: dict[Encoding, Place] = {}

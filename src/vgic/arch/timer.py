@@ -61,3 +61,7 @@ CNT = Frame(
         *_timer("CNTPS", "EL1", 7, 2, "EL1 Secure physical timer"),
     ),
 )
+
+_CTL_BITS = CNT["CNTV_CTL_EL0"]
+ENABLE, IMASK, ISTATUS = (_CTL_BITS.mask(name) for name in ("ENABLE", "IMASK", "ISTATUS"))
+"""Bits of every timer's control register."""

@@ -155,11 +155,11 @@ class _Search:
 
 
 def _rules(text: str | None) -> frozenset[int] | None:
-    from vgic.rules.state import STATE_RULES
+    from vgic.rules.checks import MACHINE_RULES
 
     if text is None:
         return None
-    known = {r.rule.id for r in STATE_RULES}
+    known = set(MACHINE_RULES)
     words = text.split(",")
     without = {word.startswith("-") for word in words}
     try:

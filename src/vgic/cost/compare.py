@@ -45,7 +45,7 @@ class Comparison(NamedTuple):
 
 def _measured(scenario: Scenario, cls: type[Design], meter: Meter, list_registers: int | None) -> Run:
     def whole() -> Run:
-        schedule = Schedule(scenario, cls, list_registers, meter, lenient=True)
+        schedule = Schedule(scenario, cls, list_registers, (meter,), lenient=True)
         meter.start()
         return schedule.run()
     return guarded(design_file(cls), f"{scenario.name}: design {cls.name} failed", whole)

@@ -27,10 +27,10 @@ from vgic.lab.loader import all_scenarios, design_file, designs, find_design, fi
 from vgic.lab.machine import Machine
 from vgic.lab.scenario import Scenario
 from vgic.lab.schedule import Run, Schedule
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 
 BREAKS: Final = Path(vgic.designs.__path__[0]) / "breaks.toml"
-ALL: Final = frozenset(r.rule.id for r in STATE_RULES)
+ALL: Final = frozenset(MACHINE_RULES)
 NO_STEP: Final = 17
 """With a single list register, two interrupts that wait can keep a guest from making a step."""
 
@@ -211,5 +211,5 @@ def _size(scenario: Scenario) -> int:
     design = designs().get(scenario.design)
     if design is not None:
         with suppress(ScenarioError, Unsupported):
-            return len(Machine(scenario, design).actions())
+            return len(Machine(scenario, design).alphabet())
     return 0

@@ -27,16 +27,18 @@ from vgic.designs.base import Design, Unsupported
 from vgic.engine.explorer import Delivered, Explorer, ModelError, Progress, Result
 from vgic.engine.model.result import Broken
 from vgic.engine.model.values import CheckpointError, shown
+from vgic.lab.actions import Moved, Put
 from vgic.lab.errors import NotOffered, ScenarioError
 from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded
 from vgic.lab.machine import Machine
+from vgic.lab.operations.operands import Vcpu
 from vgic.lab.program import parse
 from vgic.lab.scenario import Scenario, VmSpec
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES, Rule
+from vgic.rules.checks import MACHINE_RULES, anytime, at_rest
 from vgic.rules.delivery import Undelivered, outstanding, waits
-from vgic.rules.holding import Stuck, ownerless
-from vgic.rules.state import STATE_RULES, anytime, at_rest
+from vgic.rules.twins import Stuck, ownerless
 
 NEVER_BROUGHT: Final = 17
 """The rule that is broken where a machine goes on for ever and an interrupt does not get to its guest."""
@@ -114,15 +116,16 @@ def check(
     began = time.perf_counter()
 
     def search(delivered: Callable[[Machine], list[Delivered]]) -> Result:
-        machine = Machine(scenario, design, None, list_registers)
-        if not machine.actions():
+        machine = Machine(scenario, design, (), list_registers)
+        alphabet = machine.alphabet()
+        if not alphabet:
             raise ScenarioError(f"{scenario.where('check')}: check: actions and never leave nothing that can happen")
         seconds = bounds.seconds
         if seconds is not None:             # a second search for what the first one found gets at least a second
             seconds = max(min(1.0, seconds), seconds - (time.perf_counter() - began))
         try:
-            explorer = Explorer(machine, machine.actions(), judged_rules(machine, only),
-                                delivered=delivered(machine), parts=machine.parts())
+            explorer = Explorer(machine, [(str(action), action.do) for action in alphabet],
+                                judged_rules(machine, only), delivered=delivered(machine), parts=machine.parts())
             return explorer.search(
                 depth=bounds.depth, states=bounds.states, memory=bounds.memory, seconds=seconds, threads=threads,
                 engine=engine, progress=progress, checkpoint=checkpoint, every=SAVED_EVERY)
@@ -137,7 +140,7 @@ def check(
         if result.broken is not None and result.broken.kind == "delivered":
             result = replace(guarded(file, what, lambda: search(each_alone)), rules=result.rules)
         verdict = Verdict(scenario, design.name, list_registers or scenario.machine.list_registers, result,
-                          tuple(r.rule.id for r in STATE_RULES if only is None or r.rule.id in only), resumed=resumed)
+                          tuple(n for n in MACHINE_RULES if only is None or n in only), resumed=resumed)
         broken = result.broken
         if broken is None:
             return verdict
@@ -178,7 +181,7 @@ def self_check(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
 def judged_rules(machine: Machine, only: frozenset[int] | None = None) -> list[tuple[str, Callable[[], object]]]:
     """The rules of a machine, or only those of these ids, as calls for the explorer: one each, and one for all that is
     judged at rest."""
-    ids = [r.rule.id for r in STATE_RULES if only is None or r.rule.id in only]
+    ids = [n for n in MACHINE_RULES if only is None or n in only]
     found: list[tuple[str, Callable[[], object]]] = []
     for n in ids:
         calls = anytime(n, machine)
@@ -195,10 +198,9 @@ def _nothing(machine: Machine) -> list[Delivered]:
 def fair_names(machine: Machine) -> frozenset[str]:
     """What happens in the end if it stays possible: what the machine does by itself, and a scheduler that takes a vCPU
     off its PE for another."""
-    names = {name for name, _ in machine.fair()}
-    if len(machine.vcpus) > 1:
-        names |= {f"{run.name} put" for run in machine.vcpus}
-    return frozenset(names)
+    several = len(machine.vcpus) > 1
+    return frozenset(
+        name for name, action in machine.actions.items() if action.fair or (several and isinstance(action, Put)))
 
 
 def all_at_once(machine: Machine) -> list[Delivered]:
@@ -230,11 +232,12 @@ def _name(which: Which) -> str:
 
 def crowded_out(machine: Machine) -> frozenset[str]:
     """The vCPUs that may wait for a PE for ever, because the scenario leaves out what would take another one off it."""
-    names = {name for name, _ in machine.actions()}
-    staying = [run for run in machine.vcpus if f"{run.name} put" not in names]
+    alphabet = machine.alphabet()
+    leaving = [action.who for action in alphabet if isinstance(action, Put)]
+    moves = {(action.run, action.pe) for action in alphabet if isinstance(action, Moved)}
     return frozenset(
-        run.name for run in machine.vcpus for other in staying
-        if other is not run and (other.home == run.home or f"{other.name} loaded on pe{run.home}" in names))
+        run.name for run in machine.vcpus for other in machine.vcpus
+        if other is not run and other not in leaving and (other.home == run.home or (other, run.home) in moves))
 
 
 def _open(machine: Machine, crowded: frozenset[str]) -> Iterator[Undelivered | Stuck]:
@@ -339,8 +342,7 @@ def with_vcpus(scenario: Scenario, count: int) -> Scenario:
     for vm in changed.vm:
         for vcpu in vm.vcpu:
             for text in (*vcpu.program, *(op for ops in vcpu.handlers.values() for op in ops)):
-                op = parse(text, handler=True)
-                if max(op.value if op.word in ("SGI", "ROUTE") else -1, op.of) >= count:
-                    raise ScenarioError(f"{scenario.name}: {count} vCPUs: a program says {op.text!r}")
+                if max(parse(text, handler=True).named(Vcpu), default=0) >= count:
+                    raise ScenarioError(f"{scenario.name}: {count} vCPUs: a program says {text!r}")
     return changed
 

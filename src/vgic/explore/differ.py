@@ -15,7 +15,7 @@ from vgic.explore.check import Bounds, Verdict, uninterrupted
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, design_file, designs
 from vgic.lab.scenario import Scenario
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 
 QUESTIONS = 6
 """So many times `seconds` are spent on a scenario, at most: on it, and on whether the design without the change breaks
@@ -70,7 +70,7 @@ def differ(scenario: Scenario, design: type[Design], base: type[Design], seconds
     """One scenario. Raises KeyboardInterrupt where a search was interrupted."""
     began = time.perf_counter()
     deadline = began + QUESTIONS * seconds
-    rules, liveness = {r.rule.id for r in STATE_RULES}, True
+    rules, liveness = set(MACHINE_RULES), True
 
     def explored(which: type[Design], judged: set[int], lost: bool, depth: int | None = None) -> Verdict:
         most = min(seconds, max(0.1, deadline - time.perf_counter()))

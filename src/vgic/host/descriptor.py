@@ -1,4 +1,4 @@
-"""Interrupt descriptors: what the kernel remembers of one of its interrupts.
+"""Interrupt descriptors: what the kernel remembers of one of its interrupts, and what chips can do to it.
 
 Disabling is *lazy*: it only marks the descriptor. The chip is masked when the interrupt next arrives; that arrival is
 swallowed, remembered as `pending`, and an edge is sent again at the enable. A descriptor with `unlazy`
@@ -7,19 +7,18 @@ be swallowed by a host that will not complete it.
 
 A *forwarded* interrupt (IRQD_FORWARDED_TO_VCPU) is completed by a guest: the host drops its priority and leaves it
 active.
+
+An interrupt may pass through several chips on its way to a PE. Each level has its own number and its own chip, an
+`IrqData`; a chip does what it can, and hands the rest to its parent.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from vgic.parts import Part
-
-if TYPE_CHECKING:
-    from vgic.host.chip import IrqChip
-    from vgic.host.domain import IrqDomain
 
 Handler = Callable[["IrqDesc", int], bool]
 """An interrupt handler: called with the descriptor and the PE; returns whether the interrupt was its device's."""
@@ -29,16 +28,60 @@ class CannotForward(RuntimeError):
     """The host can't leave an interrupt active for a guest to deactivate."""
 
 
+class IrqChip(ABC):
+    """The operations of an interrupt chip, by the kernel's names, on one level of an interrupt's hierarchy.
+
+    Every operation takes the PE that executes it, because registers of private interrupts are banked.
+    """
+
+    name = "chip"
+
+    @abstractmethod
+    def irq_mask(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
+        """The interrupt no longer reaches the PE; its pending state stays."""
+
+    @abstractmethod
+    def irq_unmask(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
+        """The interrupt reaches the PE."""
+
+    @abstractmethod
+    def irq_eoi(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
+        """The handler has run: deactivate, unless a guest will."""
+
+    @abstractmethod
+    def irq_set_type(self, desc: IrqDesc, data: IrqData, edge: bool, pe: int) -> None:
+        """The trigger: edge or level."""
+
+    @abstractmethod
+    def irq_set_affinity(self, desc: IrqDesc, data: IrqData, target: int, pe: int) -> None:
+        """The PE that takes it from now on."""
+
+    @abstractmethod
+    def irq_get_irqchip_state(self, desc: IrqDesc, data: IrqData, which: str, pe: int) -> bool:
+        """PENDING, ACTIVE or MASKED (`vgic.host.chip`), as the chip tells it."""
+
+    @abstractmethod
+    def irq_set_irqchip_state(self, desc: IrqDesc, data: IrqData, which: str, state: bool, pe: int) -> None:
+        """Sets or clears PENDING, ACTIVE or MASKED. Setting ACTIVE is complete when this returns."""
+
+    @abstractmethod
+    def irq_set_vcpu_affinity(self, desc: IrqDesc, data: IrqData, info: object | None, pe: int) -> None:
+        """With `info` the interrupt is forwarded to a vCPU (the guest deactivates it), with None no longer."""
+
+    @abstractmethod
+    def irq_retrigger(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
+        """Makes it pending again: an edge that was swallowed while disabled."""
+
+
 @dataclass(frozen=True, slots=True)
 class IrqData:
     """One level of a hierarchy: the interrupt as one domain numbers it.
 
     Attributes:
-        domain, hwirq, chip: whose number this is, and who carries out operations.
+        hwirq: the number. chip: who carries out operations.
         parent: the next level towards the PE, None at the root.
     """
 
-    domain: IrqDomain
     hwirq: int
     chip: IrqChip
     parent: IrqData | None

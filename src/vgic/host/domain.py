@@ -6,8 +6,7 @@ domain is an event of an ITS, which is an LPI of the GIC. Mappings are made whil
 
 from __future__ import annotations
 
-from vgic.host.chip import IrqChip
-from vgic.host.descriptor import IrqData
+from vgic.host.descriptor import IrqChip, IrqData
 
 
 class IrqDomain:
@@ -29,4 +28,4 @@ class IrqDomain:
     def irq_data(self, hwirq: int) -> IrqData:
         """One interrupt's levels, from this domain down to the root."""
         parent = self.parent.irq_data(self.translate(hwirq)) if self.parent is not None else None
-        return IrqData(self, hwirq, self.chip, parent)
+        return IrqData(hwirq, self.chip, parent)

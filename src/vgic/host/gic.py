@@ -1,4 +1,4 @@
-"""The GIC drivers: the root irq chip of a GICv2 and of a GICv3, and the boot of both.
+"""What the GIC drivers share: the root irq chip of a GICv2 and of a GICv3, and the boot of both.
 
 All goes through registers. A private interrupt's registers are banked (GICv2) or in the PE's redistributor (GICv3), so
 only the PE itself changes them.
@@ -10,26 +10,25 @@ nobody will deactivate it any more while it is masked, and the next one must not
 
 from __future__ import annotations
 
-from vgic.host.chip import ACTIVE, MASKED, PENDING, IrqChip
-from vgic.host.descriptor import CannotForward, IrqData, IrqDesc
+from abc import abstractmethod
 
-CTLR, TYPER, IGROUPR, ISENABLER, ICENABLER = 0x0, 0x4, 0x80, 0x100, 0x180
-ISPENDR, ICPENDR, ISACTIVER, ICACTIVER = 0x200, 0x280, 0x300, 0x380
-IPRIORITYR, ITARGETSR, ICFGR, SGIR, IROUTER = 0x400, 0x800, 0xC00, 0xF00, 0x6000
+from vgic.arch.gicd import GICD_V3
+from vgic.host.chip import MASKED, PENDING
+from vgic.host.descriptor import CannotForward, IrqChip, IrqData, IrqDesc
+from vgic.host.mmio import BoundFrame
+
+IT_LINES = GICD_V3["GICD_TYPER"].mask("ITLinesNumber")
 PRIORITY = 0xA0
 """What the kernel gives every interrupt."""
+PRIORITIES = PRIORITY * 0x01010101
+"""Of four interrupts."""
+PMR = 0xF0
 SGIS = 0xFF
 """The SGIs that the kernel uses for itself (IPIs): 0 to 7, one bit each."""
 
-_STATE_READ = {PENDING: ISPENDR, ACTIVE: ISACTIVER}
-_STATE_WRITE = {
-    (PENDING, True): ISPENDR, (PENDING, False): ICPENDR, (ACTIVE, True): ISACTIVER, (ACTIVE, False): ICACTIVER,
-    (MASKED, True): ICENABLER, (MASKED, False): ISENABLER,
-}
-
 
 class GicDriver(IrqChip):
-    """What GICv2 and GICv3 share; the root of the hierarchy."""
+    """The root of the hierarchy."""
 
     name = "GIC"
 
@@ -39,83 +38,93 @@ class GicDriver(IrqChip):
 
     # -- what the two do differently
 
+    @abstractmethod
     def init_distributor(self) -> None:
         """Boots the distributor: every SPI level, disabled, of the kernel's priority, sent to PE 0."""
-        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
+    @abstractmethod
     def init_cpu(self, pe: int) -> None:
         """Boots a PE's interface."""
-        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
+    @abstractmethod
     def acknowledge(self, pe: int) -> int:
         """Reads IAR."""
-        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
+    @abstractmethod
     def intid(self, iar: int) -> int:
         """The INTID in a value of IAR."""
-        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
+    @abstractmethod
     def drop(self, iar: int, pe: int) -> None:
         """Writes EOIR."""
-        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
+    @abstractmethod
     def deactivate(self, iar: int, pe: int) -> None:
         """Ends the active state, if EOIR did not (EOImode 1): DIR."""
-        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
+    @abstractmethod
     def send_sgi(self, sgi: int, target: int, pe: int) -> None:
         """Sends an SGI."""
-        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
 
-    def _poke(self, intid: int, register: int, pe: int) -> None:
-        """Writes an interrupt's bit to one of the one-bit registers."""
-        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
+    @abstractmethod
+    def frame(self, intid: int, pe: int) -> BoundFrame:
+        """The frame with an interrupt's registers, as the PE accesses it."""
 
-    def _peek(self, intid: int, register: int, pe: int) -> bool:
-        """Reads an interrupt's bit."""
-        raise NotImplementedError  # abstract: GICv2 and GICv3 differ
-
-    def _wait_for_rwp(self, intid: int, pe: int) -> None:
-        """Waits until a disable has taken effect."""
+    def wait_for_rwp(self, intid: int, pe: int) -> None:
+        """Waits until a disable has taken effect; a GICv2 has no such thing."""
 
     # -- irq chip operations
 
     def irq_mask(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
         """ICENABLER; of a forwarded interrupt the active state goes too."""
-        self._poke(data.hwirq, ICENABLER, pe)
-        self._wait_for_rwp(data.hwirq, pe)
+        self.enable(data.hwirq, False, pe)
         if desc.forwarded:
-            self._poke(data.hwirq, ICACTIVER, pe)
+            self.frame(data.hwirq, pe).ICACTIVER.write_bit(data.hwirq)
 
     def enable(self, intid: int, enabled: bool, pe: int) -> None:
         """ISENABLER, or ICENABLER and nothing else: for hypervisors that are no Linux."""
-        self._poke(intid, ISENABLER if enabled else ICENABLER, pe)
-        if not enabled:
-            self._wait_for_rwp(intid, pe)
+        frame = self.frame(intid, pe)
+        if enabled:
+            frame.ISENABLER.write_bit(intid)
+        else:
+            frame.ICENABLER.write_bit(intid)
+            self.wait_for_rwp(intid, pe)
 
     def irq_unmask(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
         """ISENABLER."""
-        self._poke(data.hwirq, ISENABLER, pe)
+        self.enable(data.hwirq, True, pe)
 
     def irq_eoi(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
         """DIR with EOImode 1, unless forwarded: then the guest deactivates. (With EOImode 0 EOIR has done it.)"""
         if self.split_eoi and not desc.forwarded:
             self.deactivate(data.hwirq, pe)
 
+    def irq_set_type(self, desc: IrqDesc, data: IrqData, edge: bool, pe: int) -> None:
+        """ICFGR's upper bit."""
+        icfgr, n, shift = self.frame(data.hwirq, pe).ICFGR, data.hwirq // 16, 2 * (data.hwirq % 16)
+        icfgr[n] = icfgr[n] & ~(3 << shift) | edge << shift + 1
+
     def irq_get_irqchip_state(self, desc: IrqDesc, data: IrqData, which: str, pe: int) -> bool:
         """The bit in the distributor or redistributor."""
+        frame, intid = self.frame(data.hwirq, pe), data.hwirq
         if which == MASKED:
-            return not self._peek(data.hwirq, ISENABLER, pe)
-        return self._peek(data.hwirq, _STATE_READ[which], pe)
+            return not frame.ISENABLER.read_bit(intid)
+        return (frame.ISPENDR if which == PENDING else frame.ISACTIVER).read_bit(intid)
 
     def irq_set_irqchip_state(self, desc: IrqDesc, data: IrqData, which: str, state: bool, pe: int) -> None:
         """Writes the bit; an active state that was set is read back, so that it is there when this returns."""
+        frame, intid = self.frame(data.hwirq, pe), data.hwirq
         if which == MASKED and state:
             self.irq_mask(desc, data, pe)
-            return
-        self._poke(data.hwirq, _STATE_WRITE[which, state], pe)
-        if which == ACTIVE and state:
-            self._peek(data.hwirq, ISACTIVER, pe)
+        elif which == MASKED:
+            frame.ISENABLER.write_bit(intid)
+        elif which == PENDING:
+            (frame.ISPENDR if state else frame.ICPENDR).write_bit(intid)
+        elif state:
+            frame.ISACTIVER.write_bit(intid)
+            frame.ISACTIVER.read_bit(intid)
+        else:
+            frame.ICACTIVER.write_bit(intid)
 
     def irq_set_vcpu_affinity(self, desc: IrqDesc, data: IrqData, info: object | None, pe: int) -> None:
         """Marks the descriptor, so that irq_eoi leaves it active. Needs EOImode 1. CannotForward without."""
@@ -125,4 +134,4 @@ class GicDriver(IrqChip):
 
     def irq_retrigger(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
         """ISPENDR."""
-        self._poke(data.hwirq, ISPENDR, pe)
+        self.frame(data.hwirq, pe).ISPENDR.write_bit(data.hwirq)

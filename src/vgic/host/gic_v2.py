@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from vgic.arch.gicc import GICC
+from vgic.arch.gicd import GICD_V2
+from vgic.arch.located import FrameAt
 from vgic.host.descriptor import IrqData, IrqDesc
-from vgic.host.gic import CTLR, ICFGR, IPRIORITYR, ISENABLER, ITARGETSR, PRIORITY, SGIR, SGIS, TYPER, GicDriver
+from vgic.host.gic import IT_LINES, PMR, PRIORITIES, SGIS, GicDriver
+from vgic.host.mmio import BoundFrame
 from vgic.silicon import GicV2
 
-GICC_CTLR, GICC_PMR, GICC_IAR, GICC_EOIR, GICC_DIR = 0x0, 0x4, 0xC, 0x10, 0x1000
-PMR = 0xF0
-ENABLE, EOIMODE = 1, 1 << 9
+ENABLE, EOIMODE = GICC["GICC_CTLR"].mask("EnableGrp0"), GICC["GICC_CTLR"].mask("EOImodeS")
+INTID = GICC["GICC_IAR"].mask("INTID")
 
 
 class GicV2Driver(GicDriver):
@@ -18,51 +21,46 @@ class GicV2Driver(GicDriver):
 
     def __init__(self, gic: GicV2, split_eoi: bool) -> None:
         super().__init__(gic.options.pes, split_eoi)
-        self.gic = gic
-        self.gicd, self.gicc = gic.map.gicd, gic.map.gicc
+        gicd, gicc = FrameAt(GICD_V2, gic.map.gicd), FrameAt(GICC, gic.map.gicc)
+        self.gicd = tuple(BoundFrame(gicd, gic, pe) for pe in range(self.pes))
+        self.gicc = tuple(BoundFrame(gicc, gic, pe) for pe in range(self.pes))
+
+    def frame(self, intid: int, pe: int) -> BoundFrame:
+        """GICD."""
+        return self.gicd[pe]
 
     def init_distributor(self) -> None:
-        lines = (self.gic.read(self.gicd + TYPER, 4) & 31) + 1
+        gicd = self.gicd[0]
+        lines = (gicd.TYPER.read() & IT_LINES) + 1
         for n in range(8, 8 * lines):
-            self.gic.write(self.gicd + IPRIORITYR + 4 * n, 4, PRIORITY * 0x01010101)
-            self.gic.write(self.gicd + ITARGETSR + 4 * n, 4, 0x01010101)
-        self.gic.write(self.gicd + CTLR, 4, ENABLE)
+            gicd.IPRIORITYR[n] = PRIORITIES
+            gicd.ITARGETSR[n] = 0x01010101
+        gicd.CTLR.write(ENABLE)
 
     def init_cpu(self, pe: int) -> None:
+        gicd, gicc = self.gicd[pe], self.gicc[pe]
         for n in range(8):
-            self.gic.write(self.gicd + IPRIORITYR + 4 * n, 4, PRIORITY * 0x01010101, pe)
-        self.gic.write(self.gicd + ISENABLER, 4, SGIS, pe)
-        self.gic.write(self.gicc + GICC_PMR, 4, PMR, pe)
-        self.gic.write(self.gicc + GICC_CTLR, 4, ENABLE | (EOIMODE if self.split_eoi else 0), pe)
+            gicd.IPRIORITYR[n] = PRIORITIES
+        gicd.ISENABLER[0] = SGIS
+        gicc.PMR.write(PMR)
+        gicc.CTLR.write(ENABLE | EOIMODE if self.split_eoi else ENABLE)
 
     def acknowledge(self, pe: int) -> int:
-        return self.gic.read(self.gicc + GICC_IAR, 4, pe)
+        return self.gicc[pe].IAR.read()
 
     def intid(self, iar: int) -> int:
-        return iar & 0x3FF
+        return iar & INTID
 
     def drop(self, iar: int, pe: int) -> None:
-        self.gic.write(self.gicc + GICC_EOIR, 4, iar, pe)
+        self.gicc[pe].EOIR.write(iar)
 
     def deactivate(self, iar: int, pe: int) -> None:
         if self.split_eoi:
-            self.gic.write(self.gicc + GICC_DIR, 4, iar, pe)
+            self.gicc[pe].DIR.write(iar)
 
     def send_sgi(self, sgi: int, target: int, pe: int) -> None:
-        self.gic.write(self.gicd + SGIR, 4, 1 << (16 + target) | sgi, pe)
-
-    def _poke(self, intid: int, register: int, pe: int) -> None:
-        self.gic.write(self.gicd + register + intid // 32 * 4, 4, 1 << intid % 32, pe)
-
-    def _peek(self, intid: int, register: int, pe: int) -> bool:
-        return bool(self.gic.read(self.gicd + register + intid // 32 * 4, 4, pe) >> intid % 32 & 1)
-
-    def irq_set_type(self, desc: IrqDesc, data: IrqData, edge: bool, pe: int) -> None:
-        """ICFGR's upper bit."""
-        address, shift = self.gicd + ICFGR + data.hwirq // 16 * 4, 2 * (data.hwirq % 16)
-        old = self.gic.read(address, 4, pe)
-        self.gic.write(address, 4, old & ~(3 << shift) | edge << shift + 1, pe)
+        self.gicd[pe].SGIR.write(GICD_V2["GICD_SGIR"].encode(CPUTargetList=1 << target, INTID=sgi))
 
     def irq_set_affinity(self, desc: IrqDesc, data: IrqData, target: int, pe: int) -> None:
         """One bit of ITARGETSR's byte."""
-        self.gic.write(self.gicd + ITARGETSR + data.hwirq, 1, 1 << target, pe)
+        self.gicd[pe].ITARGETSR.write_byte(data.hwirq, 1 << target)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from vgic.arch.intid import MAINTENANCE, PRIVATE, SGIS, TIMER_PPIS, special
 from vgic.host import flow
 from vgic.host.chip import MASKED
 from vgic.host.descriptor import Handler, IrqDesc
@@ -25,10 +26,8 @@ from vgic.host.domain import IrqDomain
 from vgic.host.gic import GicDriver
 from vgic.host.gic_v2 import GicV2Driver
 from vgic.host.gic_v3 import GicV3Driver
-from vgic.silicon import GicV2, GicV3
-
-SPURIOUS = 1020
-"""INTIDs from here to 1023 name no interrupt."""
+from vgic.host.work import Work
+from vgic.silicon import Gic, GicV2, GicV3
 
 Notifier = Callable[[str, int, int], None]
 """Told what the kernel does: a word (take, ipi, spurious), the INTID, the PE."""
@@ -51,21 +50,20 @@ class Kernel:
     """
 
     def __init__(
-        self, gic: GicV2 | GicV3, irqs: Sequence[int] = (25, 27), *, split_eoi: bool = True,
-        maintenance: int = 25, observer: Notifier | None = None,
+        self, gic: Gic, irqs: Sequence[int] = (MAINTENANCE, TIMER_PPIS["CNTV"]), *, split_eoi: bool = True,
+        maintenance: int = MAINTENANCE, observer: Notifier | None = None,
     ) -> None:
         self.gic = gic
         self.pes = gic.options.pes
         self.observer = observer
-        self.driver: GicDriver = (
-            GicV3Driver(gic, split_eoi) if isinstance(gic, GicV3) else GicV2Driver(gic, split_eoi))
+        self.driver = _driver(gic, split_eoi)
         self.domain = IrqDomain("GIC", self.driver)
         self.maintenance = maintenance
         self.driver.init_distributor()
         for pe in range(self.pes):
             self.driver.init_cpu(pe)
         self.descs = tuple(
-            IrqDesc(n, self.domain.irq_data(i), self.pes if i < 32 else 0)
+            IrqDesc(n, self.domain.irq_data(i), self.pes if i < PRIVATE else 0)
             for n, i in enumerate(dict.fromkeys((*irqs, maintenance))))
         self._by_intid = {desc.pintid: desc for desc in self.descs}
         desc = self.irq(maintenance)
@@ -145,13 +143,13 @@ class Kernel:
         was none. The PE must be in the host."""
         iar = self.driver.acknowledge(pe)
         intid = self.driver.intid(iar)
-        if SPURIOUS <= intid <= 1023:
+        if special(intid):
             self._tell("spurious", intid, pe)
             return intid
         self.driver.drop(iar, pe)
         desc = self._by_intid.get(intid)
         if desc is None:
-            self._tell("ipi" if intid < 16 else "unexpected", intid, pe)
+            self._tell("ipi" if intid < SGIS else "unexpected", intid, pe)
             self.driver.deactivate(iar, pe)
             return intid
         self._tell("take", intid, pe)
@@ -172,6 +170,20 @@ class Kernel:
         if self.observer is not None:
             self.observer(what, intid, pe)
 
+    def work(self) -> Sequence[Work]:
+        """The work that it may put off, each piece run by whoever runs the machine. These handlers put
+        nothing off."""
+        return ()
+
     def parts(self) -> tuple[object, ...]:
         """Every object that changes; the chip has its own."""
         return (*self.descs, *(state for desc in self.descs for state in desc.percpu))
+
+
+def _driver(gic: Gic, split_eoi: bool) -> GicDriver:
+    """The driver of a chip."""
+    if isinstance(gic, GicV3):
+        return GicV3Driver(gic, split_eoi)
+    if isinstance(gic, GicV2):
+        return GicV2Driver(gic, split_eoi)
+    raise TypeError(f"the kernel has no driver for a {type(gic).__name__}")

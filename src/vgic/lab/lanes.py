@@ -14,7 +14,8 @@ from vgic.lab.device import Device
 from vgic.lab.guest import intid_of
 from vgic.lab.machine import Machine
 from vgic.lab.story import Story
-from vgic.lab.vms import VcpuRun, pintid_of
+from vgic.lab.vcpus import VcpuRun
+from vgic.lab.vms import pintid_of
 from vgic.silicon.states import InterruptState, LineState, LrState, interrupt_state, lr_state
 from vgic.silicon.timer import Timer
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import difflib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from vgic.lab.actions import Acknowledges, Action, Steps
 from vgic.lab.errors import ScenarioError
 from vgic.lab.lanes import Lane, Scope, State
-from vgic.lab.machine import Machine, MakeDesign
-from vgic.lab.observe import Both, Observer
+from vgic.lab.machine import Machine
+from vgic.lab.mainboard import MakeDesign
 from vgic.lab.scenario import Scenario
 from vgic.lab.story import Story
 from vgic.rules.catalogue import RULES, Rule
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES, broken
+from vgic.rules.list_registers import never_at_rest
+from vgic.rules.moments import Moments
+from vgic.rules.world import VcpuView
 
 REST = "rest"
 """In a script: on by itself until at rest."""
@@ -83,29 +87,24 @@ class Schedule:
 
     Args:
         scenario: what runs. design: the design's class. list_registers: instead of the scenario's.
-        observer: told everything, too. lenient: what a script asks and isn't possible is left out.
+        listeners: hear everything, too. lenient: what a script asks and isn't possible is left out.
     """
 
     def __init__(
         self, scenario: Scenario, design: MakeDesign, list_registers: int | None = None,
-        observer: Observer | None = None, lenient: bool = False,
+        listeners: Iterable[Moments[VcpuView]] = (), lenient: bool = False,
     ) -> None:
         self.scenario, self.lenient = scenario, lenient
-        guests = {vm.gic or scenario.machine.gic for vm in scenario.vm}
-        self.story = Story(getattr(design, "name", "design"), guests == {2})
-        heard: Observer = self.story if observer is None else Both(self.story, observer)
-        self.machine = Machine(scenario, design, heard, list_registers)
+        self.story = Story(getattr(design, "name", "design"), sum(len(vm.vcpu) for vm in scenario.vm) == 1)
+        self.machine = Machine(scenario, design, (self.story, *listeners), list_registers)
         self.story.counts.clear()
-        self.story.begin()
         for run in self.machine.vcpus:
-            self.story.names[id(run.vcpu)] = run.name
             self.story.states[run.name] = "running" if run.vcpu.in_guest else "preempted"
         self.scope = Scope(self.machine, self.story)
         self.steps: list[Step] = []
         self.breaches: dict[int, Breach] = {}
         self.skipped: list[str] = []
         self.judged = 0
-        self.choices = self.machine.all_actions()
 
     def run(self, script: Sequence[str] | None = None) -> Run:
         """The script (the scenario's, if none is given), then on to rest."""
@@ -117,12 +116,9 @@ class Schedule:
     def random(self, seed: int, steps: int) -> Run:
         """So many steps drawn from the scenario's alphabet, then on to rest."""
         rng = random.Random(seed)
-        alphabet = self.machine.actions()
+        alphabet = self.machine.alphabet()
         while len(self.steps) < steps:
-            for name, call in rng.sample(alphabet, len(alphabet)):
-                if self._take(name, call):
-                    break
-            else:
+            if not any(self._take(action) for action in rng.sample(alphabet, len(alphabet))):
                 break
         return self._result(self._finish())._replace(seed=seed)
 
@@ -131,63 +127,54 @@ class Schedule:
             self._finish()
             return
         where = f"{self.scenario.where('run', 'script', n)}: run: script {n}"
-        call = self.choices.get(name)
-        if call is None:
-            close = difflib.get_close_matches(name, list(self.choices), 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(self.choices)}"
+        actions = self.machine.actions
+        action = actions.get(name)
+        if action is None:
+            close = difflib.get_close_matches(name, list(actions), 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(actions)}"
             raise ScenarioError(f"{where}: no action {name!r}: {hint}")
-        if self._take(name, call):
+        if self._take(action):
             return
         if self.lenient:
             self.skipped.append(name)
         else:
-            can = ", ".join(other for other, c in self.machine.fair() if self._possible(other))
+            can = ", ".join(str(other) for other in self.machine.fair if other.possible())
             raise ScenarioError(
                 f"{where}: {name!r} is not possible at step {len(self.steps) + 1}"
                 f" (design {self.story.design_name}); what can happen by itself: {can or 'nothing'}")
 
-    def _possible(self, name: str) -> bool:
-        m = self.machine
-        words = name.split()
-        if words[0] == "soft":
-            return m.can_fire(int(words[2]))
-        if words[1] == "takes":
-            return m.can_take(int(words[0][2:]))
-        run = m.by_name[words[0]]
-        return {"blocks": lambda: run.sched.blocking, "kicked": lambda: m.can_kick_out(run),
-                "acks": lambda: m.steps.can_ack(run),
-                "steps": lambda: m.steps.can_step(run), "enters": lambda: m.can_enter(run),
-                "loaded": lambda: m.can_load(run, run.home)}[words[1]]()
-
-    def _take(self, name: str, call: Callable[[], bool]) -> bool:
+    def _take(self, action: Action) -> bool:
         self.story.begin()
-        if not call():
+        if not action.do():
             return False
-        what = self.story.end() or name
-        self.steps.append(Step(len(self.steps) + 1, name, what, self.scope.states()))
+        name = str(action)
+        self.steps.append(Step(len(self.steps) + 1, name, self.story.end() or name, self.scope.states()))
         self._judge()
         return True
 
     def _judge(self) -> None:
-        for rule, check in STATE_RULES:
+        for n in MACHINE_RULES:
             self.judged += 1
-            what = check(self.machine)
-            if what is not None and rule.id not in self.breaches:
-                self.breaches[rule.id] = Breach(rule, len(self.steps), what)
+            what = broken(n, self.machine)
+            if what is not None:
+                self._broken(n, what)
+
+    def _broken(self, rule: int, what: str) -> None:
+        if rule not in self.breaches:
+            self.breaches[rule] = Breach(RULES[rule], len(self.steps), what)
 
     def _finish(self) -> bool:
         """On by itself; whether it came to rest. Where it does not and no guest made a step but WFI, rule 17 is broken;
         a guest that goes on for ever, as one that never serves its device, breaks none by that."""
-        first = len(self.steps)
+        stepped = False
         for _ in range(self.scenario.run.most):
-            if not any(self._take(name, call) for name, call in self.machine.fair()):
+            action = next((action for action in self.machine.fair if self._take(action)), None)
+            if action is None:
                 return True
-        guests = any(
-            step.action.endswith(" acks") or (step.action.endswith(" steps") and "executes WFI" not in step.what)
-            for step in self.steps[first:])
-        if not guests and 17 not in self.breaches:
-            self.breaches[17] = Breach(RULES[17], len(self.steps), f"the machine is not at rest after"
-                                       f" {self.scenario.run.most} more steps in which nothing new came")
+            waits = "executes WFI" in self.steps[-1].what
+            stepped = stepped or isinstance(action, Acknowledges) or (isinstance(action, Steps) and not waits)
+        if not stepped:
+            self._broken(17, never_at_rest(self.scenario.run.most))
         return False
 
     def _result(self, at_rest: bool) -> Run:

@@ -12,7 +12,8 @@ from vgic.oracle.qemu import How, Outcome
 from vgic.oracle.registers import target
 from vgic.silicon.gicv2 import GicV2
 from vgic.silicon.gicv3 import GicV3
-from vgic.silicon.options import GicV2Options, GicV3Options
+from vgic.silicon.options_v2 import GicV2Options
+from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.report import Trap, Undefined
 
 MAINTENANCE = 25

@@ -4,12 +4,16 @@ The rules are those of IHI 0048B (GICv2) and IHI 0069 (GICv3), nothing else: no 
 them. It needs the standard library alone, so that an emulator can embed it.
 """
 
+from vgic.silicon.gic import Gic
 from vgic.silicon.gicv2 import GicV2
 from vgic.silicon.gicv3 import GicV3
-from vgic.silicon.options import GicV2Options, GicV3Options, OptionError
+from vgic.silicon.options import OptionError
+from vgic.silicon.options_v2 import GicV2Options
+from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.report import Notice, Trap, Undefined
 from vgic.silicon.timer import GenericTimers
 
 __all__ = [
-    "GenericTimers", "GicV2", "GicV2Options", "GicV3", "GicV3Options", "Notice", "OptionError", "Trap", "Undefined",
+    "GenericTimers", "Gic", "GicV2", "GicV2Options", "GicV3", "GicV3Options", "Notice", "OptionError", "Trap",
+    "Undefined",
 ]

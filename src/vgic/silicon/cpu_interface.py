@@ -9,8 +9,12 @@ Groups are indexed by G0, G1S and G1NS; a GICv2 and a single Security state use 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
+from vgic.silicon.candidate import Candidate
 from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
-from vgic.silicon.priority import IDLE, Group, bit, group_mask, implemented, lowest
+from vgic.silicon.options import CpuInterfaceOptions
+from vgic.silicon.priority import IDLE, Group, bit, group_mask, implemented, lowest, preempts
 
 
 class CpuState:
@@ -31,20 +35,35 @@ class CpuState:
         self.ackctl = self.fiqen = False
 
 
-class CpuInterface:
+class CpuInterface(ABC):
     """The rules of one PE's physical CPU interface. Its own attributes never change.
 
     Args:
-        mask_candidate: the option preemption_masks_candidate.
-        priority_bits, preemption_bits: of GICC_PMR or ICC_PMR_EL1, and of the active priorities.
+        options: the implementation's choices. preemption_bits: of the active priorities.
     """
 
-    def __init__(self, priority_bits: int, preemption_bits: int, mask_candidate: bool = True) -> None:
-        self.preemption_bits, self.mask_candidate = preemption_bits, mask_candidate
+    mask_candidate = True
+    """The option preemption_masks_candidate."""
+
+    def __init__(self, options: CpuInterfaceOptions, preemption_bits: int) -> None:
+        self.preemption_bits = preemption_bits
         self.min_bpr = 7 - preemption_bits
-        self.priority_mask = implemented(priority_bits)
+        self.priority_mask = implemented(options.priority_bits)
         self.state = CpuState()
         self.groups = (Group(self.min_bpr), Group(self.min_bpr), Group(self.min_bpr + 1))
+
+    @abstractmethod
+    def best(self) -> Interrupt | None:
+        """The highest priority pending interrupt."""
+
+    @abstractmethod
+    def outputs(self) -> tuple[bool, bool]:
+        """IRQ and FIQ to the PE."""
+
+    @abstractmethod
+    def named(self, iar: int) -> Candidate | None:
+        """What a read of IAR that gave this value has acknowledged, whatever is pending here; None where that is no
+        interrupt of the chip."""
 
     def enabled_groups(self) -> int:
         """A bit for each enabled group."""
@@ -79,12 +98,13 @@ class CpuInterface:
         running = self.running_priority()
         if running == IDLE:
             return True
-        mask = self.mask(irq.group) if self.mask_candidate else IDLE
-        return irq.priority & mask < running & mask
+        return preempts(irq.priority, running, self.mask(irq.group) if self.mask_candidate else IDLE)
 
-    def activate_priority(self, irq: Interrupt) -> None:
-        """The acknowledge's part here: the group priority becomes active."""
-        self.groups[irq.group].active |= bit(irq.priority & self.mask(irq.group), self.preemption_bits)
+    def acknowledge(self, candidate: Candidate) -> None:
+        """It is taken: it becomes active, and so does its group priority."""
+        group = self.groups[candidate.group]
+        group.active |= bit(candidate.priority & self.mask(candidate.group), self.preemption_bits)
+        candidate.acknowledge()
 
     def drop(self, group: int) -> None:
         """Ends the highest active priority of a group."""

@@ -11,7 +11,7 @@ Security state).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 
 from vgic.arch.register import Frame, Place
 from vgic.silicon.report import Notice, Report
@@ -42,7 +42,7 @@ class Block:
         self, frame: Frame, reads: Mapping[str, Reader], writes: Mapping[str, Writer], report: Report,
         bad_size: str, silent: frozenset[str] = frozenset(),
     ) -> None:
-        self.name, self.size, self.report = frame.name, frame.size, report
+        self.frame, self.name, self.size, self.report = frame, frame.name, frame.size, report
         self.bad_size, self.silent = bad_size, silent
         unknown = [n for n in (*reads, *writes) if n not in frame.by_name]
         if unknown:
@@ -111,9 +111,13 @@ def ignored(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
     """WI."""
 
 
+def _give(value: int, n: int, pe: int, ns: bool) -> int:
+    return value
+
+
 def constant(value: int) -> Reader:
     """A reader that always gives the value."""
-    return lambda n, pe, ns: value
+    return partial(_give, value)
 
 
 def identification(frame: str, pidr2: int, part: int) -> dict[str, Reader]:

@@ -6,25 +6,65 @@ active priorities have a Non-secure copy: Group 1's, moved to the places that Gr
 
 from __future__ import annotations
 
+from functools import partial
+from typing import NamedTuple
+
 from vgic.arch.gicc import GICC
+from vgic.arch.intid import GROUP1_PENDING, SGIS, SPURIOUS, special
+from vgic.silicon.candidate import Candidate
 from vgic.silicon.cpu_interface import CpuInterface
 from vgic.silicon.distributor_v2 import DistributorV2
-from vgic.silicon.frame import Block, Reader, Writer, ignored
+from vgic.silicon.frame import Block, Reader, Writer, constant, ignored
 from vgic.silicon.interrupt import G0, G1NS, Interrupt
-from vgic.silicon.options import GicV2Options
-from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view
+from vgic.silicon.options_v2 import CpuInterfaceV2Options
+from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view, preempts
 from vgic.silicon.report import Report, deviation
 
-SPURIOUS, GROUP1_PENDING = 1023, 1022
+INTID = GICC["GICC_IAR"].mask("INTID")
+CPUID = GICC["GICC_IAR"].field("CPUID")
+ALIASES = frozenset({"GICC_AIAR", "GICC_AEOIR", "GICC_AHPPIR"})
+
+
+class SgiFrom(NamedTuple):
+    """What is acknowledged of an SGI: that of one CPU interface which sent it."""
+
+    irq: Interrupt
+    source: int
+
+    @property
+    def intid(self) -> int:
+        """The SGI."""
+        return self.irq.intid
+
+    @property
+    def iar(self) -> int:
+        """The SGI and, in CPUID, its source."""
+        return self.irq.intid | CPUID.put(self.source)
+
+    @property
+    def group(self) -> int:
+        """The SGI's group here."""
+        return self.irq.group
+
+    @property
+    def priority(self) -> int:
+        """The SGI's priority here."""
+        return self.irq.priority
+
+    def acknowledge(self) -> None:
+        """Pending from the other sources alone."""
+        self.irq.acknowledge(self.source)
 
 
 class CpuInterfaceV2(CpuInterface):
     """GICC of one PE."""
 
-    def __init__(self, options: GicV2Options, distributor: DistributorV2, pe: int, report: Report) -> None:
-        super().__init__(options.priority_bits, min(7, options.priority_bits), options.preemption_masks_candidate)
+    def __init__(self, options: CpuInterfaceV2Options, distributor: DistributorV2, pe: int, report: Report) -> None:
+        super().__init__(options, min(7, options.priority_bits))
+        self.mask_candidate = options.preemption_masks_candidate
         self.options, self.distributor, self.pe, self.report = options, distributor, pe, report
-        silent = frozenset() if options.alias_registers else frozenset({"GICC_AIAR", "GICC_AEOIR", "GICC_AHPPIR"})
+        self.half = 1 << self.preemption_bits - 1
+        silent = frozenset() if options.alias_registers else ALIASES
         self.gicc = Block(GICC, *self._handlers(), report, options.bad_size, silent | {"GICC_STATUSR"})
 
     # -- what is pending
@@ -53,13 +93,13 @@ class CpuInterfaceV2(CpuInterface):
             return SPURIOUS if ns else irq.intid
         return irq.intid if ns or self.state.ackctl else GROUP1_PENDING
 
-    def would_acknowledge(self, alias: bool, ns: bool) -> tuple[int, Interrupt | None]:
-        """What IAR (AIAR) would return now, and the interrupt that it would acknowledge. Changes nothing."""
+    def would_acknowledge(self, alias: bool, ns: bool) -> tuple[int, Candidate | None]:
+        """What IAR (AIAR) would return now, and what it would acknowledge. Changes nothing."""
         irq = self.best()
         if irq is None or irq.priority >= self.state.pmr:
             return SPURIOUS, None
         intid = self._view(irq, alias, ns)
-        hidden = intid >= GROUP1_PENDING
+        hidden = special(intid)
         if self.options.group_enable_selects:      # 1022 too asks for an interrupt that is signalled (3.2.5)
             signalled = self.signals(irq)
         else:
@@ -70,21 +110,15 @@ class CpuInterfaceV2(CpuInterface):
             self.report(deviation("preemption_masks_candidate", f"INTID {irq.intid}: preempts = {signalled}"))
         if not signalled:
             return SPURIOUS, None
-        return (intid, None) if hidden else (intid | source_of(irq) << 10, irq)
+        if hidden:
+            return intid, None
+        taken = SgiFrom(irq, source_of(irq)) if irq.intid < SGIS else irq
+        return taken.iar, taken
 
-    def acknowledge(self, irq: Interrupt, source: int | None = None) -> None:
-        """The interrupt becomes active; of an SGI one source's, the lowest unless another is given (4.4.4)."""
-        self.activate_priority(irq)
-        if irq.sources and source is None:
-            source = source_of(irq)
-        irq.acknowledge(self.options.level_ack_clears_latch, source if irq.intid < 16 else None)
-
-    def _absent(self, name: str) -> Reader:
-        """An alias register that the option leaves out: RAZ, and told."""
-        def read(n: int, pe: int, ns: bool) -> int:
-            self.report(deviation("alias_registers", f"{name} reads as zero"))
-            return 0
-        return read
+    def named(self, iar: int) -> Candidate | None:
+        """By INTID, and of an SGI by its source in CPUID (4.4.4)."""
+        irq = self.distributor.find(iar & INTID, self.pe)
+        return SgiFrom(irq, CPUID.get(iar)) if irq is not None and irq.intid < SGIS else irq
 
     def _group_on(self, irq: Interrupt) -> bool:
         return self.groups[irq.group].enabled and bool(self.distributor.state.groups >> irq.group & 1)
@@ -92,15 +126,14 @@ class CpuInterfaceV2(CpuInterface):
     def would_preempt(self, irq: Interrupt) -> bool:
         """Whether its group priority is higher than the running priority, by the architecture (3.3.3)."""
         running = self.running_priority()
-        mask = self.mask(irq.group)
-        return running == IDLE or irq.priority & mask < running & mask
+        return running == IDLE or preempts(irq.priority, running, self.mask(irq.group))
 
     def read_iar(self, alias: bool, ns: bool) -> int:
         """GICC_IAR, GICC_AIAR: acknowledges the signalled interrupt; an SGI names its source in CPUID."""
-        intid, irq = self.would_acknowledge(alias, ns)
-        if irq is not None:
-            self.acknowledge(irq)
-        return intid
+        iar, taken = self.would_acknowledge(alias, ns)
+        if taken is not None:
+            self.acknowledge(taken)
+        return iar
 
     def read_hppir(self, alias: bool, ns: bool) -> int:
         """GICC_HPPIR, GICC_AHPPIR: the highest priority pending interrupt, whatever is active; option hppir_masked."""
@@ -109,12 +142,12 @@ class CpuInterfaceV2(CpuInterface):
             self.report(deviation("hppir_masked", f"INTID {irq.intid} is not shown"))
             irq = None
         intid = self._view(irq, alias, ns)
-        if irq is None or intid >= GROUP1_PENDING or not source_of(irq):
+        if irq is None or special(intid) or not source_of(irq):
             return intid
         if not self.options.hppir_shows_cpuid:
             self.report(deviation("hppir_shows_cpuid", f"SGI {intid} is shown without its source"))
             return intid
-        return intid | source_of(irq) << 10
+        return SgiFrom(irq, source_of(irq)).iar
 
     # -- drop and deactivate
 
@@ -125,10 +158,10 @@ class CpuInterfaceV2(CpuInterface):
     def write_eoir(self, value: int, alias: bool, ns: bool) -> None:
         """GICC_EOIR, GICC_AEOIR: drops the highest active priority of the interrupt's group; deactivates in EOImode 0.
         Only an INTID that an IAR returned is predictable; a Group 1 one needs AckCtl in EOIR (4.4.5)."""
-        irq = self.distributor.find(value & 0x3FF, self.pe)
+        irq = self.distributor.find(value & INTID, self.pe)
         top = self.active_group()
         if irq is None:
-            if value & 0x3FF < 1020 and self.options.eoi_of_unimplemented == "drops" and top is not None and not (
+            if not special(value & INTID) and self.options.eoi_of_unimplemented == "drops" and top is not None and not (
                     ns and top == G0):
                 self.drop(top)
             return
@@ -143,7 +176,7 @@ class CpuInterfaceV2(CpuInterface):
 
     def write_dir(self, value: int, ns: bool) -> None:
         """GICC_DIR: deactivates, in EOImode 1; otherwise UNPREDICTABLE: option dir_in_mode0 (4.4.15)."""
-        irq = self.distributor.find(value & 0x3FF, self.pe)
+        irq = self.distributor.find(value & INTID, self.pe)
         works = self.split(ns) or self.options.dir_in_mode0 == "deactivates"
         if irq is not None and works and not (ns and irq.group == G0):
             irq.deactivate()
@@ -151,80 +184,43 @@ class CpuInterfaceV2(CpuInterface):
     # -- registers
 
     def _handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
-        s, groups, o = self.state, self.groups, self.options
-        half = 1 << self.preemption_bits - 1
-
-        def read_pmr(n: int, pe: int, ns: bool) -> int:
-            return nonsecure_view(s.pmr) if ns else s.pmr
-
-        def write_pmr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-            if ns and not s.pmr & 0x80:
-                return
-            value &= 0xFF
-            s.pmr = (from_nonsecure(value) if ns else value) & self.priority_mask
-
-        def read_bpr(n: int, pe: int, ns: bool) -> int:
-            if ns:
-                return min(groups[G0].bpr + 1, 7) if s.cbpr_ns else groups[G1NS].bpr
-            return groups[G0].bpr
-
-        def write_bpr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-            if not ns:
-                self.set_bpr(G0, value)
-            elif not s.cbpr_ns:
-                self.set_bpr(G1NS, value)
-
-        def write_abpr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-            if not ns:
-                self.set_bpr(G1NS, value)
-
-        def read_rpr(n: int, pe: int, ns: bool) -> int:
-            running = self.running_priority()
-            return nonsecure_view(running) if ns and running != IDLE else running
-
-        def read_apr(n: int, pe: int, ns: bool) -> int:
-            if ns:      # the Non-secure view shows the upper half of Group 1's priorities, moved down (4.4.12)
-                return groups[G1NS].active >> half >> 32 * n & 0xFFFFFFFF
-            return groups[G0].active >> 32 * n & 0xFFFFFFFF
-
-        def write_apr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-            if ns:
-                upper = groups[G1NS].active >> half & ~(0xFFFFFFFF << 32 * n) | value << 32 * n
-                groups[G1NS].active = groups[G1NS].active & (1 << half) - 1 | (upper & (1 << half) - 1) << half
-            else:
-                _put_word(groups[G0], n, value, self.preemption_bits)
-
-        def read_nsapr(n: int, pe: int, ns: bool) -> int:
-            return 0 if ns else groups[G1NS].active >> 32 * n & 0xFFFFFFFF
-
-        def write_nsapr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-            if not ns:
-                _put_word(groups[G1NS], n, value, self.preemption_bits)
-
         reads: dict[str, Reader] = {
-            "GICC_CTLR": self._read_ctlr, "GICC_PMR": read_pmr, "GICC_BPR": read_bpr,
-            "GICC_IAR": lambda n, pe, ns: self.read_iar(False, ns),
-            "GICC_RPR": read_rpr, "GICC_HPPIR": lambda n, pe, ns: self.read_hppir(False, ns),
-            "GICC_ABPR": lambda n, pe, ns: 0 if ns else groups[G1NS].bpr,
-            "GICC_APR<n>": read_apr, "GICC_NSAPR<n>": read_nsapr,
-            "GICC_IIDR": lambda n, pe, ns: o.cpu_iidr,
+            "GICC_CTLR": self._read_ctlr, "GICC_PMR": self._read_pmr, "GICC_BPR": self._read_bpr,
+            "GICC_IAR": partial(self._read_iar, False), "GICC_RPR": self._read_rpr,
+            "GICC_HPPIR": partial(self._read_hppir, False), "GICC_ABPR": self._read_abpr,
+            "GICC_APR<n>": self._read_apr, "GICC_NSAPR<n>": self._read_nsapr,
+            "GICC_IIDR": constant(self.options.cpu_iidr),
         }
         writes: dict[str, Writer] = {
-            "GICC_CTLR": self._write_ctlr, "GICC_PMR": write_pmr, "GICC_BPR": write_bpr, "GICC_ABPR": write_abpr,
-            "GICC_EOIR": lambda n, value, lanes, pe, ns: self.write_eoir(value, False, ns),
-            "GICC_DIR": lambda n, value, lanes, pe, ns: self.write_dir(value, ns),
-            "GICC_APR<n>": write_apr, "GICC_NSAPR<n>": write_nsapr,
+            "GICC_CTLR": self._write_ctlr, "GICC_PMR": self._write_pmr, "GICC_BPR": self._write_bpr,
+            "GICC_ABPR": self._write_abpr, "GICC_EOIR": partial(self._write_eoir, False), "GICC_DIR": self._write_dir,
+            "GICC_APR<n>": self._write_apr, "GICC_NSAPR<n>": self._write_nsapr,
         }
-        if o.alias_registers:
-            reads |= {
-                "GICC_AIAR": lambda n, pe, ns: SPURIOUS if ns else self.read_iar(True, ns),
-                "GICC_AHPPIR": lambda n, pe, ns: SPURIOUS if ns else self.read_hppir(True, ns),
-            }
-            writes["GICC_AEOIR"] = lambda n, value, lanes, pe, ns: None if ns else self.write_eoir(value, True, ns)
+        if self.options.alias_registers:
+            reads |= {"GICC_AIAR": partial(self._read_iar, True), "GICC_AHPPIR": partial(self._read_hppir, True)}
+            writes["GICC_AEOIR"] = partial(self._write_eoir, True)
         else:
-            reads |= {name: self._absent(name) for name in ("GICC_AIAR", "GICC_AHPPIR")}
+            reads |= {name: partial(self._read_absent, name) for name in ("GICC_AIAR", "GICC_AHPPIR")}
             writes["GICC_AEOIR"] = ignored
         return reads, writes
+
+    def _read_absent(self, name: str, n: int, pe: int, ns: bool) -> int:
+        """An alias register that the option leaves out: RAZ, and told."""
+        self.report(deviation("alias_registers", f"{name} reads as zero"))
+        return 0
+
+    def _read_iar(self, alias: bool, n: int, pe: int, ns: bool) -> int:
+        return SPURIOUS if alias and ns else self.read_iar(alias, ns)
+
+    def _read_hppir(self, alias: bool, n: int, pe: int, ns: bool) -> int:
+        return SPURIOUS if alias and ns else self.read_hppir(alias, ns)
+
+    def _write_eoir(self, alias: bool, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        if not (alias and ns):
+            self.write_eoir(value, alias, ns)
+
+    def _write_dir(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.write_dir(value, ns)
 
     def _read_ctlr(self, n: int, pe: int, ns: bool) -> int:
         """GICC_CTLR: EnableGrp0, EnableGrp1, AckCtl, FIQEn, CBPR, EOImodeS (9), EOImodeNS (10); the Non-secure copy has
@@ -246,6 +242,58 @@ class CpuInterfaceV2(CpuInterface):
         s.cbpr_ns, s.eoimode_s = bool(value & 16), bool(value & 512)
         if self.options.security:
             s.eoimode_ns = bool(value & 1024)
+
+    def _read_pmr(self, n: int, pe: int, ns: bool) -> int:
+        return nonsecure_view(self.state.pmr) if ns else self.state.pmr
+
+    def _write_pmr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        if ns and not self.state.pmr & 0x80:
+            return
+        value &= 0xFF
+        self.state.pmr = (from_nonsecure(value) if ns else value) & self.priority_mask
+
+    def _read_bpr(self, n: int, pe: int, ns: bool) -> int:
+        if ns:
+            return min(self.groups[G0].bpr + 1, 7) if self.state.cbpr_ns else self.groups[G1NS].bpr
+        return self.groups[G0].bpr
+
+    def _write_bpr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        if not ns:
+            self.set_bpr(G0, value)
+        elif not self.state.cbpr_ns:
+            self.set_bpr(G1NS, value)
+
+    def _read_abpr(self, n: int, pe: int, ns: bool) -> int:
+        return 0 if ns else self.groups[G1NS].bpr
+
+    def _write_abpr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        if not ns:
+            self.set_bpr(G1NS, value)
+
+    def _read_rpr(self, n: int, pe: int, ns: bool) -> int:
+        running = self.running_priority()
+        return nonsecure_view(running) if ns and running != IDLE else running
+
+    def _read_apr(self, n: int, pe: int, ns: bool) -> int:
+        """GICC_APR<n>; the Non-secure view shows the upper half of Group 1's priorities, moved down (4.4.12)."""
+        if ns:
+            return self.groups[G1NS].active >> self.half >> 32 * n & 0xFFFFFFFF
+        return self.groups[G0].active >> 32 * n & 0xFFFFFFFF
+
+    def _write_apr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        if ns:
+            group, low = self.groups[G1NS], (1 << self.half) - 1
+            upper = group.active >> self.half & ~(0xFFFFFFFF << 32 * n) | value << 32 * n
+            group.active = group.active & low | (upper & low) << self.half
+        else:
+            _put_word(self.groups[G0], n, value, self.preemption_bits)
+
+    def _read_nsapr(self, n: int, pe: int, ns: bool) -> int:
+        return 0 if ns else self.groups[G1NS].active >> 32 * n & 0xFFFFFFFF
+
+    def _write_nsapr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        if not ns:
+            _put_word(self.groups[G1NS], n, value, self.preemption_bits)
 
 
 def source_of(irq: Interrupt) -> int:

@@ -6,16 +6,21 @@ GICV looks to the guest like a GICC without the Security Extensions. One active 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from vgic.arch.gich import GICH
 from vgic.arch.gicv import GICV
+from vgic.arch.ich import EN, EOICOUNT_MOST, EOICOUNT_SHIFT
+from vgic.arch.intid import GROUP1_PENDING, SGIS, SPURIOUS, special
+from vgic.silicon.candidate import Candidate
 from vgic.silicon.frame import Block, Reader, Writer, constant, ignored, zero
-from vgic.silicon.options import GicV2Options
+from vgic.silicon.options_v2 import VirtualInterfaceV2Options
 from vgic.silicon.priority import IDLE
 from vgic.silicon.report import Report, deviation
-from vgic.silicon.virtual_interface import EN, SPURIOUS, ListRegister, VirtualInterface
+from vgic.silicon.virtual_interface import ListRegister, VirtualInterface
 
-GROUP1_PENDING = 1022
+INTID = GICV["GICV_IAR"].mask("INTID")
+ALIASES = frozenset({"GICV_AIAR", "GICV_AEOIR", "GICV_AHPPIR"})
 HCR_BITS = 0xFF
 PREEMPTION_BITS = 5
 
@@ -23,92 +28,82 @@ PREEMPTION_BITS = 5
 class VirtualInterfaceV2(VirtualInterface):
     """GICH and GICV of one PE."""
 
-    def __init__(self, options: GicV2Options, deactivate: Callable[[int], None], report: Report) -> None:
-        super().__init__(
-            options.list_registers, options.virtual_priority_bits, PREEMPTION_BITS, deactivate,
-            one_apr=True, tie_highest=options.tie == "highest",
-            group_enable_selects=options.virtual_group_enable_selects,
-            eoicount_without_priority=options.eoicount_without_priority,
-            mask_candidate=options.preemption_masks_candidate, report=report,
-        )
+    one_apr = True
+
+    def __init__(
+        self, options: VirtualInterfaceV2Options, deactivate: Callable[[int], None], report: Report,
+    ) -> None:
+        super().__init__(options, PREEMPTION_BITS, deactivate, report)
         self.options = options
+        self.group_enable_selects = options.virtual_group_enable_selects
+        self.mask_candidate = options.preemption_masks_candidate
         self.gich = Block(GICH, *self._gich_handlers(), report, options.bad_size)
-        silent = frozenset() if options.alias_registers else frozenset({"GICV_AIAR", "GICV_AEOIR", "GICV_AHPPIR"})
+        silent = frozenset() if options.alias_registers else ALIASES
         self.gicv = Block(GICV, *self._gicv_handlers(), report, options.bad_size, silent | {"GICV_STATUSR"})
 
     # -- what the guest does
 
-    def outputs(self) -> tuple[bool, bool]:
-        """Virtual IRQ and FIQ: group 0 as FIQ where VMFIQEn says so (5.2.1)."""
-        lr = self.signalled()
-        if lr is None:
-            return False, False
-        fiq = lr.group == 0 and self.state.fiqen
-        return not fiq, fiq
-
-    def _view(self, lr: ListRegister | None, alias: bool) -> int:
-        if lr is None:
+    def _view(self, best: Candidate | None, alias: bool) -> int:
+        """The INTID that IAR or HPPIR may show (5.5.4, 5.5.7)."""
+        if best is None:
             return SPURIOUS
         if alias:
-            return lr.vintid if lr.group else SPURIOUS
-        return lr.vintid if not lr.group or self.state.ackctl else GROUP1_PENDING
+            return best.intid if best.group else SPURIOUS
+        return best.intid if not best.group or self.state.ackctl else GROUP1_PENDING
 
-    def _eligible(self) -> ListRegister | None:
+    def _eligible(self) -> Candidate | None:
         """The candidate while the interface is enabled at all."""
         if not self.state.hcr & EN or not (self.groups[0].enabled or self.groups[1].enabled):
             return None
         return self.candidate()
 
-    def _with_source(self, lr: ListRegister, intid: int) -> int:
-        return intid | lr.cpuid << 10 if intid < 16 else intid
-
-    def would_acknowledge(self, alias: bool) -> tuple[int, ListRegister | None]:
-        """What GICV_IAR (AIAR) would return now, and the list register concerned. Changes nothing."""
-        lr = self._eligible()
-        if lr is None or lr.priority >= self.state.pmr:
+    def would_acknowledge(self, alias: bool) -> tuple[int, Candidate | None]:
+        """What GICV_IAR (AIAR) would return now, and what it would acknowledge. Changes nothing."""
+        best = self._eligible()
+        if best is None or best.priority >= self.state.pmr:
             return SPURIOUS, None
-        intid = self._view(lr, alias)
+        intid = self._view(best, alias)
         hidden = intid >= GROUP1_PENDING
         if self.group_enable_selects:
-            signalled = self.signalled() is lr
+            signalled = self.signalled() is best
         else:
-            signalled = hidden or lr.priority < self.running_priority()
-        if not self.group_enable_selects and not self.groups[lr.group].enabled:
-            self.report(deviation("virtual_group_enable_selects", f"{lr} of a disabled group was chosen"))
+            signalled = hidden or best.priority < self.running_priority()
+        if not self.group_enable_selects and not self.groups[best.group].enabled:
+            self.report(deviation("virtual_group_enable_selects", f"{best} of a disabled group was chosen"))
         if not signalled:
             return SPURIOUS, None
-        return (intid, None) if hidden else (self._with_source(lr, intid), lr)
+        return (intid, None) if hidden else (best.iar, best)
 
     def read_iar(self, alias: bool) -> int:
         """GICV_IAR, GICV_AIAR: the signalled interrupt becomes active (5.5.4)."""
-        intid, lr = self.would_acknowledge(alias)
-        if lr is not None:
-            self.activate(lr)
-        return intid
+        iar, taken = self.would_acknowledge(alias)
+        if taken is not None:
+            self.acknowledge(taken)
+        return iar
 
     def read_hppir(self, alias: bool) -> int:
         """GICV_HPPIR, GICV_AHPPIR: the candidate, whatever is active; option hppir_masked (5.5.7)."""
-        lr = self._eligible()
-        if lr is not None and self.options.hppir_masked and lr.priority >= self.state.pmr:
-            self.report(deviation("hppir_masked", f"vINTID {lr.vintid} is not shown"))
-            lr = None
-        intid = self._view(lr, alias)
-        if lr is None or intid >= GROUP1_PENDING or intid >= 16 or not lr.cpuid:
+        best = self._eligible()
+        if best is not None and self.options.hppir_masked and best.priority >= self.state.pmr:
+            self.report(deviation("hppir_masked", f"vINTID {best.intid} is not shown"))
+            best = None
+        intid = self._view(best, alias)
+        if best is None or intid >= GROUP1_PENDING or intid == best.iar:
             return intid
         if not self.options.hppir_shows_cpuid:
-            self.report(deviation("hppir_shows_cpuid", f"SGI {intid} of CPUID {lr.cpuid} is shown without its source"))
+            self.report(deviation("hppir_shows_cpuid", f"SGI {intid} is shown without its source"))
             return intid
-        return self._with_source(lr, intid)
+        return best.iar
 
     def _held(self, value: int) -> ListRegister | None:
-        vintid = value & 0x3FF
-        cpuid = value >> 10 & 7 if vintid < 16 and self.options.eoi_checks_cpuid else None
+        vintid = value & INTID
+        cpuid = value >> 10 & 7 if vintid < SGIS and self.options.eoi_checks_cpuid else None
         return self.find_active(vintid, cpuid)
 
     def write_eoir(self, value: int) -> None:
         """GICV_EOIR, GICV_AEOIR: priority drop; in EOImode 0 the deactivation, or EOIcount where no list register holds
         the interrupt (5.5.5, 5.3.2)."""
-        if value & 0x3FF >= 1020:
+        if special(value & INTID):
             return
         dropped = self.drop() != IDLE
         if self.state.eoimode:
@@ -117,12 +112,12 @@ class VirtualInterfaceV2(VirtualInterface):
         if lr is not None:
             if dropped or self.options.virtual_eoi_without_priority_deactivates:
                 self.deactivate_lr(lr)
-        elif dropped or self.eoicount_without_priority:
+        elif dropped or self.options.eoicount_without_priority:
             self.count_eoi()
 
     def write_dir(self, value: int) -> None:
         """GICV_DIR: EOImode 1; in EOImode 0 UNPREDICTABLE: option virtual_dir_in_mode0 (5.5.14)."""
-        if value & 0x3FF >= 1020:
+        if special(value & INTID):
             return
         lr = self._held(value)
         if not self.state.eoimode and (lr is not None or self.options.virtual_dir_in_mode0 == "ignored"):
@@ -155,68 +150,105 @@ class VirtualInterfaceV2(VirtualInterface):
         lr.vintid = value & 0x3FF
 
     def _gich_handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
-        s, o = self.state, self.options
-
-        def write_hcr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-            s.hcr, s.eoicount = value & HCR_BITS, value >> 27 & 31
-
+        o = self.options
+        vtr = (o.virtual_priority_bits - 1) << 29 | (PREEMPTION_BITS - 1) << 26 | (o.list_registers - 1)
         reads: dict[str, Reader] = {
-            "GICH_HCR": lambda n, pe, ns: s.hcr | s.eoicount << 27,
-            "GICH_VTR": constant(
-                (o.virtual_priority_bits - 1) << 29 | (PREEMPTION_BITS - 1) << 26 | (o.list_registers - 1)),
-            "GICH_VMCR": lambda n, pe, ns: self.vmcr(), "GICH_MISR": lambda n, pe, ns: self.misr(),
-            "GICH_EISR<n>": lambda n, pe, ns: self.eisr() >> 32 * n & 0xFFFFFFFF,
-            "GICH_ELRSR<n>": lambda n, pe, ns: self.elrsr() >> 32 * n & 0xFFFFFFFF,
-            "GICH_APR": lambda n, pe, ns: self.groups[0].active,
-            "GICH_LR<n>": lambda n, pe, ns: self.read_lr(n),
+            "GICH_HCR": self._read_hcr, "GICH_VTR": constant(vtr), "GICH_VMCR": self._read_vmcr,
+            "GICH_MISR": self._read_misr, "GICH_EISR<n>": self._read_eisr, "GICH_ELRSR<n>": self._read_elrsr,
+            "GICH_APR": self._read_apr, "GICH_LR<n>": self._read_lr,
         }
         writes: dict[str, Writer] = {
-            "GICH_HCR": write_hcr,
-            "GICH_VMCR": lambda n, value, lanes, pe, ns: self.set_vmcr(value, self.priority_mask),
-            "GICH_APR": lambda n, value, lanes, pe, ns: self._set_apr(value),
-            "GICH_LR<n>": lambda n, value, lanes, pe, ns: self.write_lr(n, value),
+            "GICH_HCR": self._write_hcr, "GICH_VMCR": self._write_vmcr, "GICH_APR": self._write_apr,
+            "GICH_LR<n>": self._write_lr,
         }
         return reads, writes
 
-    def _set_apr(self, value: int) -> None:
-        self.groups[0].active = value
+    def _read_hcr(self, n: int, pe: int, ns: bool) -> int:
+        return self.state.hcr | self.state.eoicount << EOICOUNT_SHIFT
+
+    def _write_hcr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.state.hcr, self.state.eoicount = value & HCR_BITS, value >> EOICOUNT_SHIFT & EOICOUNT_MOST
+
+    def _read_vmcr(self, n: int, pe: int, ns: bool) -> int:
+        return self.vmcr()
+
+    def _write_vmcr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.set_vmcr(value, self.priority_mask)
+
+    def _read_misr(self, n: int, pe: int, ns: bool) -> int:
+        return self.misr()
+
+    def _read_eisr(self, n: int, pe: int, ns: bool) -> int:
+        return self.eisr() >> 32 * n & 0xFFFFFFFF
+
+    def _read_elrsr(self, n: int, pe: int, ns: bool) -> int:
+        return self.elrsr() >> 32 * n & 0xFFFFFFFF
+
+    def _read_lr(self, n: int, pe: int, ns: bool) -> int:
+        return self.read_lr(n)
+
+    def _write_lr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.write_lr(n, value)
+
+    def _read_apr(self, n: int, pe: int, ns: bool) -> int:
+        """GICH_APR, GICV_APR0: one word has all levels."""
+        return self.groups[0].active if n == 0 else 0
+
+    def _write_apr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        if n == 0:
+            self.groups[0].active = value
 
     def _gicv_handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
-        s, o = self.state, self.options
-
-        def write_ctlr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-            self.groups[0].enabled, self.groups[1].enabled = bool(value & 1), bool(value & 2)
-            s.ackctl, s.fiqen, s.cbpr, s.eoimode = bool(value & 4), bool(value & 8), bool(value & 16), bool(value & 512)
-
-        def write_pmr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-            s.pmr = value & self.priority_mask
-
-        def write_apr(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-            if n == 0:
-                self._set_apr(value)
-
         reads: dict[str, Reader] = {
-            "GICV_CTLR": lambda n, pe, ns: self.vmcr() & 0x21F,
-            "GICV_PMR": lambda n, pe, ns: s.pmr,
-            "GICV_BPR": lambda n, pe, ns: self.groups[0].bpr, "GICV_ABPR": lambda n, pe, ns: self.groups[1].bpr,
-            "GICV_IAR": lambda n, pe, ns: self.read_iar(False), "GICV_HPPIR": lambda n, pe, ns: self.read_hppir(False),
-            "GICV_RPR": lambda n, pe, ns: self.running_priority(),
-            "GICV_APR<n>": lambda n, pe, ns: self.groups[0].active if n == 0 else 0,
-            "GICV_IIDR": lambda n, pe, ns: o.cpu_iidr,
+            "GICV_CTLR": self._read_ctlr, "GICV_PMR": self._read_pmr,
+            "GICV_BPR": partial(self._read_bpr, 0), "GICV_ABPR": partial(self._read_bpr, 1),
+            "GICV_IAR": partial(self._read_iar, False), "GICV_HPPIR": partial(self._read_hppir, False),
+            "GICV_RPR": self._read_rpr, "GICV_APR<n>": self._read_apr, "GICV_IIDR": constant(self.options.cpu_iidr),
         }
         writes: dict[str, Writer] = {
-            "GICV_CTLR": write_ctlr, "GICV_PMR": write_pmr,
-            "GICV_BPR": lambda n, value, lanes, pe, ns: self.set_bpr(0, value),
-            "GICV_ABPR": lambda n, value, lanes, pe, ns: self.set_bpr(1, value),
-            "GICV_EOIR": lambda n, value, lanes, pe, ns: self.write_eoir(value),
-            "GICV_DIR": lambda n, value, lanes, pe, ns: self.write_dir(value),
-            "GICV_APR<n>": write_apr,
+            "GICV_CTLR": self._write_ctlr, "GICV_PMR": self._write_pmr,
+            "GICV_BPR": partial(self._write_bpr, 0), "GICV_ABPR": partial(self._write_bpr, 1),
+            "GICV_EOIR": self._write_eoir, "GICV_DIR": self._write_dir, "GICV_APR<n>": self._write_apr,
         }
-        if o.alias_registers:
-            reads |= {"GICV_AIAR": lambda n, pe, ns: self.read_iar(True),
-                      "GICV_AHPPIR": lambda n, pe, ns: self.read_hppir(True)}
-            writes["GICV_AEOIR"] = lambda n, value, lanes, pe, ns: self.write_eoir(value)
+        if self.options.alias_registers:
+            reads |= {"GICV_AIAR": partial(self._read_iar, True), "GICV_AHPPIR": partial(self._read_hppir, True)}
+            writes["GICV_AEOIR"] = self._write_eoir
         else:
             reads |= {"GICV_AIAR": zero, "GICV_AHPPIR": zero}
             writes["GICV_AEOIR"] = ignored
         return reads, writes
+
+    def _read_ctlr(self, n: int, pe: int, ns: bool) -> int:
+        return self.vmcr() & 0x21F
+
+    def _write_ctlr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        s = self.state
+        self.groups[0].enabled, self.groups[1].enabled = bool(value & 1), bool(value & 2)
+        s.ackctl, s.fiqen, s.cbpr, s.eoimode = bool(value & 4), bool(value & 8), bool(value & 16), bool(value & 512)
+
+    def _read_pmr(self, n: int, pe: int, ns: bool) -> int:
+        return self.state.pmr
+
+    def _write_pmr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.state.pmr = value & self.priority_mask
+
+    def _read_bpr(self, group: int, n: int, pe: int, ns: bool) -> int:
+        return self.groups[group].bpr
+
+    def _write_bpr(self, group: int, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.set_bpr(group, value)
+
+    def _read_iar(self, alias: bool, n: int, pe: int, ns: bool) -> int:
+        return self.read_iar(alias)
+
+    def _read_hppir(self, alias: bool, n: int, pe: int, ns: bool) -> int:
+        return self.read_hppir(alias)
+
+    def _read_rpr(self, n: int, pe: int, ns: bool) -> int:
+        return self.running_priority()
+
+    def _write_eoir(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.write_eoir(value)
+
+    def _write_dir(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.write_dir(value)

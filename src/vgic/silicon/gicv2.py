@@ -10,16 +10,16 @@ Everything that changes lies in the objects that `parts()` lists.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from vgic.silicon.distributor_v2 import DistributorV2
 from vgic.silicon.frame import Block
+from vgic.silicon.gic import Gic
 from vgic.silicon.gicc import CpuInterfaceV2
 from vgic.silicon.gich import VirtualInterfaceV2
-from vgic.silicon.options import GicV2Options
-from vgic.silicon.outputs import OnChange, Outputs, Wires
-from vgic.silicon.report import Notice, Notices, Report
+from vgic.silicon.options_v2 import GicV2Options
+from vgic.silicon.report import Notice, Report
 
 
 class MapV2(NamedTuple):
@@ -31,7 +31,7 @@ class MapV2(NamedTuple):
     gicv: int = 0x0804_0000
 
 
-class GicV2:
+class GicV2(Gic):
     """A GICv2.
 
     Args:
@@ -39,98 +39,70 @@ class GicV2:
         report: takes each Notice of an access that the model does not follow; by default they gather in `notices`.
     """
 
+    version = 2
+
+    options: GicV2Options
+    distributor: DistributorV2
+    cpus: tuple[CpuInterfaceV2, ...]
+    virtual: tuple[VirtualInterfaceV2, ...]
+
     def __init__(
         self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: Report | None = None,
     ) -> None:
-        self.options = o = options if options is not None else GicV2Options()
+        o = options if options is not None else GicV2Options()
+        super().__init__(o, report)
         self.map = memory_map if memory_map is not None else MapV2()
-        self.notices = Notices()
-        self.report = report if report is not None else self.notices
-        self.distributor = DistributorV2(o, self.report)
-        self.cpus = tuple(CpuInterfaceV2(o, self.distributor, pe, self.report) for pe in range(o.pes))
+        self.distributor = d = DistributorV2(o.distributor, self.report)
+        self.cpus = tuple(CpuInterfaceV2(o.cpu, d, pe, self.report) for pe in range(o.pes))
         self.virtual = tuple(
-            VirtualInterfaceV2(o, _twin(self.distributor, pe), self.report) for pe in range(o.pes))
-        self.wires = Wires(o.pes)
-
-    def _block(self, address: int, pe: int) -> tuple[Block | None, int]:
+            VirtualInterfaceV2(o.virtual, partial(d.deactivate_twin, pe=pe), self.report) for pe in range(o.pes))
         m = self.map
-        cpu, virtual = self.cpus[pe], self.virtual[pe]
-        for base, block in ((m.gicc, cpu.gicc), (m.gich, virtual.gich), (m.gicv, virtual.gicv),
-                            (m.gicd, self.distributor.gicd)):
-            if base <= address < base + block.size:
-                return block, address - base
-        self.report(Notice("reserved", f"{address:#x}", "no frame of the GIC lies there"))
-        return None, 0
+        self._frames = tuple((block.name, base, base + block.size) for block, base in zip(
+            self.blocks(), (m.gicc, m.gich, m.gicv, m.gicd), strict=True))
+
+    # -- accesses to frames
+
+    def locate(self, address: int) -> tuple[str, int, int]:
+        """Where an address falls: the frame's name ("" where none is), 0, the offset."""
+        for frame, base, end in self._frames:
+            if base <= address < end:
+                return frame, 0, address - base
+        return "", 0, address
+
+    def base(self, frame: str, pe: int) -> int | None:
+        """Where a frame begins, for every PE; None where the chip has no such frame."""
+        return next((base for name, base, _ in self._frames if name == frame), None)
+
+    def _block(self, frame: str, pe: int) -> Block:
+        if frame == "GICC":
+            return self.cpus[pe].gicc
+        if frame == "GICD":
+            return self.distributor.gicd
+        return self.virtual[pe].gich if frame == "GICH" else self.virtual[pe].gicv
 
     def read(self, address: int, size: int, pe: int = 0, *, secure: bool = False) -> int:
         """A load of `size` bytes (1, 2, 4) by a PE. What is not modelled reads as zero and is reported."""
-        block, offset = self._block(address, pe)
-        if block is None:
+        frame, _, offset = self.locate(address)
+        if not frame:
+            self._nowhere(address)
             return 0
-        value = block.read(offset, size, pe, self.distributor.ns(secure))
-        if block is not self.distributor.gicd:      # an IAR may have acknowledged
+        value = self._block(frame, pe).read(offset, size, pe, self.distributor.ns(secure))
+        if frame != "GICD":      # an IAR may have acknowledged
             self.wires.settle(self.outputs)
         return value
 
     def write(self, address: int, size: int, value: int, pe: int = 0, *, secure: bool = False) -> None:
         """A store of `size` bytes by a PE. What is not modelled is ignored and reported."""
-        block, offset = self._block(address, pe)
-        if block is not None:
-            block.write(offset, size, value, pe, self.distributor.ns(secure))
-            self.wires.settle(self.outputs)
-
-    def set_line(self, intid: int, level: bool, pe: int | None = None) -> None:
-        """A device moves an input: an SPI's, or with `pe` a PPI's. LookupError where there is no such input."""
-        irq = self.distributor.find(intid, pe or 0) if intid >= 16 and (intid >= 32) == (pe is None) else None
-        if irq is None:
-            of = "an SPI" if pe is None else f"a PPI of PE {pe}"
-            raise LookupError(f"INTID {intid} is not {of} here")
-        irq.set_line(level)
+        frame, _, offset = self.locate(address)
+        if not frame:
+            self._nowhere(address)
+            return
+        self._block(frame, pe).write(offset, size, value, pe, self.distributor.ns(secure))
         self.wires.settle(self.outputs)
 
-    def irq(self, pe: int) -> bool:
-        """The physical IRQ to a PE."""
-        return self.cpus[pe].outputs()[0]
+    def _nowhere(self, address: int) -> None:
+        self.report(Notice("reserved", f"{address:#x}", "no frame of the GIC lies there"))
 
-    def fiq(self, pe: int) -> bool:
-        """The physical FIQ to a PE."""
-        return self.cpus[pe].outputs()[1]
-
-    def virq(self, pe: int) -> bool:
-        """The virtual IRQ to a PE."""
-        return self.virtual[pe].outputs()[0]
-
-    def vfiq(self, pe: int) -> bool:
-        """The virtual FIQ to a PE."""
-        return self.virtual[pe].outputs()[1]
-
-    def maintenance(self, pe: int) -> bool:
-        """The maintenance interrupt's level. The machine wires it to a PPI (25 by convention)."""
-        return self.virtual[pe].maintenance()
-
-    def outputs(self, pe: int) -> Outputs:
-        """All five."""
-        return Outputs(*self.cpus[pe].outputs(), *self.virtual[pe].outputs(), self.maintenance(pe))
-
-    def on_output(self, callback: OnChange | None) -> None:
-        """From now on `callback(pe, name, level)` is told each change of an output, beginning with those now high."""
-        self.wires.levels[:] = [Outputs()] * self.options.pes
-        self.wires.on_change = callback
-        self.wires.settle(self.outputs)
-
-    def unmodelled(self) -> frozenset[str]:
-        """The registers of the frames that this chip should have and the model hasn't."""
-        blocks = (self.distributor.gicd, self.cpus[0].gicc, self.virtual[0].gich, self.virtual[0].gicv)
-        return frozenset(name for block in blocks for name in block.unmodelled())
-
-    def parts(self) -> tuple[object, ...]:
-        """Every object that changes."""
-        return (
-            *self.distributor.parts(), *(part for cpu in self.cpus for part in cpu.parts()),
-            *(part for v in self.virtual for part in v.parts()),
-        )
-
-
-def _twin(distributor: DistributorV2, pe: int) -> Callable[[int], None]:
-    """How a list register's HW bit reaches the physical interrupt."""
-    return lambda pintid: distributor.deactivate_twin(pintid, pe)
+    def blocks(self) -> tuple[Block, ...]:
+        """The frames, one of each kind."""
+        return self.cpus[0].gicc, self.virtual[0].gich, self.virtual[0].gicv, self.distributor.gicd

@@ -12,19 +12,27 @@ Everything that changes lies in the objects that `parts()` lists; the device its
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+from vgic.arch.gicd import GICD_V3
+from vgic.arch.gicr import STRIDE, STRIDE_V4
+from vgic.arch.gits import VSGI
 from vgic.arch.icc import ICC
 from vgic.arch.ich import ICH
 from vgic.arch.icv import ICV
 from vgic.arch.register import Encoding, UnknownRegister, nearest
 from vgic.silicon import icc, ich
+from vgic.silicon.distributor import DistributorState
 from vgic.silicon.distributor_v3 import DistributorV3
+from vgic.silicon.frame import Block
+from vgic.silicon.gic import Gic
 from vgic.silicon.icc import CpuInterfaceV3, PeState
 from vgic.silicon.ich import VirtualInterfaceV3
-from vgic.silicon.options import GicV3Options, OptionError
-from vgic.silicon.outputs import OnChange, Outputs, Wires
-from vgic.silicon.report import Notice, Notices, Report, Trap, Undefined
+from vgic.silicon.options import OptionError
+from vgic.silicon.options_v3 import GicV3Options
+from vgic.silicon.redistributor import Redistributor
+from vgic.silicon.report import Notice, Report, Undefined
 
 
 class MapV3(NamedTuple):
@@ -34,15 +42,18 @@ class MapV3(NamedTuple):
     gits: int = 0x0808_0000
     gicr: tuple[tuple[int, int], ...] = ((0x080A_0000, 123), (0x40_0000_0000, 512))
 
-    def last(self, pes: int) -> frozenset[int]:
-        """The PEs whose redistributor is the last of its region. OptionError where the regions don't hold all."""
-        ends, first = set(), 0
-        for _, count in self.gicr:
-            first = min(first + count, pes)
-            ends.add(first - 1)
+    def redistributors(self, pes: int, stride: int) -> tuple[tuple[int, int, int], ...]:
+        """Of each region that is needed: its first byte, the first byte behind its redistributors, the PE of the first.
+        OptionError where the regions don't hold all."""
+        regions, first = [], 0
+        for base, count in self.gicr:
+            here = min(count, pes - first)
+            if here:
+                regions.append((base, base + here * stride, first))
+            first += here
         if first < pes:
             raise OptionError(f"gicr has room for {first} redistributors: expected {pes}, one for each PE")
-        return frozenset(ends)
+        return tuple(regions)
 
 
 class _SysReg(NamedTuple):
@@ -68,17 +79,15 @@ def _table() -> tuple[dict[str, _SysReg], dict[Encoding, str]]:
             r = place.register
             twin = name.replace("ICC_", "ICV_") if kind == "ICC" and ICV.named(name.replace("ICC_", "ICV_")) else None
             registers[name] = _SysReg(kind, r.name, place.n, reads.get(r.name), writes.get(r.name), twin)
-            if r.encoding is not None and kind != "ICV":
-                o0, o1, cn, cm, o2 = r.encoding
-                carry, low = divmod(o2 + place.n - r.first, 8)
-                encodings[o0, o1, cn, cm + carry, low] = name
+            if place.encoding is not None and kind != "ICV":
+                encodings[place.encoding] = name
     return registers, encodings
 
 
 REGISTERS, ENCODINGS = _table()
 
 
-class GicV3:
+class GicV3(Gic):
     """A GICv3 with affinity routing, system registers and virtualization.
 
     Args:
@@ -86,56 +95,72 @@ class GicV3:
         report: takes each Notice of an access that the model does not follow; by default they gather in `notices`.
     """
 
+    version = 3
+
+    options: GicV3Options
+    distributor: DistributorV3
+    cpus: tuple[CpuInterfaceV3, ...]
+    virtual: tuple[VirtualInterfaceV3, ...]
+
     def __init__(
         self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: Report | None = None,
     ) -> None:
-        self.options = o = options if options is not None else GicV3Options()
+        o = options if options is not None else GicV3Options()
+        super().__init__(o, report)
         self.map = memory_map if memory_map is not None else MapV3()
-        self.notices = Notices()
-        self.report = report if report is not None else self.notices
-        self.distributor = DistributorV3(o, self.report, self.map.last(o.pes))
-        self.pe_states = tuple(PeState() for _ in range(o.pes))
-        self.cpus = tuple(CpuInterfaceV3(o, self.distributor, pe, self.pe_states[pe]) for pe in range(o.pes))
-        self.virtual = tuple(VirtualInterfaceV3(o, _twin(self.distributor, pe), self.report) for pe in range(o.pes))
-        self.wires = Wires(o.pes)
-        self.gicr_stride = 0x4_0000 if o.vlpis else 0x2_0000
+        pes, state = range(o.pes), DistributorState(not o.security)
+        self.gicr_stride = STRIDE_V4 if o.distributor.vlpis else STRIDE
+        self._gicr = self.map.redistributors(o.pes, self.gicr_stride)
+        last = {first - 1 for _, _, first in self._gicr[1:]} | {o.pes - 1}
+        self.redistributors = tuple(
+            Redistributor(o.redistributor, pe, state, pe in last, self.report) for pe in pes)
+        self.distributor = d = DistributorV3(o.distributor, state, self.redistributors, self.report)
+        self.pe_states = tuple(PeState() for _ in pes)
+        self.cpus = tuple(CpuInterfaceV3(o.cpu, d, pe, self.pe_states[pe]) for pe in pes)
+        self.virtual = tuple(
+            VirtualInterfaceV3(o.virtual, partial(d.deactivate_twin, pe=pe), self.report) for pe in pes)
 
-    # -- memory-mapped registers
+    # -- accesses to frames
 
-    def _locate(self, address: int) -> tuple[str, int, int]:
-        """The frame ("GICD", "GICR", "GITS" or ""), the redistributor's PE, the offset."""
+    def locate(self, address: int) -> tuple[str, int, int]:
+        """Where an address falls: the frame ("GICD", "GICR", "GITS" or ""), whose redistributor it is, the offset."""
         m = self.map
-        if m.gicd <= address < m.gicd + 0x1_0000:
+        if m.gicd <= address < m.gicd + GICD_V3.size:
             return "GICD", 0, address - m.gicd
-        first = 0
-        for base, count in m.gicr:
-            if base <= address < base + count * self.gicr_stride:
-                pe, offset = divmod(address - base, self.gicr_stride)
-                return "GICR" if first + pe < self.options.pes else "", first + pe, offset
-            first += count
-        if m.gits <= address < m.gits + 0x2_0000:
+        for base, end, first in self._gicr:
+            if base <= address < end:
+                n, offset = divmod(address - base, self.gicr_stride)
+                return "GICR", first + n, offset
+        if m.gits <= address < m.gits + VSGI:
             return "GITS", 0, address - m.gits
         return "", 0, address
 
+    def base(self, frame: str, pe: int) -> int | None:
+        """Where a frame begins, GICR: that of a PE; None where the chip has no such frame."""
+        if frame == "GICR":
+            start, first = next((base, first) for base, _, first in reversed(self._gicr) if first <= pe)
+            return start + (pe - first) * self.gicr_stride
+        return self.map.gicd if frame == "GICD" else None
+
     def read(self, address: int, size: int, pe: int = 0, *, secure: bool = False) -> int:
         """A load of `size` bytes (1, 2, 4, 8) by a PE. What is not modelled reads as zero and is reported."""
-        frame, rd, offset = self._locate(address)
+        frame, owner, offset = self.locate(address)
         ns = self.distributor.ns(secure)
         if frame == "GICD":
             return self.distributor.gicd.read(offset, size, pe, ns)
         if frame == "GICR":
-            return self.distributor.gicr.read(offset, size, rd, ns)
+            return self.redistributors[owner].gicr.read(offset, size, owner, ns)
         self._nowhere(frame, offset, f"{size}-byte read")
         return 0
 
     def write(self, address: int, size: int, value: int, pe: int = 0, *, secure: bool = False) -> None:
         """A store of `size` bytes by a PE. What is not modelled is ignored and reported."""
-        frame, rd, offset = self._locate(address)
+        frame, owner, offset = self.locate(address)
         ns = self.distributor.ns(secure)
         if frame == "GICD":
             self.distributor.gicd.write(offset, size, value, pe, ns)
         elif frame == "GICR":
-            self.distributor.gicr.write(offset, size, value, rd, ns)
+            self.redistributors[owner].gicr.write(offset, size, value, owner, ns)
         else:
             self._nowhere(frame, offset, f"{size}-byte write of {value:#x}")
         self.wires.settle(self.outputs)
@@ -145,6 +170,10 @@ class GicV3:
             self.report(Notice("not modelled", f"{frame}+{offset:#x}", f"{what}: the ITS is not modelled yet"))
         else:
             self.report(Notice("reserved", f"{offset:#x}", f"{what}: no frame of the GIC lies there"))
+
+    def blocks(self) -> tuple[Block, ...]:
+        """The frames, one of each kind."""
+        return self.distributor.gicd, self.redistributors[0].gicr
 
     # -- system registers
 
@@ -218,68 +247,6 @@ class GicV3:
             setattr(state, name, value)
         self.wires.settle(self.outputs)
 
-    # -- lines and outputs
-
-    def set_line(self, intid: int, level: bool, pe: int | None = None) -> None:
-        """A device moves an input: an SPI's, or with `pe` a PPI's. LookupError where there is no such input."""
-        irq = self.distributor.find(intid, pe or 0) if intid >= 16 and (intid >= 32) == (pe is None) else None
-        if irq is None:
-            of = "an SPI" if pe is None else f"a PPI of PE {pe}"
-            raise LookupError(f"INTID {intid} is not {of} here")
-        irq.set_line(level)
-        self.wires.settle(self.outputs)
-
-    def irq(self, pe: int) -> bool:
-        """The physical IRQ to a PE."""
-        return self.cpus[pe].outputs()[0]
-
-    def fiq(self, pe: int) -> bool:
-        """The physical FIQ to a PE."""
-        return self.cpus[pe].outputs()[1]
-
-    def virq(self, pe: int) -> bool:
-        """The virtual IRQ to a PE: a signalled list register of group 1."""
-        lr = self.virtual[pe].signalled()
-        return lr is not None and lr.group == 1
-
-    def vfiq(self, pe: int) -> bool:
-        """The virtual FIQ to a PE: a signalled list register of group 0."""
-        lr = self.virtual[pe].signalled()
-        return lr is not None and lr.group == 0
-
-    def maintenance(self, pe: int) -> bool:
-        """The maintenance interrupt's level. The machine wires it to a PPI (25 by convention)."""
-        return self.virtual[pe].maintenance()
-
-    def outputs(self, pe: int) -> Outputs:
-        """All five."""
-        irq, fiq = self.cpus[pe].outputs()
-        lr = self.virtual[pe].signalled()
-        group = lr.group if lr is not None else None
-        return Outputs(irq, fiq, group == 1, group == 0, self.maintenance(pe))
-
-    def on_output(self, callback: OnChange | None) -> None:
-        """From now on `callback(pe, name, level)` is told each change of an output, beginning with those now high."""
-        self.wires.levels[:] = [Outputs()] * self.options.pes
-        self.wires.on_change = callback
-        self.wires.settle(self.outputs)
-
-    def unmodelled(self) -> frozenset[str]:
-        """The registers of the frames that this chip should have and the model hasn't."""
-        blocks = (self.distributor.gicd, self.distributor.gicr)
-        return frozenset(name for block in blocks for name in block.unmodelled())
-
     def parts(self) -> tuple[object, ...]:
         """Every object that changes."""
-        return (
-            *self.pe_states, *self.distributor.parts(),
-            *(part for cpu in self.cpus for part in cpu.parts()), *(part for v in self.virtual for part in v.parts()),
-        )
-
-
-def _twin(distributor: DistributorV3, pe: int) -> Callable[[int], None]:
-    """How a list register's HW bit reaches the physical interrupt."""
-    return lambda pintid: distributor.deactivate(pintid, pe)
-
-
-__all__ = ["GicV3", "MapV3", "Trap"]
+        return (*self.pe_states, *super().parts())

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vgic.arch.icc import ICC
+from vgic.arch.ich import TALL0, TALL1, TC, TDIR
+from vgic.arch.intid import LPI_START, NONSECURE_PENDING, SECURE_PENDING, SPURIOUS, special
+from vgic.silicon.candidate import Candidate
 from vgic.silicon.cpu_interface import CpuInterface
 from vgic.silicon.distributor_v3 import DistributorV3
 from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
-from vgic.silicon.options import GicV3Options
+from vgic.silicon.options_v3 import CpuInterfaceV3Options
 from vgic.silicon.priority import IDLE, from_nonsecure, nonsecure_view
 from vgic.silicon.report import Trap, Undefined, deviation
 
-SPURIOUS, SECURE_PENDING, NONSECURE_PENDING = 1023, 1020, 1021
-LPI_START = 8192
+INTID = ICC["ICC_IAR1_EL1"].mask("INTID")
 SRE = 7
 
 
@@ -35,8 +38,8 @@ class PeState:
 class CpuInterfaceV3(CpuInterface):
     """ICC of one PE."""
 
-    def __init__(self, options: GicV3Options, distributor: DistributorV3, pe: int, pes: PeState) -> None:
-        super().__init__(options.priority_bits, options.preemption_bits)
+    def __init__(self, options: CpuInterfaceV3Options, distributor: DistributorV3, pe: int, pes: PeState) -> None:
+        super().__init__(options, options.preemption_bits)
         self.options, self.distributor, self.pe, self.pe_state = options, distributor, pe, pes
         self.has_el3, self.report = options.security, distributor.report
 
@@ -81,39 +84,32 @@ class CpuInterfaceV3(CpuInterface):
 
     # -- acknowledge, drop, deactivate
 
-    def would_acknowledge(self, group: int, el: int, secure: bool) -> tuple[int, Interrupt | None]:
-        """What IAR<group> would return now, and the interrupt that it would acknowledge. Changes nothing."""
+    def would_acknowledge(self, group: int, el: int, secure: bool) -> tuple[int, Candidate | None]:
+        """What IAR<group> would return now, and what it would acknowledge. Changes nothing."""
         irq = self.best()
         if irq is None or not self.signals(irq):
             if irq is not None and not self.groups[irq.group].enabled:
                 self.report(deviation("disabled_group_hides", f"INTID {irq.intid} hides those below it"))
             return SPURIOUS, None
         intid = self._view(group, el, secure)
-        return intid, irq if intid < SECURE_PENDING else None
+        return intid, None if special(intid) else irq
 
-    def acknowledge(self, irq: Interrupt) -> None:
-        """The interrupt becomes active, its group priority too."""
-        self.activate_priority(irq)
-        irq.acknowledge(self.options.level_ack_clears_latch)
+    def named(self, iar: int) -> Candidate | None:
+        """By INTID."""
+        return self.distributor.find(iar & INTID, self.pe)
 
     def read_iar(self, group: int, el: int, secure: bool) -> int:
         """IAR: acknowledges the signalled interrupt; 1023 and no change where there is none for this access."""
-        intid, irq = self.would_acknowledge(group, el, secure)
-        if irq is not None:
-            self.acknowledge(irq)
+        intid, taken = self.would_acknowledge(group, el, secure)
+        if taken is not None:
+            self.acknowledge(taken)
         return intid
-
-    def acknowledge_foreign(self, group: int, priority: int) -> None:
-        """An acknowledge of an interrupt that is not modelled (an LPI): only its priority becomes active."""
-        irq = Interrupt(8192, True, group)
-        irq.priority = priority
-        self.activate_priority(irq)
 
     def write_eoir(self, group: int, value: int, el: int, secure: bool) -> None:
         """EOIR: drops the highest active priority if it is of this group and this state; deactivates in EOImode 0
         (IHI 0069, ICC_EOIR0_EL1). That the INTID is the one last acknowledged is not checked (UNPREDICTABLE if not)."""
-        intid = value & 0xFFFFFF
-        if SECURE_PENDING <= intid <= SPURIOUS:
+        intid = value & INTID
+        if special(intid):
             return
         if intid < LPI_START and self.options.eoi_of_unimplemented == "ignored" and (
                 self.distributor.find(intid, self.pe) is None):
@@ -146,7 +142,7 @@ class CpuInterfaceV3(CpuInterface):
     def write_dir(self, value: int, el: int, secure: bool) -> None:
         """DIR: deactivates, if the access may touch the interrupt's group; ignored in EOImode 0 and for INTIDs that
         have no active state (IHI 0069, ICC_DIR_EL1)."""
-        irq = self.distributor.find(value & 0xFFFFFF, self.pe)
+        irq = self.distributor.find(value & INTID, self.pe)
         if irq is None or not self.split(el, secure):
             return
         pe, single = self.pe_state, self.distributor.state.ds
@@ -347,8 +343,6 @@ GROUP0 = {"ICC_IAR0_EL1", "ICC_EOIR0_EL1", "ICC_HPPIR0_EL1", "ICC_BPR0_EL1", "IC
 GROUP1 = {"ICC_IAR1_EL1", "ICC_EOIR1_EL1", "ICC_HPPIR1_EL1", "ICC_BPR1_EL1", "ICC_AP1R<n>_EL1", "ICC_IGRPEN1_EL1"}
 COMMON = {"ICC_PMR_EL1", "ICC_CTLR_EL1", "ICC_DIR_EL1", "ICC_RPR_EL1"}
 SGIS = {"ICC_SGI1R_EL1", "ICC_ASGI1R_EL1", "ICC_SGI0R_EL1"}
-
-TC, TALL0, TALL1, TDIR = 1 << 10, 1 << 11, 1 << 12, 1 << 14
 
 
 def virtual(name: str, el: int, secure: bool, pe: PeState) -> bool:

@@ -4,78 +4,81 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vgic.silicon.options import GicV3Options
+from vgic.arch.ich import EOICOUNT_MOST, EOICOUNT_SHIFT, TALL0, TALL1, TC, TDIR, TSEI
+from vgic.arch.icv import ICV
+from vgic.arch.intid import LPI_START, SPURIOUS, special
+from vgic.silicon.candidate import Candidate
+from vgic.silicon.options_v3 import VirtualInterfaceV3Options
+from vgic.silicon.priority import IDLE
 from vgic.silicon.report import Report, Undefined, deviation
-from vgic.silicon.virtual_interface import LPI_START, SPURIOUS, ListRegister, VirtualInterface, special
+from vgic.silicon.virtual_interface import ListRegister, VirtualInterface
 
-HCR_BITS = 0x7CFF
-"""ICH_HCR_EL2 without EOIcount: En to VGrp1DIE, TC, TALL0, TALL1, TSEI, TDIR."""
+INTID = ICV["ICV_IAR1_EL1"].mask("INTID")
+HCR_BITS = 0xFF | TC | TALL0 | TALL1 | TSEI | TDIR
+"""What is implemented of ICH_HCR_EL2 beside EOIcount: En to VGrp1DIE, and the traps."""
 
 
 class VirtualInterfaceV3(VirtualInterface):
     """ICH and ICV of one PE."""
 
-    def __init__(self, options: GicV3Options, deactivate: Callable[[int], None], report: Report) -> None:
-        super().__init__(
-            options.list_registers, options.virtual_priority_bits, options.virtual_preemption_bits, deactivate,
-            tie_highest=options.tie == "highest", eoicount_in_split_mode=options.eoicount_in_split_mode,
-            eoicount_without_priority=options.eoicount_without_priority,
-            wrong_group_eoi_drops=options.wrong_group_eoi_drops, vgrp0d_from_veng1=options.vgrp0d_from_veng1,
-            search_without_priority=options.eoi_without_active == "deactivates", report=report,
-        )
+    def __init__(
+        self, options: VirtualInterfaceV3Options, deactivate: Callable[[int], None], report: Report,
+    ) -> None:
+        super().__init__(options, options.virtual_preemption_bits, deactivate, report)
         self.options = options
+        self.vgrp0d_from_veng1 = options.vgrp0d_from_veng1
         self.state.fiqen = True
-        self.hcr_bits = HCR_BITS if options.tdir else HCR_BITS & ~(1 << 14)
+        self.hcr_bits = HCR_BITS if options.tdir else HCR_BITS & ~TDIR
 
     # -- ICV: what the guest does
 
-    def would_acknowledge(self, group: int) -> tuple[int, ListRegister | None]:
-        """What ICV_IAR<group>_EL1 would return now, and the list register concerned. Changes nothing."""
-        lr = self.signalled()
-        return (SPURIOUS, None) if lr is None or lr.group != group else (lr.vintid, lr)
+    def would_acknowledge(self, group: int) -> tuple[int, Candidate | None]:
+        """What ICV_IAR<group>_EL1 would return now, and what it would acknowledge. Changes nothing."""
+        best = self.signalled()
+        return (SPURIOUS, None) if best is None or best.group != group else (best.iar, best)
 
     def read_iar(self, group: int) -> int:
         """ICV_IAR<group>_EL1: the signalled interrupt, if it is of this group; 1023 and no change otherwise."""
-        vintid, lr = self.would_acknowledge(group)
-        if lr is not None:
-            self.activate(lr)
-        return vintid
+        iar, taken = self.would_acknowledge(group)
+        if taken is not None:
+            self.acknowledge(taken)
+        return iar
 
     def read_hppir(self, group: int) -> int:
         """ICV_HPPIR<group>_EL1: the candidate, whatever masks it."""
-        lr = self.candidate()
-        return lr.vintid if lr is not None and lr.group == group else SPURIOUS
+        best = self.candidate()
+        return best.iar if best is not None and best.group == group else SPURIOUS
 
     def write_eoir(self, group: int, value: int) -> None:
         """ICV_EOIR<group>_EL1: priority drop, then the deactivation in EOImode 0, or EOIcount where no list register
         holds the interrupt (IHI 0069, ICV_EOIR0_EL1)."""
-        vintid = value & 0xFFFFFF
+        vintid = value & INTID
         if special(vintid):
             return
         lr = self.find_active(vintid)
-        if not self.wrong_group_eoi_drops and lr is not None and lr.group != group:
+        if not self.options.wrong_group_eoi_drops and lr is not None and lr.group != group:
             return
         dropped = self.drop()
-        if dropped == 0xFF and not self.search_without_priority:
-            if self.eoicount_without_priority and lr is None:
+        if dropped == IDLE and self.options.eoi_without_active == "nothing":
+            if self.options.eoicount_without_priority and lr is None:
                 self._count(vintid)
             return
         if lr is None:
-            if dropped != 0xFF or self.eoicount_without_priority:
+            if dropped != IDLE or self.options.eoicount_without_priority:
                 self._count(vintid)
-        elif lr.group == group and (dropped == 0xFF or lr.priority & self.mask(group) == dropped) and (
+        elif lr.group == group and (dropped == IDLE or lr.priority & self.mask(group) == dropped) and (
                 not self.state.eoimode or vintid >= LPI_START):
             self.deactivate_lr(lr)
 
     def _count(self, vintid: int) -> None:
-        if vintid < LPI_START and (not self.state.eoimode or self.eoicount_in_split_mode):
+        if vintid < LPI_START and (not self.state.eoimode or self.options.eoicount_in_split_mode):
             self.count_eoi()
             if self.state.eoimode:
                 self.report(deviation("eoicount_in_split_mode", f"ICV_EOIR of {vintid} counts in EOIcount"))
 
     def write_dir(self, value: int) -> None:
         """ICV_DIR_EL1: EOImode 1 only; no check of priority or group; LPIs and special INTIDs are ignored."""
-        vintid = value & 0xFFFFFF
+        vintid = value & INTID
         if not self.state.eoimode or vintid >= LPI_START or special(vintid):
             return
         lr = self.find_active(vintid)
@@ -130,12 +133,12 @@ class VirtualInterfaceV3(VirtualInterface):
 
     def read_hcr(self) -> int:
         """ICH_HCR_EL2."""
-        return self.state.hcr | self.state.eoicount << 27
+        return self.state.hcr | self.state.eoicount << EOICOUNT_SHIFT
 
     def write_hcr(self, value: int) -> None:
         """ICH_HCR_EL2; EOIcount is writable."""
         self.state.hcr = value & self.hcr_bits
-        self.state.eoicount = value >> 27 & 31
+        self.state.eoicount = value >> EOICOUNT_SHIFT & EOICOUNT_MOST
 
     def write_vmcr(self, value: int) -> None:
         """ICH_VMCR_EL2; with system registers VFIQEn is RES1 and VAckCtl RES0."""

@@ -13,14 +13,13 @@ The model has one Interrupt for each SPI, and one for each PE's copy of each SGI
 
 from __future__ import annotations
 
-INACTIVE, PENDING, ACTIVE, ACTIVE_PENDING = 0, 1, 2, 3
-STATE_NAMES = ("I", "P", "A", "PA")
+from vgic.arch.state import ACTIVE, INACTIVE, PENDING, STATE_NAMES
+
 G0, G1S, G1NS = 0, 1, 2
-GROUP_NAMES = ("group 0", "secure group 1", "non-secure group 1")
 
 
 class Interrupt:
-    """State of one interrupt.
+    """State of one interrupt; of what a CPU interface signals the most usual kind (see `candidate`).
 
     Attributes:
         intid: INTID, 0 to 1019.
@@ -33,18 +32,20 @@ class Interrupt:
         active: the active bit.
         sources: GICv2 SGIs: bit n: CPU interface n has it pending here.
         targets: GICv2 SPIs: GICD_ITARGETSR's byte. route: GICv3 SPIs: GICD_IROUTER.
+        ack_clears_latch: the option level_ack_clears_latch.
     """
 
     __slots__ = (
-        "active", "edge", "enabled", "group", "grpmod", "intid", "latch", "line", "message", "nsacr", "priority",
-        "route", "sources", "targets",
+        "ack_clears_latch", "active", "edge", "enabled", "group", "grpmod", "intid", "latch", "line", "message",
+        "nsacr", "priority", "route", "sources", "targets",
     )
 
-    def __init__(self, intid: int, edge: bool = False, group: int = G0) -> None:
+    def __init__(self, intid: int, edge: bool, ack_clears_latch: bool) -> None:
         self.intid = intid
+        self.ack_clears_latch = ack_clears_latch
         self.edge = edge
         self.enabled = False
-        self.group = group
+        self.group = G0
         self.grpmod = False
         self.priority = 0
         self.nsacr = 0
@@ -53,12 +54,17 @@ class Interrupt:
         self.targets = 0
         self.route = 0
 
+    @property
+    def iar(self) -> int:
+        """What an acknowledge register shows of it."""
+        return self.intid
+
     def pending(self) -> bool:
         """Whether it is pending, from the latch or from its input."""
         return self.latch or (not self.edge and (self.line or self.message)) or self.sources != 0
 
     def state(self) -> int:
-        """INACTIVE, PENDING, ACTIVE or ACTIVE_PENDING."""
+        """INACTIVE, PENDING, ACTIVE or PENDING_ACTIVE."""
         return (ACTIVE if self.active else INACTIVE) | (PENDING if self.pending() else INACTIVE)
 
     def forwardable(self) -> bool:
@@ -91,11 +97,11 @@ class Interrupt:
         """ISACTIVER: no acknowledge happens, no priority becomes active (4.3.9)."""
         self.active = True
 
-    def acknowledge(self, clear_level_latch: bool, source: int | None = None) -> None:
+    def acknowledge(self, source: int | None = None) -> None:
         """IAR: active; edge: no longer pending. `source`: the one CPU interface whose GICv2 SGI is taken (4.4.4)."""
         if source is not None:
             self.sources &= ~(1 << source)
-        elif self.edge or clear_level_latch:
+        elif self.edge or self.ack_clears_latch:
             self.latch = False
         self.active = True
 

@@ -10,6 +10,9 @@ that the lowest bit set is the running priority. The registers APR<n> are its 32
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
 IDLE = 0xFF
 """The running priority when nothing is active, and the priority that is never signalled."""
 
@@ -31,6 +34,26 @@ class Group:
         self.active = 0
 
 
+class Prioritized(Protocol):
+    """What has a priority."""
+
+    @property
+    def priority(self) -> int: ...
+
+
+P = TypeVar("P", bound=Prioritized)
+
+
+def highest(pending: Iterable[P]) -> P | None:
+    """The one of the highest priority, the first of equals; None where there is none. Priority 0xff is never signalled
+    (IHI 0069 4.8.1)."""
+    best, priority = None, IDLE
+    for one in pending:
+        if one.priority < priority:
+            best, priority = one, one.priority
+    return best
+
+
 def group_mask(bpr: int) -> int:
     """The group priority bits of an 8-bit priority for a binary point that counts as group 0's: n masks bits n..0."""
     return 0xFF & (0xFF << (bpr + 1))
@@ -39,6 +62,11 @@ def group_mask(bpr: int) -> int:
 def lowest(bits: int, preemption_bits: int) -> int:
     """The running priority of a bitmap: that of its lowest bit, IDLE where none is set."""
     return ((bits & -bits).bit_length() - 1) << (8 - preemption_bits) if bits else IDLE
+
+
+def preempts(priority: int, running: int, mask: int) -> bool:
+    """Whether a priority is higher than the running one, as far as `mask` covers both (IHI 0048B 3.3.3)."""
+    return priority & mask < running & mask
 
 
 def bit(priority: int, preemption_bits: int) -> int:

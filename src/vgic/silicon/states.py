@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vgic.silicon.gicv2 import GicV2
-from vgic.silicon.gicv3 import GicV3
+from vgic.silicon.gic import Gic
 from vgic.silicon.virtual_interface import ListRegister
 
 
@@ -42,7 +41,7 @@ class LrState(NamedTuple):
     source: int = 0
 
 
-def interrupt_state(chip: GicV2 | GicV3, intid: int, pe: int) -> InterruptState | None:
+def interrupt_state(chip: Gic, intid: int, pe: int) -> InterruptState | None:
     """An interrupt as a PE has it now, None where the chip has none of that INTID."""
     irq = chip.distributor.find(intid, pe)
     return None if irq is None else InterruptState(irq.state(), irq.enabled)

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from vgic.arch.intid import TIMER_PPIS
 from vgic.arch.register import UnknownRegister, nearest
+from vgic.arch.timer import ENABLE, IMASK, ISTATUS
 
-ENABLE, IMASK, ISTATUS = 1, 2, 4
 MASK64 = (1 << 64) - 1
-PPIS: Mapping[str, int] = {"CNTP": 30, "CNTV": 27, "CNTHP": 26, "CNTHV": 28, "CNTPS": 29}
 _EL = {"CNTP": "EL0", "CNTV": "EL0", "CNTHP": "EL2", "CNTHV": "EL2", "CNTPS": "EL1"}
+PPIS: Mapping[str, int] = {name: TIMER_PPIS[name] for name in _EL}
 
 SetLine = Callable[[int, bool, int], None]
 """Called with the PPI's INTID, its level and the PE."""

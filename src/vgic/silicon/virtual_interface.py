@@ -13,6 +13,8 @@ registers.
 
 Everything that the interface tells (EISR, ELRSR, MISR, the outputs) is a function of its state, computed when asked.
 
+What a guest acknowledges need not be in a list register for the rules here: they know a `Candidate`.
+
 `VirtualInterface` holds the rules common to GICv2 and GICv3; `vgic.silicon.gich` and `vgic.silicon.ich` put registers
 on them and settle where the two differ. State is in `VirtualState`, `Group` and `ListRegister`.
 """
@@ -21,27 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vgic.arch.ich import EN, EOICOUNT_MOST, LRENPIE, NPIE, UIE, VGRP0DIE, VGRP0EIE, VGRP1DIE, VGRP1EIE
+from vgic.arch.intid import SGIS, special
+from vgic.arch.state import ACTIVE, INVALID, PENDING, STATE_NAMES
 from vgic.parts import step
-from vgic.silicon.interrupt import STATE_NAMES
-from vgic.silicon.priority import IDLE, Group, bit, group_mask, implemented, lowest
-from vgic.silicon.report import Notice, Report, deviation
-
-INVALID, PENDING, ACTIVE, PENDING_ACTIVE = 0, 1, 2, 3
-SPURIOUS = 1023
-LPI_START = 8192
-
-EN, UIE, LRENPIE, NPIE = 1, 2, 4, 8
-VGRP0EIE, VGRP0DIE, VGRP1EIE, VGRP1DIE = 16, 32, 64, 128
-MISR_NAMES = ("EOI", "U", "LRENP", "NP", "VGrp0E", "VGrp0D", "VGrp1E", "VGrp1D")
-
-
-def special(intid: int) -> bool:
-    """Whether an INTID names no interrupt (1020 to 1023)."""
-    return 1020 <= intid <= 1023
-
-
-def _silent(notice: Notice) -> None:
-    """No report."""
+from vgic.silicon.candidate import Candidate
+from vgic.silicon.options import VirtualInterfaceOptions
+from vgic.silicon.priority import IDLE, Group, bit, group_mask, highest, implemented, lowest, preempts
+from vgic.silicon.report import Report, deviation
 
 
 class ListRegister:
@@ -62,6 +51,23 @@ class ListRegister:
         self.state = INVALID
         self.hw = self.eoi = False
         self.group = self.priority = self.pintid = self.vintid = self.cpuid = self.rest = 0
+
+    @property
+    def intid(self) -> int:
+        """The vINTID."""
+        return self.vintid
+
+    @property
+    def iar(self) -> int:
+        """What the guest's acknowledge register shows: the vINTID, and of a GICv2's SGI the source above it."""
+        return self.vintid | self.cpuid << 10 if self.vintid < SGIS else self.vintid
+
+    def acknowledge(self) -> None:
+        """Pending to Active. A special INTID, which software should not have written, just leaves (IHI 0069,
+        ICV_IAR1_EL1)."""
+        self.state &= ~PENDING
+        if not special(self.vintid):
+            self.state |= ACTIVE
 
     def empty(self) -> bool:
         """ELRSR's bit: Invalid, and nothing to be told about it (IHI 0069, ICH_ELRSR_EL2)."""
@@ -96,38 +102,31 @@ class VirtualInterface:
     """The rules of one PE's virtual CPU interface. Its own attributes never change.
 
     Args:
-        list_registers: how many. priority_bits, preemption_bits: of the virtual priorities.
+        options: the implementation's choices. preemption_bits: of the virtual priorities.
         deactivate: called with a pINTID when a guest deactivates an interrupt whose list register has the HW bit.
-        one_apr: GICv2: one active priorities register serves both groups.
         report: takes the notices of deviations.
-        tie_highest, group_enable_selects, eoicount_in_split_mode, eoicount_without_priority, wrong_group_eoi_drops,
-        vgrp0d_from_veng1, search_without_priority, mask_candidate: the options of those names.
     """
 
+    one_apr = False
+    """GICv2: one active priorities register serves both groups."""
+    group_enable_selects = mask_candidate = True
+    vgrp0d_from_veng1 = False
+    """The options virtual_group_enable_selects, preemption_masks_candidate and vgrp0d_from_veng1."""
+
     def __init__(
-        self, list_registers: int, priority_bits: int, preemption_bits: int, deactivate: Callable[[int], None], *,
-        one_apr: bool = False, tie_highest: bool = False, group_enable_selects: bool = True,
-        eoicount_in_split_mode: bool = False, eoicount_without_priority: bool = False,
-        wrong_group_eoi_drops: bool = True, vgrp0d_from_veng1: bool = False, search_without_priority: bool = False,
-        mask_candidate: bool = True, report: Report = _silent,
+        self, options: VirtualInterfaceOptions, preemption_bits: int, deactivate: Callable[[int], None],
+        report: Report,
     ) -> None:
         self.preemption_bits = preemption_bits
         self.min_bpr0 = 7 - preemption_bits
         self.min_bpr1 = self.min_bpr0 + 1
-        self.priority_mask = implemented(priority_bits)
+        self.priority_mask = implemented(options.virtual_priority_bits)
         self.state = VirtualState()
-        self.lrs = tuple(ListRegister(i) for i in range(list_registers))
-        self.order = self.lrs[::-1] if tie_highest else self.lrs
+        self.lrs = tuple(ListRegister(i) for i in range(options.list_registers))
+        self.order = self.lrs[::-1] if options.tie == "highest" else self.lrs
         self.groups = (Group(self.min_bpr0), Group(self.min_bpr1))
         self.deactivate_physical = deactivate
-        self.one_apr = one_apr
-        self.group_enable_selects = group_enable_selects
-        self.eoicount_in_split_mode = eoicount_in_split_mode
-        self.eoicount_without_priority = eoicount_without_priority
-        self.wrong_group_eoi_drops = wrong_group_eoi_drops
-        self.vgrp0d_from_veng1 = vgrp0d_from_veng1
-        self.mask_candidate, self.report = mask_candidate, report
-        self.search_without_priority = search_without_priority
+        self.report = report
 
     # -- priorities
 
@@ -141,40 +140,46 @@ class VirtualInterface:
         """The group priority of the highest active interrupt, IDLE if none (IHI 0069, ICV_RPR_EL1)."""
         return lowest(self.groups[0].active | self.groups[1].active, self.preemption_bits)
 
-    def candidate(self) -> ListRegister | None:
-        """The list register that would be signalled next: Pending (never Pending and Active), of an enabled group,
-        highest priority (IHI 0069 6.2)."""
-        best, priority = None, IDLE
-        for lr in self.order:
-            if lr.state == PENDING and lr.priority < priority and (
-                    not self.group_enable_selects or self.groups[lr.group].enabled):
-                best, priority = lr, lr.priority
-        return best
+    def candidate(self) -> Candidate | None:
+        """The interrupt that would be signalled next: in a list register Pending (never Pending and Active), of an
+        enabled group, highest priority (IHI 0069 6.2). Ties: option `tie`."""
+        return highest(lr for lr in self.order if lr.state == PENDING and (
+            not self.group_enable_selects or self.groups[lr.group].enabled))
 
     @step
-    def signalled(self) -> ListRegister | None:
-        """The list register that is signalled to the guest now: the candidate, if the interface is enabled, its group
-        is, its priority passes the mask (strictly) and it preempts what is active (IHI 0069 4.8.6, 6.2)."""
-        lr = self.candidate() if self.state.hcr & EN else None
-        if lr is None or not self.groups[lr.group].enabled or lr.priority >= self.state.pmr:
+    def signalled(self) -> Candidate | None:
+        """The interrupt that is signalled to the guest now: the candidate, if the interface is enabled, its group is,
+        its priority passes the mask (strictly) and it preempts what is active (IHI 0069 4.8.6, 6.2)."""
+        best = self.candidate() if self.state.hcr & EN else None
+        if best is None or not self.groups[best.group].enabled or best.priority >= self.state.pmr:
             return None
         running = self.running_priority()
         if running == IDLE:
-            return lr
-        mask = self.mask(lr.group) if self.mask_candidate else IDLE
-        return lr if lr.priority & mask < running & mask else None
+            return best
+        mask = self.mask(best.group) if self.mask_candidate else IDLE
+        return best if preempts(best.priority, running, mask) else None
+
+    def outputs(self) -> tuple[bool, bool]:
+        """Virtual IRQ and FIQ: group 0 as FIQ where VMCR.VFIQEn says so (IHI 0048B 5.2.1)."""
+        best = self.signalled()
+        if best is None:
+            return False, False
+        fiq = best.group == 0 and self.state.fiqen
+        return not fiq, fiq
 
     # -- what the guest does
 
-    def activate(self, lr: ListRegister) -> None:
-        """The acknowledge: Pending to Active, and its group priority becomes active. A special INTID, which software
-        should not have written, just leaves (IHI 0069, ICV_IAR1_EL1)."""
-        lr.state &= ~PENDING
-        if special(lr.vintid):
-            return
-        lr.state |= ACTIVE
-        group = self.groups[0 if self.one_apr else lr.group]
-        group.active |= bit(lr.priority & self.mask(lr.group), self.preemption_bits)
+    def named(self, vintid: int) -> ListRegister | None:
+        """What a read of IAR that gave this vINTID has acknowledged, whatever is signalled here; None where no list
+        register holds it Pending."""
+        return next((lr for lr in self.lrs if lr.state & PENDING and lr.vintid == vintid and not special(vintid)), None)
+
+    def acknowledge(self, candidate: Candidate) -> None:
+        """It is taken: it becomes active, and so does its group priority, unless its INTID is a special one."""
+        candidate.acknowledge()
+        if not special(candidate.intid):
+            group = self.groups[0 if self.one_apr else candidate.group]
+            group.active |= bit(candidate.priority & self.mask(candidate.group), self.preemption_bits)
 
     def drop(self) -> int:
         """The priority drop: clears the highest active priority, group 0 first on a tie; returns it, IDLE if none was
@@ -201,7 +206,7 @@ class VirtualInterface:
 
     def count_eoi(self) -> None:
         """One more EOI of an interrupt that no list register holds; five bits, wraps (IHI 0069, ICH_HCR_EL2)."""
-        self.state.eoicount = (self.state.eoicount + 1) & 31
+        self.state.eoicount = (self.state.eoicount + 1) & EOICOUNT_MOST
 
     # -- what the hypervisor sees
 

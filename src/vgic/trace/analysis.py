@@ -7,12 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from vgic.rules import HARDWARE_CHECKS, Judge
+from vgic.rules import RECORDING_CHECKS, Judge, Moments
 from vgic.silicon.profile import PROFILE, SENTENCES, Deviation
 from vgic.trace.configure import Configuration, configure
 from vgic.trace.diagnose import Diagnosis, Recent, diagnose
 from vgic.trace.events import Event, Probe
-from vgic.trace.findings import Step
 from vgic.trace.lanes import Lanes
 from vgic.trace.lives import Lives
 from vgic.trace.qemu import Reader
@@ -52,10 +51,11 @@ class Analysis:
             raise self._broke_off[0]
         self.configuration: Configuration = configure(self.file, head, machine, overrides)
         self.chip = self.configuration.chip()
-        self.judge = Judge(self.chip, HARDWARE_CHECKS, most)
+        self.judge = Judge(self.chip, RECORDING_CHECKS, most)
         self.lives = Lives(self.chip)
         self.lanes = Lanes(self.chip, lanes, window) if lanes is not None else None
-        self.replay = Replay(self.chip, self.judge, self._listen if self.lanes else self.lives, most)
+        listeners: list[Moments[int]] = [self.lives] if self.lanes is None else [self.lives, self.lanes]
+        self.replay = Replay(self.chip, self.judge, listeners, most)
         self._run(itertools.chain(head, events), progress)
         self.replay.events += passed
         self.seconds = time.perf_counter() - began
@@ -85,11 +85,6 @@ class Analysis:
             yield from events
         except TraceError as e:
             self._broke_off.append(e)
-
-    def _listen(self, step: Step) -> None:
-        self.lives(step)
-        assert self.lanes is not None
-        self.lanes.step(step)
 
     def _run(self, events: Iterable[Event], progress: Callable[[int, int | None], None] | None) -> None:
         replay, lanes, vcpus = self.replay, self.lanes, self.lives.vcpus
@@ -130,9 +125,9 @@ class Analysis:
 
     def profile(self) -> list[Deviation]:
         """QEMU's departures from the architecture that the chip follows."""
-        o = self.configuration.options
-        return [d for d in PROFILE if d.gic == self.configuration.version
-                and getattr(o, d.option) != getattr(type(o)(), d.option)]
+        options = self.configuration.options
+        chosen, usual = options.choices(), type(options)().choices()
+        return [d for d in PROFILE if d.gic == self.configuration.version and chosen[d.option] != usual[d.option]]
 
     def deviations(self) -> list[tuple[Deviation, int]]:
         """Those that decided an outcome in this recording, and how often."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from vgic.silicon import GicV2, GicV3
+from vgic.silicon import Gic
 
 
-def state_around(chip: GicV2 | GicV3, pe: int, what: str) -> tuple[str, ...]:
+def state_around(chip: Gic, pe: int, what: str) -> tuple[str, ...]:
     """The state that explains a read: the list registers of a virtual one, what is pending for a physical one."""
     if what.startswith(("ICH", "ICV", "GICH", "GICV", "maintenance")):
         v = chip.virtual[pe]

@@ -9,10 +9,9 @@ Everything else is QEMU's choices (`vgic.silicon.options`), and a user can overr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, get_args, get_origin, get_type_hints
+from typing import NamedTuple
 
-from vgic.arch.register import number
-from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options, OptionError
+from vgic.silicon import Gic, GicV2, GicV2Options, GicV3, GicV3Options, OptionError
 from vgic.trace.events import (
     Access,
     Event,
@@ -41,7 +40,7 @@ class Configuration(NamedTuple):
     options: GicV2Options | GicV3Options
     facts: tuple[str, ...]
 
-    def chip(self) -> GicV2 | GicV3:
+    def chip(self) -> Gic:
         """A new chip of this kind."""
         return GicV2(self.options) if isinstance(self.options, GicV2Options) else GicV3(self.options)
 
@@ -140,7 +139,10 @@ def configure(
         found["vlpis"] = True
     facts = tuple(f"{name} = {value:#x}" for name, value in sorted(seen.registers.items()) if name in _TOLD)
     cls = GicV2Options if version == 2 else GicV3Options
-    given = _overrides(file, cls, overrides or {})
+    try:
+        given = {name: cls.from_text(name, text) for name, text in (overrides or {}).items()}
+    except OptionError as e:
+        raise TraceError(file, None, f"option {e}") from None
     if "pes" in given and given["pes"] != found["pes"]:
         found.pop("affinities", None)      # those were of another number of PEs
     found |= given
@@ -201,28 +203,3 @@ def _v3(seen: _Seen) -> dict[str, object]:
         if set(seen.typers) == set(range(pes)):
             found["affinities"] = tuple(seen.typers[pe] >> 32 for pe in range(pes))
     return found
-
-
-def _overrides(file: str, cls: type, texts: dict[str, str]) -> dict[str, object]:
-    """The values of options given as text."""
-    types = get_type_hints(cls)
-    values: dict[str, object] = {}
-    for name, text in texts.items():
-        if name not in types:
-            raise TraceError(file, None, f"option {name!r}: this chip has no such option; it has "
-                             f"{', '.join(sorted(types))}")
-        choices = get_args(types[name])
-        if types[name] is bool:
-            choices = ("true", "false")
-        try:
-            if types[name] is int:
-                values[name] = number(text)
-            elif any(get_origin(choice) is tuple for choice in (types[name], *choices)):
-                values[name] = tuple(number(n) for n in text.split(",") if n)
-            elif text in choices:
-                values[name] = text if types[name] is not bool else text == "true"
-            else:
-                raise TraceError(file, None, f"option {name} = {text!r}: expected {' or '.join(choices)}")
-        except ValueError as e:
-            raise TraceError(file, None, f"option {name}: {e}") from None
-    return values

@@ -24,12 +24,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from vgic.arch.ich import EN
 from vgic.designs.base import Unsupported
 from vgic.designs.kvm import Kvm
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import Kernel
-from vgic.silicon import GicV2, GicV3, Trap, Undefined
-from vgic.silicon.virtual_interface import EN
+from vgic.silicon import Gic, GicV2, Trap, Undefined
 from vgic.trace.design_outcome import Entry, Outcome
 from vgic.trace.events import Access, BadLine, Event, LineChange, Probe, SysReg
 from vgic.trace.kvm_probes import FOLD, LPI_START, POPULATE, IrqMemory, Msi, Survey, irq_memory, msi
@@ -77,7 +77,7 @@ class DesignReplay:
     """
 
     def __init__(
-        self, chip: GicV2 | GicV3, survey: Survey, design_class: type[Kvm] = Kvm, most: int = 20,
+        self, chip: Gic, survey: Survey, design_class: type[Kvm] = Kvm, most: int = 20,
     ) -> None:
         self.chip, self.survey = chip, survey
         self.outcome = Outcome(most)

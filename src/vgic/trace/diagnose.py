@@ -29,8 +29,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from vgic.rules import HARDWARE_CHECKS, Check, Judge
-from vgic.silicon import GicV2, GicV3
+from vgic.rules import RECORDING_CHECKS, Judge, RecordingCheck
+from vgic.silicon import Gic
 from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SgiPending, SysReg, describe
 from vgic.trace.familiar import VALUES, Familiar, Key
 from vgic.trace.findings import Difference
@@ -48,7 +48,7 @@ SENDERS = 8
 BUDGET = 500_000
 
 KINDS = frozenset({Access, FrameAccess, SysReg, LineChange, Sgi, SgiPending})
-FORGETFUL: tuple[type[Check], ...] = tuple(c for c in HARDWARE_CHECKS if c.rule_id not in (8, 15))
+FORGETFUL: tuple[type[RecordingCheck], ...] = tuple(c for c in RECORDING_CHECKS if c.rule_id not in (8, 15))
 """The checks that may begin anywhere: rules 8 and 15 remember what came long before."""
 ORDER = ("doubled", "swapped", "missing", "changed")
 """What is told where two edits are as familiar: a changed value is rarely a familiar one."""
@@ -94,7 +94,7 @@ class Diagnosis(NamedTuple):
 class Recent:
     """The last events of a replay, with snapshots; bounded."""
 
-    def __init__(self, chip: GicV2 | GicV3, replay: Replay) -> None:
+    def __init__(self, chip: Gic, replay: Replay) -> None:
         self.keeper, self.replay = Keeper(chip), replay
         self.spacing = max(SPACING, len(self.keeper.parts))
         self.most = max(2, WINDOW // self.spacing)
@@ -132,7 +132,7 @@ class Diagnoser:
         difference: the first one, None if a rule was broken before any.
     """
 
-    def __init__(self, recent: Recent, chip: GicV2 | GicV3, difference: Difference | None) -> None:
+    def __init__(self, recent: Recent, chip: Gic, difference: Difference | None) -> None:
         assert recent.found is not None
         self.events: list[Any] = [e for _, segment in recent.segments for e in segment]
         self.at = recent.found
@@ -259,7 +259,7 @@ class Diagnoser:
         replay = self.replay
         self.keeper.put(here, replay)
         replay.different = 0
-        replay.judge = Judge(replay.chip, FORGETFUL, 1)
+        replay.listen(Judge(replay.chip, FORGETFUL, 1))
 
     def _fits(self, here: Snapshot, edit: Edit) -> bool:
         """Whether nothing contradicts the chip any more, up to the last event that is known."""
@@ -419,7 +419,7 @@ class Diagnoser:
         return str(e.intid) if isinstance(e, (Sgi, SgiPending)) else f"{e.value:#x}"
 
 
-def diagnose(recent: Recent, new_chip: Callable[[], GicV2 | GicV3]) -> Diagnosis | None:
+def diagnose(recent: Recent, new_chip: Callable[[], Gic]) -> Diagnosis | None:
     """What is wrong with one line, as far as the window around the first contradiction tells. None: no edit fits."""
     if recent.found is None:
         return None

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vgic.silicon import GicV2, GicV3
-from vgic.silicon.interrupt import INACTIVE
+from vgic.arch.state import INACTIVE
+from vgic.rules import Moments
+from vgic.silicon import Gic
+from vgic.silicon.interrupt import Interrupt
 from vgic.silicon.states import InterruptState, LineState, LrState, interrupt_state, lr_state
+from vgic.silicon.virtual_interface import ListRegister
 from vgic.trace.events import Event, Sgi
-from vgic.trace.findings import Step
 
 
 class LaneStates(NamedTuple):
@@ -45,7 +47,7 @@ class LaneRow(NamedTuple):
     states: LaneStates
 
 
-class Lanes:
+class Lanes(Moments[int]):
     """Follows one INTID, as a pINTID and as a vINTID.
 
     Args:
@@ -53,23 +55,44 @@ class Lanes:
         most: rows told; the others are counted.
     """
 
-    def __init__(self, chip: GicV2 | GicV3, intid: int, window: tuple[int, int] | None = None, most: int = 200) -> None:
+    def __init__(self, chip: Gic, intid: int, window: tuple[int, int] | None = None, most: int = 200) -> None:
         self.chip, self.intid, self.window, self.most = chip, intid, window, most
         self.rows: list[LaneRow] = []
         self.left_out = 0
         self.last: dict[int, LaneStates] = {}
-        self.named: Step | None = None
+        self.named: tuple[int | None] | None = None
         self.handled: set[int] = set()
 
-    def step(self, step: Step) -> None:
-        """A step of the replay; one that names the interrupt makes a row."""
-        lr = step.lr
-        if step.intid == self.intid or (lr is not None and lr.hw and lr.pintid == self.intid and lr.state):
-            self.named = step
-            if step.kind == "viar" and step.pe is not None:
-                self.handled.add(step.pe)
-            elif step.kind == "vend" and step.pe is not None:
-                self.handled.discard(step.pe)
+    # A moment that names the interrupt makes a row, of its PE; None: of all.
+
+    def line_moved(self, pe: int | None, pintid: int, level: bool) -> None:
+        if pintid == self.intid:
+            self.named = (pe,)
+
+    def host_acknowledged(self, pe: int, pintid: int, irq: Interrupt | None) -> None:
+        if pintid == self.intid:
+            self.named = (pe,)
+
+    def host_ended(self, pe: int, register: str, pintid: int) -> None:
+        if pintid == self.intid:
+            self.named = (pe,)
+
+    def list_register_written(self, pe: int, lr: ListRegister) -> None:
+        if self._names(lr.vintid, lr):
+            self.named = (pe,)
+
+    def guest_acknowledged(self, pe: int, vintid: int, lr: ListRegister | None, source: int) -> None:
+        if self._names(vintid, lr):
+            self.named = (pe,)
+            self.handled.add(pe)
+
+    def guest_ended(self, pe: int, register: str, vintid: int, lr: ListRegister | None) -> None:
+        if self._names(vintid, lr):
+            self.named = (pe,)
+            self.handled.discard(pe)
+
+    def _names(self, vintid: int, lr: ListRegister | None) -> bool:
+        return vintid == self.intid or (lr is not None and lr.hw and lr.pintid == self.intid and bool(lr.state))
 
     def event(self, event: Event, register: str) -> None:
         """An event, after it was fed to the replay; `register`: what it reaches, if it is an access."""
@@ -82,7 +105,7 @@ class Lanes:
             before = self.last.get(at)
             self.last[at] = now
             news = now != before and not (before is None and now.idle)
-            if news or (named is not None and named.pe in (None, at)):
+            if news or (named is not None and named[0] in (None, at)):
                 self._row(event, register, at, now)
 
     def _row(self, event: Event, register: str, pe: int, now: LaneStates) -> None:

@@ -7,12 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vgic.arch.gicc import GICC
-from vgic.arch.gicd import GICD_V2, GICD_V3
-from vgic.arch.gich import GICH
-from vgic.arch.gicr import GICR
-from vgic.arch.gicv import GICV
-from vgic.silicon import GicV2, GicV3
+from vgic.silicon import Gic
 from vgic.silicon.gicv3 import REGISTERS
 from vgic.trace.events import FrameAccess, region_frame
 
@@ -59,8 +54,9 @@ class Place(NamedTuple):
 class Places:
     """The places of one chip."""
 
-    def __init__(self, chip: GicV2 | GicV3) -> None:
+    def __init__(self, chip: Gic) -> None:
         self.chip = chip
+        self._frames = {block.frame.name: block.frame for block in chip.blocks()}
         self._places: dict[int, Place] = {}
         self._registers: dict[str, Place] = {}
         self._regions: dict[str, str | None] = {}
@@ -86,7 +82,7 @@ class Places:
         """A system register."""
         place = self._registers.get(name)
         if place is None:
-            found = REGISTERS.get(name) if isinstance(self.chip, GicV3) else None
+            found = REGISTERS.get(name) if self.chip.version == 3 else None
             frame = name.partition("_")[0]
             place = (Place(frame, name, name, 0, "", False) if found is None
                      else Place(frame, found.name, name, found.n, ROLES.get(found.name, ""), True))
@@ -95,30 +91,11 @@ class Places:
 
     def base(self, frame: str, pe: int) -> int | None:
         """Where a frame begins, GICR: that of a PE; None where the machine has no such frame."""
-        chip = self.chip
-        if isinstance(chip, GicV2):
-            m = chip.map
-            return {"GICD": m.gicd, "GICC": m.gicc, "GICH": m.gich, "GICV": m.gicv}.get(frame)
-        if frame == "GICD":
-            return chip.map.gicd
-        first = 0
-        for base, count in chip.map.gicr if frame == "GICR" else ():
-            if pe < first + count:
-                return base + (pe - first) * chip.gicr_stride
-            first += count
-        return None
+        return self.chip.base(frame, pe)
 
     def _find(self, address: int) -> Place:
-        chip = self.chip
-        if isinstance(chip, GicV2):
-            m = chip.map
-            offset, registers = next(((address - base, f) for base, f in (
-                (m.gicd, GICD_V2), (m.gicc, GICC), (m.gich, GICH), (m.gicv, GICV)) if base <= address < base + f.size),
-                (address, None))
-            frame = registers.name if registers is not None else ""
-        else:
-            frame, _, offset = chip._locate(address)
-            registers = {"GICD": GICD_V3, "GICR": GICR}.get(frame)
+        frame, _, offset = self.chip.locate(address)
+        registers = self._frames.get(frame)
         found = registers.at(offset) if registers is not None else None
         if found is None:
             name = f"{frame}+{offset:#x}" if frame else f"{address:#x}"

@@ -12,20 +12,25 @@ What the chip does not model is counted and never compared: the ITS's frames, ac
 LPI's priority becomes active all the same: at what the recording tells by its property byte or by a later read of the
 active priorities, else at `LPI_PRIORITY`.
 
-While it drives the chip the replay tells moments to the judge (`vgic.rules`) and steps to whoever listens (the lives of
-the interrupts, the lanes).
+While it drives the chip the replay tells moments (`vgic.rules.moments`), of PEs by their number, to whoever listens:
+the checks of the rules, the lives of the interrupts, the lanes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from vgic.rules import Judge
-from vgic.silicon import GicV2, GicV3, Notice, Trap, Undefined
-from vgic.silicon.interrupt import G0, G1NS, Interrupt
-from vgic.silicon.virtual_interface import ACTIVE, PENDING, ListRegister
+from vgic.arch.gicc import GICC
+from vgic.arch.icc import ICC
+from vgic.arch.intid import LPI_START, MAINTENANCE, PRIVATE, special
+from vgic.arch.state import ACTIVE
+from vgic.rules import Judge, Moments, Teller
+from vgic.silicon import Gic, GicV2, GicV3, Notice, Trap, Undefined
+from vgic.silicon.candidate import Candidate, Unmodelled
+from vgic.silicon.interrupt import G0, G1NS
+from vgic.silicon.virtual_interface import ListRegister
 from vgic.trace.around import state_around
 from vgic.trace.events import (
     Access,
@@ -38,12 +43,11 @@ from vgic.trace.events import (
     SgiPending,
     SysReg,
 )
-from vgic.trace.findings import Difference, Step
+from vgic.trace.findings import Difference
 from vgic.trace.places import GUEST, HYPERVISOR, Place, Places, banked
 
-LPI_START = 8192
 LPI_PRIORITY = 0xC0
-MAINTENANCE_PPI = 25
+_INTIDS = {2: GICC["GICC_IAR"].mask("INTID"), 3: ICC["ICC_IAR1_EL1"].mask("INTID")}
 ADOPTED = frozenset({"lr", "hcr", "vmcr", "vapr", "apr", "control"})
 """The roles of registers that only software writes: where one differs it is given the value read, so that the
 difference stays one."""
@@ -56,15 +60,18 @@ class Replay:
     """One recording's way through one chip.
 
     Args:
-        chip: a new one. judge: told of moments, None for none. listener: told of steps, None for none.
+        chip: a new one. judge: whose checks hear the moments, None for none. listeners: who hears them, too. A place is
+            a line of the recording.
         most: how many differences, and bad lines, are kept; all are counted.
     """
 
     def __init__(
-        self, chip: GicV2 | GicV3, judge: Judge | None = None, listener: Callable[[Step], None] | None = None,
-        most: int = 100,
+        self, chip: Gic, judge: Judge | None = None, listeners: Iterable[Moments[int]] = (), most: int = 100,
     ) -> None:
-        self.chip, self.judge, self.listener, self.most = chip, judge, listener, most
+        self.chip, self.most = chip, most
+        self.judge: Judge | None
+        self.tell: Teller[int]
+        self.listen(judge, listeners)
         self.compared: Counter[str] = Counter()
         self.predicted: Counter[str] = Counter()
         self.not_modelled: Counter[str] = Counter()
@@ -85,7 +92,7 @@ class Replay:
         self.untold: set[str] = set()
         self.register = ""
         self.pes = len(chip.cpus)
-        self.intid_mask = 0xFFFFFF if isinstance(chip, GicV3) else 0x3FF
+        self.intid_mask = _INTIDS[chip.version]
         self.places = Places(chip)
         self.unmodelled = chip.unmodelled()
         self._feeders: dict[type, Callable[[Any], None]] = {
@@ -94,20 +101,22 @@ class Replay:
         }
         assert self._feeders.keys() == KINDS
 
+    def listen(self, judge: Judge | None, listeners: Iterable[Moments[int]] = ()) -> None:
+        """From now on these hear the moments, and nobody else."""
+        self.judge = judge
+        self.tell = Teller((*(judge.checks if judge is not None else ()), *listeners))
+
     def feed(self, event: Event) -> None:
         """The next event."""
         self.events += 1
-        self.line = event.line
-        if self.judge is not None:
-            self.judge.place = event.line
+        self.line = self.tell.place = event.line
         feeder = self._feeders.get(type(event))
         if feeder is not None:
             feeder(event)
 
     def finish(self) -> None:
         """Nothing more comes."""
-        if self.judge is not None:
-            self.judge.finished()
+        self.tell.finished()
 
     # -- accesses to frames
 
@@ -139,7 +148,7 @@ class Replay:
             return
         pe = e.pe
         if pe is None:
-            if isinstance(self.chip, GicV2) and self.pes > 1 and banked(e):
+            if self.chip.version == 2 and self.pes > 1 and banked(e):
                 self.not_compared[f"{e.frame}: banked, and the recording does not tell the CPU"] += 1
                 if e.write:
                     self.untold.add(e.frame)
@@ -150,7 +159,7 @@ class Replay:
         elif e.value is None:
             self.not_compared[f"{e.frame}: refused by QEMU"] += 1
         elif (base := self.places.base(e.frame, pe)) is None:
-            self._differ(pe, e.frame, f"a GICv{2 + isinstance(self.chip, GicV3)}, which has no such frame", "an access")
+            self._differ(pe, e.frame, f"a GICv{self.chip.version}, which has no such frame", "an access")
         else:
             address = base + e.offset
             self._frame(self.places.at(address), address, e.size, e.value, e.write, pe, bool(e.secure))
@@ -162,8 +171,8 @@ class Replay:
             self._all_sent(pe)
         if self.untold and self._depends(place, value, pe, write):
             return
-        if frame in HYPERVISOR and self.judge is not None:
-            self.judge.hypervisor_acts(pe)
+        if frame in HYPERVISOR:
+            self.tell.hypervisor_acts(pe)
         if write:
             self.writes += 1
             self._write(place, value, pe, chip.write, (address, size, value, pe), secure=secure)
@@ -175,11 +184,11 @@ class Replay:
         else:
             expected = chip.read(address, size, pe, secure=secure)
             self._compare(place.full, pe, expected, value)
-            if frame == "GICV" and self.judge is not None:
-                self.judge.guest_acts(pe)
+            if frame == "GICV":
+                self.tell.guest_acts(pe)
             if expected == value:
-                if role == "hcr" and self.judge is not None:
-                    self.judge.guest_saved(pe)
+                if role == "hcr":
+                    self.tell.left(pe, "")
             elif role in ADOPTED:
                 chip.write(address, size, value, pe, secure=secure)
 
@@ -191,15 +200,13 @@ class Replay:
             return True
         if place.frame != "GICC" or write:
             return False
-        intid = value & 0x3FF
+        intid = value & self.intid_mask
         if place.role == "iar":
-            irq = self.chip.distributor.find(intid, pe) if intid < 1020 else None
-            if irq is None or (intid >= 32 and not irq.active):
+            irq, taken = self.chip.distributor.find(intid, pe), self.chip.cpus[pe].named(value)
+            if irq is None or taken is None or (intid >= PRIVATE and not irq.active):
                 return False
-            assert isinstance(self.chip, GicV2)
-            self.chip.cpus[pe].acknowledge(irq, value >> 10 & 7)
-            if self.listener is not None:
-                self.listener(Step(self.line, pe, "iar", place.full, intid, value, None, None))
+            self.chip.cpus[pe].acknowledge(taken)
+            self.tell.host_acknowledged(pe, intid, irq)
         elif place.role != "apr" and place.name not in ("GICC_RPR", "GICC_HPPIR"):
             return False
         self.not_compared[f"{place.name}: depends on registers whose CPU the recording does not tell"] += 1
@@ -220,8 +227,8 @@ class Replay:
         if self.sending:
             self._all_sent(pe)
         role = place.role
-        if place.frame == "ICH" and self.judge is not None:
-            self.judge.hypervisor_acts(pe)
+        if place.frame == "ICH":
+            self.tell.hypervisor_acts(pe)
         el = 3 if e.register.endswith("EL3") else 2
         try:
             if e.write:
@@ -234,11 +241,11 @@ class Replay:
                 if expected != value and role in ("apr", "vapr") and self._learn_priority(e, role, expected):
                     return
                 self._compare(e.register, pe, expected, value)
-                if place.frame == "ICV" and self.judge is not None:
-                    self.judge.guest_acts(pe)
+                if place.frame == "ICV":
+                    self.tell.guest_acts(pe)
                 if expected == value:
-                    if role == "hcr" and self.judge is not None:
-                        self.judge.guest_saved(pe)
+                    if role == "hcr":
+                        self.tell.left(pe, "")
                 elif role in ADOPTED:
                     chip.sysreg_write(e.register, value, pe, el=el)
         except (Trap, Undefined) as problem:
@@ -263,52 +270,34 @@ class Replay:
     def _write(
         self, place: Place, value: int, pe: int, put: Callable[..., None], arguments: tuple[Any, ...], **more: Any,
     ) -> None:
-        """A write, with the moments and steps around it."""
-        judge, listener, role, name = self.judge, self.listener, place.role, place.full
+        """A write, with the moments around it."""
+        tell, role, name = self.tell, place.role, place.full
         if role == "lr" and place.n < len(self.chip.virtual[pe].lrs):
-            lr = self.chip.virtual[pe].lrs[place.n]
-            before = (lr.state, lr.hw, lr.pintid, lr.vintid)
             put(*arguments, **more)
-            if judge is not None:
-                judge.list_register_written(pe, lr)
-            if listener is not None:
-                listener(Step(self.line, pe, "lr", name, lr.vintid, value, lr, before))
+            tell.list_register_written(pe, self.chip.virtual[pe].lrs[place.n])
         elif role == "vend":
-            virtual = self.chip.virtual[pe]
             vintid = value & self.intid_mask
-            held = virtual.find_active(vintid)
-            if judge is not None:
-                judge.guest_acts(pe)
-                judge.guest_ends(pe, name, vintid)
+            held = self.chip.virtual[pe].find_active(vintid)
+            tell.guest_acts(pe)
+            tell.guest_ends(pe, name, vintid)
             put(*arguments, **more)
-            ended = held if held is not None and not held.state & ACTIVE else None
-            if judge is not None:
-                judge.guest_ended(pe, name, vintid, ended)
-            if listener is not None:
-                listener(Step(self.line, pe, "vend", name, vintid, value, ended, None))
+            tell.guest_ended(pe, name, vintid, held if held is not None and not held.state & ACTIVE else None)
         elif role == "end":
             intid = value & self.intid_mask
-            if judge is not None:
-                judge.host_ends(pe, name, intid)
+            tell.host_ends(pe, name, intid)
             put(*arguments, **more)
-            if judge is not None:
-                judge.host_ended(pe, name, intid)
-            if listener is not None:
-                listener(Step(self.line, pe, "end", name, intid, value, None, None))
+            tell.host_ended(pe, name, intid)
         else:
             put(*arguments, **more)
-            if judge is not None:
-                if role == "hcr":
-                    if value & 1:
-                        judge.entry(pe)
-                    else:
-                        judge.guest_saved(pe)
-                elif role in ("apr", "vapr"):
-                    judge.active_priorities_written(pe, role == "vapr")
-                elif place.frame in GUEST:
-                    judge.guest_acts(pe)
-                elif place.frame in ("GICD", "GICR"):
-                    judge.software_changed(pe, name)
+            if role == "hcr":
+                if value & 1:
+                    tell.entered(pe)
+                else:
+                    tell.left(pe, "")
+            elif role in ("apr", "vapr"):
+                tell.active_priorities_written(pe, role == "vapr")
+            elif place.frame in GUEST:
+                tell.guest_acts(pe)
 
     # -- acknowledges
 
@@ -322,76 +311,65 @@ class Replay:
         cpu = chip.cpus[pe]
         if got >= LPI_START:
             self.not_modelled["ICC: LPI acknowledged"] += 1
-            before = cpu.groups[G1NS if group else G0].active
-            cpu.acknowledge_foreign(G1NS if group else G0, self._lpi_priority(got, pe))
-            self.ghosts[pe, "apr"] = cpu.groups[G1NS if group else G0].active & ~before
-            if self.judge is not None:
-                self.judge.host_acknowledged(pe, got, None)
+            lpi = Unmodelled(got, G1NS if group else G0, self._lpi_priority(got, pe))
+            before = cpu.groups[lpi.group].active
+            cpu.acknowledge(lpi)
+            self.ghosts[pe, "apr"] = cpu.groups[lpi.group].active & ~before
+            self.tell.host_acknowledged(pe, got, None)
             return
-        expected, irq = cpu.would_acknowledge(group, 2, False)
-        self._acknowledge_physical(place, got, pe, expected, irq, None)
+        self._acknowledge_physical(place, got, pe, *cpu.would_acknowledge(group, 2, False))
 
     def _acknowledge_v2(self, place: Place, got: int, pe: int, secure: bool) -> None:
         chip = self.chip
         assert isinstance(chip, GicV2)
         alias = place.name.endswith("AIAR")
         if place.role == "viar":
-            self._acknowledge_virtual(place, got, got & 0x3FF, pe, *chip.virtual[pe].would_acknowledge(alias))
+            self._acknowledge_virtual(
+                place, got, got & self.intid_mask, pe, *chip.virtual[pe].would_acknowledge(alias))
             return
-        expected, irq = chip.cpus[pe].would_acknowledge(alias, chip.distributor.ns(secure))
-        self._acknowledge_physical(place, got, pe, expected, irq, got >> 10 & 7)
+        self._acknowledge_physical(
+            place, got, pe, *chip.cpus[pe].would_acknowledge(alias, chip.distributor.ns(secure)))
 
     def _acknowledge_physical(
-        self, place: Place, got: int, pe: int, expected: int, irq: Interrupt | None, source: int | None,
+        self, place: Place, got: int, pe: int, expected: int, taken: Candidate | None,
     ) -> None:
+        """The host's: `expected` and `taken` as the chip has it, `got` as the recording has it, which is done."""
         self._compare(place.full, pe, expected, got)
-        intid = got & 0x3FF
+        cpu, intid = self.chip.cpus[pe], got & self.intid_mask
         if expected != got:
-            irq = self.chip.distributor.find(intid, pe) if intid < 1020 else None
-        if irq is not None:
-            if isinstance(self.chip, GicV2):
-                self.chip.cpus[pe].acknowledge(irq, source)
-            else:
-                self.chip.cpus[pe].acknowledge(irq)
-        if self.judge is not None:
-            self.judge.host_read_iar(pe, expected & 0x3FF, intid)
-            if intid < 1020:
-                self.judge.host_acknowledged(pe, intid, irq)
-        if self.listener is not None and intid < 1020:
-            self.listener(Step(self.line, pe, "iar", place.full, intid, got, None, None))
+            taken = cpu.named(got)
+        if taken is not None:
+            cpu.acknowledge(taken)
+        self.tell.host_read_iar(pe, expected & self.intid_mask, intid)
+        if not special(intid):
+            self.tell.host_acknowledged(pe, intid, self.chip.distributor.find(intid, pe))
 
     def _acknowledge_virtual(
-        self, place: Place, got: int, vintid: int, pe: int, expected: int, lr: ListRegister | None,
+        self, place: Place, got: int, vintid: int, pe: int, expected: int, taken: Candidate | None,
     ) -> None:
-        virtual, judge = self.chip.virtual[pe], self.judge
-        if judge is not None:
-            judge.guest_acts(pe)
+        """The guest's, likewise."""
+        virtual = self.chip.virtual[pe]
+        self.tell.guest_acts(pe)
         if vintid >= LPI_START and expected != got and not any(r.vintid == vintid and r.state for r in virtual.lrs):
             self.not_modelled["ICV: VLPI acknowledged"] += 1
-            ghost = ListRegister(-1)
-            ghost.vintid, ghost.group, ghost.state = vintid, int(place.name[7]), PENDING
-            ghost.priority = self.lpi_priority["vapr"] & virtual.priority_mask
-            before = virtual.groups[ghost.group].active
-            virtual.activate(ghost)
-            self.ghosts[pe, "vapr"] = virtual.groups[ghost.group].active & ~before
+            vlpi = Unmodelled(vintid, int(place.name[7]), self.lpi_priority["vapr"] & virtual.priority_mask)
+            before = virtual.groups[vlpi.group].active
+            virtual.acknowledge(vlpi)
+            self.ghosts[pe, "vapr"] = virtual.groups[vlpi.group].active & ~before
             return
         self._compare(place.full, pe, expected, got)
-        nothing = 1020 <= vintid <= 1023
         if expected != got:
-            lr = next((r for r in virtual.lrs if r.state & PENDING and r.vintid == vintid and not nothing), None)
-        if lr is not None:
-            virtual.activate(lr)
-        if judge is not None:
-            judge.guest_read_iar(pe, expected & self.intid_mask, vintid, lr is not None)
-            if not nothing:
-                judge.guest_acknowledged(pe, vintid, lr)
-        if self.listener is not None and not nothing:
-            self.listener(Step(self.line, pe, "viar", place.full, vintid, got, lr, None))
+            taken = virtual.named(vintid)
+        if taken is not None:
+            virtual.acknowledge(taken)
+        self.tell.guest_read_iar(pe, expected & self.intid_mask, vintid, taken is not None)
+        if not special(vintid):
+            self.tell.guest_acknowledged(pe, vintid, taken if isinstance(taken, ListRegister) else None, 0)
 
     def _lpi_priority(self, intid: int, pe: int) -> int:
         """By the property table as far as the recording tells it."""
         assert isinstance(self.chip, GicV3)
-        base = self.chip.distributor.rds[pe].propbaser & 0x000F_FFFF_FFFF_F000
+        base = self.chip.redistributors[pe].state.propbaser & 0x000F_FFFF_FFFF_F000
         told = self.property_bytes.get(base + intid - LPI_START, self.lpi_priority["apr"])
         return told & 0xFC & self.chip.cpus[pe].priority_mask
 
@@ -412,11 +390,10 @@ class Replay:
                          f"level {e.level} again: a line is missing or doubled")
         else:
             self.predicted["line"] += 1
-        if e.intid == MAINTENANCE_PPI and pe is not None and "GICH" not in self.untold:
+        if e.intid == MAINTENANCE and pe is not None and "GICH" not in self.untold:
             self._compare("maintenance", pe, int(self.chip.virtual[pe].maintenance()), e.level)
         self.chip.set_line(e.intid, bool(e.level), pe)
-        if self.listener is not None:
-            self.listener(Step(e.line, pe, "line", "line", e.intid, e.level, None, None))
+        self.tell.line_moved(pe, e.intid, bool(e.level))
 
     def _sgi(self, e: Sgi) -> None:
         """An SGI is sent. Of which group is not told: it is taken to be the one that each target has."""
@@ -492,6 +469,6 @@ class Replay:
         self._differ(pe, what, f"a machine of {self.pes} PEs", f"PE {pe}: say --option pes={pe + 1}")
 
 
-def notices(chip: GicV2 | GicV3) -> list[tuple[Notice, int]]:
+def notices(chip: Gic) -> list[tuple[Notice, int]]:
     """What the chip reported, most frequent first."""
     return sorted(chip.notices.counts.items(), key=lambda item: -item[1])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from vgic.silicon import GicV2, GicV3
+from vgic.silicon import Gic
 from vgic.trace.replay import Replay
 
 
@@ -30,7 +30,7 @@ class Snapshot(NamedTuple):
 class Keeper:
     """Takes and puts back snapshots of one chip; those of another chip with the same configuration fit too."""
 
-    def __init__(self, chip: GicV2 | GicV3) -> None:
+    def __init__(self, chip: Gic) -> None:
         self.parts = chip.parts()
         self.slots = [_slots(type(part)) for part in self.parts]
         getters: dict[type, Callable[[Any], Any]] = {}

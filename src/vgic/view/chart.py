@@ -90,7 +90,7 @@ class Chart:
         what = max(0, min(self.width - 7 - right, max([12, *(len(row.what) for row in self.rows)]))) if first else 0
         lines = [self._line("step", "what happens" if first else "", [self.names[n] for n in lanes], widths, what)]
         for row in self.rows:
-            wrapped = textwrap.wrap(row.what, what) if first and what else [""]
+            wrapped = textwrap.wrap(row.what, what, break_on_hyphens=False) if first and what else [""]
             cells = [self._cell(row, n) for n in lanes]
             lines.append(self._line(str(row.step), wrapped[0] if wrapped else "", cells, widths, what))
             lines += [f"       {more}" for more in wrapped[1:]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vgic.rules.kernel import ALLOWED, BROKEN, HOLDS, UNKNOWN
 from vgic.trace.ftrace_analysis import FtraceAnalysis, record
-from vgic.trace.ftrace_rules import ALLOWED, BROKEN, HOLDS, UNKNOWN
 from vgic.view.report import Report
 from vgic.view.words import WIDTH, many, table, wrap
 

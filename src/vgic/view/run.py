@@ -8,7 +8,7 @@ from typing import Any
 from vgic.lab.lanes import Lane, State, VcpuState
 from vgic.lab.scenario import Scenario
 from vgic.lab.schedule import Run
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 from vgic.silicon.states import InterruptState, LineState, LrState
 from vgic.view import states
 from vgic.view.chart import Chart, ChartRow
@@ -65,7 +65,7 @@ class RunReport(Report):
                 f"NOT AT REST after {r.scenario.run.most} steps in which nothing new came: whether something is lost"
                 " was not judged at the end.", WIDTH))
         if r.holds:
-            lines.append(f"Rules {ranges(s.rule.id for s in STATE_RULES)} judged {r.judged:,} times: all hold.")
+            lines.append(f"Rules {ranges(MACHINE_RULES)} judged {r.judged:,} times: all hold.")
         for b in r.breaches:
             lines.append(textwrap.fill(f"BROKEN  rule {b.rule.id}  {b.rule.sentence}  ({b.rule.section})", WIDTH,
                                        subsequent_indent="        "))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vgic.silicon.interrupt import INACTIVE, STATE_NAMES
+from vgic.arch.state import INACTIVE, STATE_NAMES
 from vgic.silicon.states import InterruptState, LineState, LrState
 
 NOTHING = "-"

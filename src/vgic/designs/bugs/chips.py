@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from vgic.arch.intid import LPI_START
 from vgic.designs.base import Observer, TimerRegisters
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
@@ -13,7 +14,6 @@ from vgic.designs.vm import Vm
 from vgic.host import Kernel
 from vgic.silicon import GicV3
 from vgic.silicon.ich import VirtualInterfaceV3
-from vgic.silicon.virtual_interface import LPI_START
 
 
 class _LpiStays(VirtualInterfaceV3):

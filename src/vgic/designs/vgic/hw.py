@@ -5,8 +5,11 @@ Each method is one or a few register accesses on a PE; nothing is remembered her
 
 from __future__ import annotations
 
+from vgic.arch.gich import GICH
+from vgic.arch.located import FrameAt
 from vgic.designs.kvm.irq import SGIS, Lr
-from vgic.silicon import GicV2, GicV3
+from vgic.host.mmio import BoundFrame
+from vgic.silicon import Gic, GicV3
 
 EN, UIE, LRENPIE, NPIE = 1, 2, 4, 8
 VGRP0EIE, VGRP0DIE, VGRP1EIE, VGRP1DIE = 16, 32, 64, 128
@@ -68,15 +71,15 @@ class VirtualHw:
         raise NotImplementedError  # abstract: GICH and ICH differ
 
 
-GICH_HCR, GICH_VTR, GICH_VMCR, GICH_ELRSR, GICH_APR, GICH_LR = 0x0, 0x4, 0x8, 0x30, 0xF0, 0x100
-
-
 class GichHw(VirtualHw):
     """GICH of a GICv2 (IHI 0048B 5.3). A list register holds five bits of priority."""
 
-    def __init__(self, gic: GicV2) -> None:
-        self.gic, self.base = gic, gic.map.gich
-        self.nr_lr = (gic.read(self.base + GICH_VTR, 4) & 63) + 1
+    def __init__(self, gic: Gic) -> None:
+        base = gic.base("GICH", 0)
+        assert base is not None
+        at = FrameAt(GICH, base)
+        self.gich = tuple(BoundFrame(at, gic, pe) for pe in range(gic.options.pes))
+        self.nr_lr = (self.gich[0].VTR.read() & 63) + 1
 
     def encode(self, lr: Lr) -> int:
         low = lr.pintid << 10 if lr.hw else lr.eoi << 19 | lr.cpuid << 10
@@ -90,34 +93,32 @@ class GichHw(VirtualHw):
             value >> 30 & 1, (value >> 23 & 31) << 3, not hw and bool(value >> 19 & 1), 0 if hw else value >> 10 & 7)
 
     def write_lr(self, n: int, value: int, pe: int) -> None:
-        self.gic.write(self.base + GICH_LR + 4 * n, 4, value, pe)
+        self.gich[pe].LR[n] = value
 
     def read_lr(self, n: int, pe: int) -> int:
-        return self.gic.read(self.base + GICH_LR + 4 * n, 4, pe)
+        return self.gich[pe].LR[n]
 
     def elrsr(self, pe: int) -> int:
-        value = self.gic.read(self.base + GICH_ELRSR, 4, pe)
-        if self.nr_lr > 32:
-            value |= self.gic.read(self.base + GICH_ELRSR + 4, 4, pe) << 32
-        return value
+        elrsr = self.gich[pe].ELRSR
+        return elrsr[0] | elrsr[1] << 32 if self.nr_lr > 32 else elrsr[0]
 
     def write_hcr(self, value: int, pe: int) -> None:
-        self.gic.write(self.base + GICH_HCR, 4, value, pe)
+        self.gich[pe].HCR.write(value)
 
     def read_hcr(self, pe: int) -> int:
-        return self.gic.read(self.base + GICH_HCR, 4, pe)
+        return self.gich[pe].HCR.read()
 
     def write_vmcr(self, value: int, pe: int) -> None:
-        self.gic.write(self.base + GICH_VMCR, 4, value, pe)
+        self.gich[pe].VMCR.write(value)
 
     def read_vmcr(self, pe: int) -> int:
-        return self.gic.read(self.base + GICH_VMCR, 4, pe)
+        return self.gich[pe].VMCR.read()
 
     def write_apr(self, words: tuple[int, ...], pe: int) -> None:
-        self.gic.write(self.base + GICH_APR, 4, words[0], pe)
+        self.gich[pe].APR.write(words[0])
 
     def read_apr(self, pe: int) -> tuple[int, ...]:
-        return (self.gic.read(self.base + GICH_APR, 4, pe),)
+        return (self.gich[pe].APR.read(),)
 
 
 class IchHw(VirtualHw):

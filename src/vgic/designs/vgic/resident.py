@@ -50,7 +50,7 @@ class ResidentCpu(VgicCpu):
 
 class ResidentTimer(ArchTimer):
     """In hardware while the vCPU is loaded; an expired one is masked at its source, its interrupt injected once. An
-    emulated one is a soft timer, whether its vCPU is loaded or not."""
+    emulated one is a timer of the hypervisor's, whether its vCPU is loaded or not."""
 
     forwarded = False
 
@@ -63,7 +63,7 @@ class ResidentTimer(ArchTimer):
             self.restore(pe)
 
     def put(self, pe: int) -> None:
-        """A soft timer goes on in its place."""
+        """A timer of the hypervisor's goes on in its place."""
         if self.desc is not None:
             self.save(pe)
             if self.can_fire():

@@ -6,8 +6,9 @@ from __future__ import annotations
 import pytest
 from tests.trace.recordings import Scene, lr
 
-from vgic.rules import RULES
-from vgic.rules.hardware import HARDWARE_CHECKS, NoneStaysActive
+from vgic.rules import RECORDING_CHECKS, RULES
+from vgic.rules.catalogue import CHIP
+from vgic.rules.twins import NoneStaysActive
 
 LRS = [f"ICH_LR{n}_EL2" for n in range(4)]
 EOI_V2, IAR_V2 = 0x0804_0010, 0x0804_000C
@@ -55,7 +56,8 @@ def test_the_forwarded_timer_breaks_nothing_and_is_judged(scene: Scene) -> None:
 
 
 def test_every_check_names_a_rule_of_the_catalogue() -> None:
-    assert sorted(c.rule_id for c in HARDWARE_CHECKS) == [r.id for r in RULES.values() if r.evidence == "hardware"]
+    assert [c.rule_id for c in RECORDING_CHECKS] == [
+        r.id for r in RULES.values() if r.judged_from == CHIP and not r.needs]
 
 
 # -- 5
