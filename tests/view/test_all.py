@@ -16,7 +16,7 @@ def made_up(scenario: str = "level-held", **other: Any) -> Checked:
     return Checked(scenario, "kvm", 4, "HOLDS", states=1_234_567, depth=43, seconds=12.34)._replace(**other)
 
 
-KNOWN = {"verdict": "BROKEN", "rule": 6, "what": "it is not active", "steps": 4, "breaks": {6: True}}
+KNOWN: dict[str, Any] = {"verdict": "BROKEN", "rule": 6, "what": "it is not active", "steps": 4, "breaks": {6: True}}
 
 
 def test_a_row_for_each_by_name_and_number_of_list_registers() -> None:
