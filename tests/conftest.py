@@ -24,6 +24,19 @@ ORACLE_REQUIRED = os.environ.get("VGIC_REQUIRE_ORACLE") == "1"
 ORACLE_TESTS = Path(__file__).parent / "oracle"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without QEMU the tests marked `oracle` skip; a failure where QEMU is required."""
+    from vgic.oracle.errors import OracleAbsent
+    from vgic.oracle.machine import binary
+
+    try:
+        binary()
+    except OracleAbsent as e:
+        for item in items:
+            if item.get_closest_marker("oracle"):
+                item.add_marker(pytest.mark.skip(reason=str(e)))
+
+
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Turns a skip into a failure that says why."""
     if report.skipped and not hasattr(report, "wasxfail"):

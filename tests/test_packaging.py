@@ -22,6 +22,7 @@ REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 # Each imports only from itself and from those before it.
 LAYERS = (
     "parts",
+    "engine",
     "arch",
     "silicon",
     "host",

@@ -8,7 +8,7 @@ each tells
     HOLDS      all states were seen, and nothing is broken
     BOUNDED    nothing is broken in what was seen
     BROKEN     by a rule: with the scenario, shrunk to what still breaks it, and a shortest schedule
-    DIFFERS    with --compare: plain Python, two threads, symmetry, or a search that was cut and resumed says otherwise
+    DIFFERS    with --compare: plain Python, two threads, or a search that was cut and resumed says otherwise
     FAILED     an exception: always a bug
 
 Exit status 1 where something is BROKEN, DIFFERS or FAILED. The same seed makes the same scenario.
@@ -21,17 +21,22 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
 from vgic.explore.check import Bounds, Verdict, check
 from vgic.lab.errors import DesignFailed, ScenarioError
 from vgic.lab.loader import find_design
+from vgic.lab.operations import operands
+from vgic.lab.operations.distributor import WriteBit
+from vgic.lab.operations.operands import Operand
+from vgic.lab.operations.operation import Operation
+from vgic.lab.program import OPERATIONS
 from vgic.lab.scenario import Scenario, parse_scenario
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 
-ALL = frozenset(r.rule.id for r in STATE_RULES)
+ALL = frozenset(MACHINE_RULES)
 NO_STEP = 17
 Tables = dict[str, Any]
 """A scenario as its tables."""
@@ -80,6 +85,8 @@ POLITE = (
     ("READ ISPENDR", 1), ("READ ISACTIVER", 1), ("SGI", 4), ("PMR", 2), ("IGRPEN", 1), ("MASK", 2), ("UNMASK", 2),
     ("CTL", 3), ("CVAL", 4), ("WFI", 3), ("AWAIT", 2), ("IAR", 1), ("AGAIN", 1))
 RUDE = (*POLITE, ("ISACTIVER", 2), ("ICACTIVER", 2), ("DIR", 2), ("EOIMODE", 1), ("EOIR", 1), ("OF", 2))
+BITS: list[Operation] = [operation for operation in OPERATIONS if isinstance(operation, WriteBit)]
+BY_WORD = {operation.word: operation for operation in OPERATIONS if not operation.own}
 OPTIONS: tuple[Tables, ...] = (
     {"tie": "highest"}, {"level_ack_clears_latch": False}, {"setpend_when_line_high": False})
 OPTIONS_V3: tuple[Tables, ...] = (
@@ -257,35 +264,32 @@ class Maker:
         """One operation, "" where there is nothing to apply it to."""
         r = self.random
         vcpus = len(vm["vcpu"])
-        if self.quiet and word in ("IPRIORITYR", "ROUTE"):
+        if (self.quiet and word in ("IPRIORITYR", "ROUTE")) or (word == "ROUTE" and vcpus == 1):
             return ""
         if self.quiet and word in ("ISENABLER", "ICENABLER", "ISPENDR", "ICPENDR"):
             intids = self.edges
-        match word:
-            case "SGI":
-                return f"SGI {r.choice((1, 1, 2))} to {r.randrange(vcpus)}"
-            case "ROUTE":
-                return f"ROUTE {r.choice(spis)} {r.randrange(vcpus)}" if spis and vcpus > 1 else ""
-            case "PMR":
-                return f"PMR {r.choice(('0x80', '0xf0', '0x40', '0xa4', '0xff'))}"
-            case "IGRPEN":
-                return f"IGRPEN {r.choice((0, 1))}"
-            case "EOIMODE":
-                return f"EOIMODE {r.choice((0, 1))}"
-            case "CTL":
-                return f"{r.choice(timers)}_CTL {r.choice((0, 1, 1, 3))}" if timers else ""
-            case "CVAL":
-                return f"{r.choice(timers)}_CVAL {r.choice(('+0', '+1', '+1', 'never'))}" if timers else ""
-            case "WFI" | "IAR" | "MASK" | "UNMASK" | "AGAIN":
-                return word
-            case "OF":
-                register = r.choice(("ISENABLER", "ICENABLER", "ISPENDR", "ICPENDR", "ISACTIVER", "ICACTIVER"))
-                private = [1, *(i for i in intids if i < 32)]
-                return "" if v2 else f"{register} {r.choice(private)} of {r.randrange(vcpus)}"
-            case "IPRIORITYR":
-                return f"IPRIORITYR {r.choice(intids)} {r.choice(PRIORITIES):#x}" if intids else ""
-            case _:
-                return f"{word} {r.choice(intids)}" if intids else ""
+        others = word == "OF"           # of other vCPUs, too
+        if others:
+            operation, intids = r.choice(BITS), [1, *(i for i in intids if i < 32)]
+        elif word in ("CTL", "CVAL"):
+            if not timers:
+                return ""
+            operation = BY_WORD[f"{r.choice(timers)}_{word}"]
+        else:
+            operation = BY_WORD[word]
+        if others and v2:
+            return ""
+        choices: dict[type[Operand], Sequence[int]] = {
+            operands.Intid: intids, operands.Awaited: intids, operands.Spi: spis, operands.Sgi: (1, 1, 2),
+            operands.Vcpu: range(vcpus), operands.Owner: range(vcpus), operands.Priority: PRIORITIES,
+            operands.Mask: (0x80, 0xF0, 0x40, 0xA4, 0xFF), operands.Flag: (0, 1), operands.Control: (0, 1, 1, 3),
+            operands.Ticks: (0, 1, 1, operands.NEVER)}
+        said = [choices[type(o)] if others or not o.optional else (None,) for o in operation.operands]
+        return operation.text(tuple(map(self.drawn, said))) if all(said) else ""
+
+    def drawn(self, choices: Sequence[int | None]) -> int | None:
+        """One of them; None, for what is left out, takes no throw."""
+        return choices[0] if choices == (None,) else self.random.choice(choices)
 
 
 def tables_of(seed: int, manners: str = "polite") -> Tables:
@@ -310,7 +314,7 @@ def broken_rules(
     rules = ALL - without - ({NO_STEP} if tables["machine"]["list_registers"] == 1 else set())
     liveness = True
     while True:
-        verdict = check(scenario, cls, rules=rules, bounds=bounds, liveness=liveness, symmetry="off")
+        verdict = check(scenario, cls, rules=rules, bounds=bounds, liveness=liveness)
         yield verdict
         if verdict.rule is None:
             return
@@ -328,7 +332,7 @@ def breaks(tables: Tables, design: str, rule: int, bounds: Bounds, for_ever: boo
     """The verdict if this rule breaks."""
     try:
         verdict = check(scenario_of(tables), find_design(design), rules=[] if for_ever else [rule], bounds=bounds,
-                        liveness=for_ever, symmetry="off")
+                        liveness=for_ever)
     except ScenarioError:
         return None
     return verdict if verdict.rule is not None and verdict.rule.id == rule else None
@@ -417,7 +421,7 @@ def told(verdict: Verdict) -> Told:
     r = verdict.result
     broken = r.broken
     if broken is None:
-        return r.verdict, r.why_cut, r.depth, *r.stands_for
+        return r.verdict, r.why_cut, r.depth, r.states, r.transitions
     return r.verdict, verdict.rule and verdict.rule.id, broken.kind, len(verdict.schedule)
 
 
@@ -427,7 +431,7 @@ def differences(tables: Tables, design: str, depth: int, rules: frozenset[int], 
 
     def searched(**how: Any) -> Told:
         return told(check(scenario, cls, rules=rules, liveness=liveness,
-                          **{"bounds": bounds, "symmetry": "off", "engine": "compiled", **how}))
+                          **{"bounds": bounds, "engine": "compiled", **how}))
 
     want = searched()
     with tempfile.TemporaryDirectory() as where:
@@ -437,11 +441,9 @@ def differences(tables: Tables, design: str, depth: int, rules: frozenset[int], 
 
         ways: dict[str, Callable[[], Told]] = {
             "plain Python": lambda: searched(engine="plain"),
-            "auto": lambda: searched(engine="auto", symmetry="auto"),
+            "auto": lambda: searched(engine="auto"),
             "two threads": lambda: searched(threads=2),
-            "with symmetry": lambda: searched(symmetry="on"),
             "cut and resumed": resumed,
-            "cut and resumed with symmetry": lambda: resumed(symmetry="on"),
         }
         for name, way in ways.items():
             got = way()

@@ -9,8 +9,8 @@ import argparse
 import time
 from pathlib import Path
 
+from vgic.engine.explorer import Progress
 from vgic.explore.check import Bounds, check
-from vgic.explore.explorer import Progress
 from vgic.lab.loader import find_design, find_scenario
 
 HERE = Path(__file__).parent
@@ -34,7 +34,7 @@ def main() -> None:
             seen.append((time.process_time(), p.transitions))
         began = time.process_time()
         r = check(scenario, find_design(scenario.design), bounds=Bounds(states=options.states), engine="compiled",
-                  liveness=False, progress=note, symmetry="off").result
+                  liveness=False, progress=note).result
         took = time.process_time() - began
         seen.append((time.process_time(), r.transitions))
         half = next(s for s in seen if s[1] >= r.transitions / 2)

@@ -120,11 +120,11 @@ class Rig:
         return due
 
     def advance(self, ticks: int) -> None:
-        """Time passes; soft timers fire."""
+        """Time passes; what the host put off runs."""
         self.timers.advance(ticks)
-        for soft in self.design.soft_timers():
-            if soft.due(self.timers.counter.count):
-                soft.fire()
+        for work in self.design.work():
+            if work.due(self.timers.counter.count):
+                work.run()
 
     def line(self, intid: int, level: bool, pe: int | None = None) -> None:
         self.gic.set_line(intid, level, pe)

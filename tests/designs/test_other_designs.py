@@ -328,7 +328,7 @@ def test_the_base_class_says_what_it_cant(build: Build) -> None:
     assert d.inject(rig.vm, None, NIC, True)
     assert d.pending(v)
     assert d.parts() == rig.vm.vcpus
-    assert d.soft_timers() == ()
+    assert d.work() == ()
     assert d.translate(v, 0) is None
     refused: Sequence[tuple[str, tuple[object, ...]]] = (
         ("map_phys_irq", (v, desc, 33)), ("unmap_phys_irq", (v, 33)), ("assign_irq", (rig.vm, desc, 33)),

@@ -14,7 +14,7 @@ from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.history import Kvm612
 from vgic.designs.trap import Trap
 from vgic.designs.xen import Xen
-from vgic.explore.explorer import Explorer
+from vgic.engine.explorer import Explorer
 from vgic.parts import Part
 
 

@@ -290,7 +290,7 @@ def test_an_emulated_timer_fired_early_is_armed_again(build: Build) -> None:
     rig.design.sysreg_write(rig.v0, "CNTP_CVAL_EL0", 50)
     rig.design.sysreg_write(rig.v0, "CNTP_CTL_EL0", 1)
     timer = rig.design.arch_timers.of(rig.v0)[0]
-    timer.soft.fire()
+    timer.soft.run()
     assert timer.soft.deadline == 50
     assert not timer.state.level
 

@@ -10,8 +10,8 @@ from vgic.explore.check import Verdict, check
 from vgic.explore.export import export, scenario_text
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, find_design, find_scenario
+from vgic.lab.perform import perform
 from vgic.lab.scenario import load, parse_scenario
-from vgic.view.run import perform
 
 QUIRKY = '''
 from vgic.designs.kvm.vgic import Kvm

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vgic.host import IrqDesc, Kernel, SoftTimer
+from vgic.host import IrqDesc, Kernel
 from vgic.host.chip import ACTIVE, MASKED, PENDING, StackedChip
 from vgic.host.domain import IrqDomain
 from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
@@ -267,18 +267,3 @@ def test_the_root_chip_has_no_parent() -> None:
     desc = IrqDesc(0, IrqDomain("x", StackedChip()).irq_data(1), 0)
     with pytest.raises(AssertionError, match="root chip"):
         desc.data.chip.irq_mask(desc, desc.data, 0)
-
-
-def test_soft_timer() -> None:
-    fired = []
-    soft = SoftTimer(lambda: fired.append(1))
-    assert not soft.due(100)
-    soft.arm(50)
-    assert not soft.due(49)
-    assert soft.due(50)
-    soft.fire()
-    assert fired == [1]
-    assert not soft.due(60)
-    soft.arm(5)
-    soft.cancel()
-    assert not soft.due(60)

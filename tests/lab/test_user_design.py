@@ -9,7 +9,8 @@ import pytest
 from vgic.designs.kvm import Kvm
 from vgic.lab.errors import DesignFailed, ScenarioError
 from vgic.lab.loader import designs, find_design, find_scenario
-from vgic.view.run import perform, run
+from vgic.lab.perform import perform
+from vgic.view.run import RunReport
 
 LOSES = """
 from vgic.designs.kvm import Kvm
@@ -36,6 +37,10 @@ class Hasty(Kvm):
 """
 
 
+def run(scenario: str, design: str) -> RunReport:
+    return RunReport(perform(find_scenario(scenario), design))
+
+
 def written(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "mine.py"
     path.write_text(text)
@@ -50,7 +55,7 @@ def test_ours_have_names() -> None:
 
 def test_a_users_design_runs_and_is_judged(tmp_path: Path) -> None:
     path = written(tmp_path, LOSES)
-    report = run("level-forwarded", design=f"{path}:Forgetful")
+    report = run("level-forwarded", f"{path}:Forgetful")
     assert report.exit_status == 1
     assert 2 in report.run.broken
     assert "design mine.py:Forgetful" in report.text()
@@ -59,7 +64,7 @@ def test_a_users_design_runs_and_is_judged(tmp_path: Path) -> None:
 def test_an_exception_in_it_is_told_with_its_own_traceback(tmp_path: Path) -> None:
     path = written(tmp_path, RAISES)
     with pytest.raises(DesignFailed) as told:
-        run("level-forwarded", design=f"{path}:Hasty")
+        run("level-forwarded", f"{path}:Hasty")
     text = str(told.value)
     assert text.startswith("level-forwarded: design hasty failed: KeyError: 'nothing'\nTraceback")
     assert f'File "{path}", line 13, in helper' in text
@@ -70,7 +75,7 @@ def test_an_exception_in_it_is_told_with_its_own_traceback(tmp_path: Path) -> No
 def test_a_value_of_its_that_fails_elsewhere_is_told_too(tmp_path: Path) -> None:
     path = written(tmp_path, LOSES.replace("if irq.intid == 40:\n            return False", "irq.priority = None"))
     with pytest.raises(DesignFailed, match=r"design mine\.py:Forgetful failed: TypeError(.|\n)*Traceback"):
-        run("level-forwarded", design=f"{path}:Forgetful")
+        run("level-forwarded", f"{path}:Forgetful")
 
 
 @pytest.mark.parametrize(("text", "cls", "says"), [
@@ -102,5 +107,5 @@ def test_a_design_that_cannot_do_it_says_so() -> None:
 
 
 def test_a_script_of_another_design_leaves_out_what_is_not_possible() -> None:
-    report = run("overflow-nested", design="B004")
+    report = run("overflow-nested", "B004")
     assert report.run.skipped == () or "Left out" in report.text()

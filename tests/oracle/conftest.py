@@ -6,19 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from vgic.oracle.errors import OracleAbsent
-from vgic.oracle.machine import Machine, MachineOptions, binary
+from vgic.oracle.machine import Machine, MachineOptions
 from vgic.oracle.mailbox import Mailbox
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without QEMU the tests marked `oracle` skip (tests/conftest.py makes that a failure where QEMU is required)."""
-    try:
-        binary()
-    except OracleAbsent as e:
-        for item in items:
-            if item.get_closest_marker("oracle"):
-                item.add_marker(pytest.mark.skip(reason=str(e)))
 
 
 class Machines:

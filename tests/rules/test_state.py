@@ -13,10 +13,11 @@ from vgic.designs.kvm.irq import Lr, VirtualIrq
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc
 from vgic.lab.loader import find_scenario
-from vgic.lab.machine import MakeDesign
+from vgic.lab.mainboard import MakeDesign
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES
-from vgic.rules.state import AWAITED, STATE_RULES
+from vgic.rules.checks import CHECKS, MACHINE_RULES, anytime, awaits, broken
+from vgic.rules.checks import judged as judged_where
 from vgic.silicon.ich import VirtualInterfaceV3
 
 
@@ -142,10 +143,18 @@ def test_the_rules_that_bugs_break() -> None:
 
 
 def test_every_rule_is_judged_or_says_what_it_awaits() -> None:
-    ids = {r.rule.id for r in STATE_RULES}
-    assert ids == {*range(1, 24), 33, 34, 35, 39}
-    assert ids | set(AWAITED) == set(RULES)
-    assert set(AWAITED.values()) == {"ITS", "VFIO", "x86"}
+    assert set(MACHINE_RULES) == set(CHECKS) == {*range(1, 24), 33, 34, 35, 39}
+    assert {n: awaits(n) for n in RULES if awaits(n)} == {n: rule.needs for n, rule in RULES.items() if rule.needs}
+    assert {rule.needs for rule in RULES.values()} == {"", "ITS", "VFIO", "x86"}
+    assert all(bool(judged_where(n)) != bool(awaits(n)) for n in RULES)
+
+
+def test_each_form_is_of_the_rule_that_it_stands_for() -> None:
+    for n, forms in CHECKS.items():
+        assert {form.rule_id for form in (forms.moment, forms.recording, forms.kernel) if form is not None} <= {n}
+    assert judged_where(17) == ("in scenarios", "on QEMU traces")
+    assert judged_where(23) == ("in scenarios", "on ftrace")
+    assert judged_where(24) == ()
 
 
 def test_rules_only_read() -> None:
@@ -157,6 +166,8 @@ def test_rules_only_read() -> None:
         return [getattr(part, slot, None) for part in machine.parts() for cls in type(part).__mro__
                 for slot in getattr(cls, "__slots__", ())]
     before = state()
-    for _, check in machine.rules():
-        check()
+    for n in MACHINE_RULES:
+        broken(n, machine)
+        for call in anytime(n, machine):
+            call()
     assert state() == before

@@ -8,9 +8,9 @@ import pytest
 
 from vgic.designs.bugs import bugs
 from vgic.lab.loader import all_scenarios, find_scenario, scenario_dir
+from vgic.lab.perform import perform
 from vgic.lab.scenario import Scenario, schema
-from vgic.view.compare import list_scenarios
-from vgic.view.run import perform
+from vgic.view.scenarios import ScenariosReport
 
 SCENARIOS = all_scenarios()
 BUGS = bugs()
@@ -79,7 +79,7 @@ def test_a_random_schedule_is_a_script() -> None:
 
 
 def test_the_list_says_what_each_teaches() -> None:
-    report = list_scenarios()
+    report = ScenariosReport(SCENARIOS)
     text = report.text()
     assert all(s.name in text for s in SCENARIOS)
     assert max(map(len, text.splitlines())) <= 100

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tests.trace.recordings import path
 
-from vgic.rules import HARDWARE_CHECKS, Judge
+from vgic.rules import RECORDING_CHECKS, Judge
 from vgic.trace.configure import configure
 from vgic.trace.diagnose import KINDS, Diagnosis, Recent, diagnose
 from vgic.trace.events import Access, FrameAccess, LineChange, SysReg, region_frame
@@ -76,7 +76,7 @@ def renumbered(events: list[Any]) -> list[Any]:
 
 def outcome(s: Slice, events: list[Any]) -> Outcome:
     """Replays the slice with other events."""
-    judge = Judge(s.chip, HARDWARE_CHECKS)
+    judge = Judge(s.chip, RECORDING_CHECKS)
     replay = Replay(s.chip, judge)
     s.keeper.put(s.snapshot, replay)
     recent = Recent(s.chip, replay)

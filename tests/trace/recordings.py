@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from vgic.rules import HARDWARE_CHECKS, Judge
-from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
+from vgic.rules import RECORDING_CHECKS, Judge, Moments
+from vgic.silicon import Gic, GicV2, GicV2Options, GicV3, GicV3Options
 from vgic.trace.analysis import Analysis
 from vgic.trace.events import Access, Event, LineChange, SysReg
-from vgic.trace.findings import Step
 from vgic.trace.replay import Replay
 
 DATA = Path(__file__).parent.parent / "data"
@@ -66,15 +65,18 @@ class Scene:
     """A small chip and events made by hand, one line each; judged on the way."""
 
     def __init__(self, version: int = 3, pes: int = 2, **options: object) -> None:
-        self.chip: GicV2 | GicV3
+        self.chip: Gic
         if version == 3:
             self.chip = GicV3(GicV3Options.qemu(pes=pes, intids=64, **options))
         else:
             self.chip = GicV2(GicV2Options.qemu(pes=pes, intids=64, **options))
-        self.judge = Judge(self.chip, HARDWARE_CHECKS)
-        self.steps: list[Step] = []
-        self.replay = Replay(self.chip, self.judge, self.steps.append)
+        self.judge = Judge(self.chip, RECORDING_CHECKS)
+        self.replay = Replay(self.chip, self.judge)
         self.line = 0
+
+    def listen(self, *listeners: Moments[int]) -> None:
+        """These hear the moments from now on, beside the checks."""
+        self.replay.listen(self.judge, listeners)
 
     def feed(self, event: Event) -> None:
         """Any event, at the next line."""

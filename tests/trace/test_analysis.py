@@ -14,7 +14,7 @@ from tests.trace.recordings import analysed, analysis, lines, path
 
 from vgic.trace.analysis import Analysis
 from vgic.trace.source import Source, TraceError
-from vgic.view.recording import text as tell
+from vgic.view.recording import RecordingReport
 
 BOOT = "v3-boot.core"
 EVENT = "gicv3_icc_iar1_read GICv3 ICC_IAR1 read cpu 0x0 value 0x3ff"
@@ -29,15 +29,15 @@ def boot(end: int = 1000) -> list[str]:
 
 def test_the_screen_is_100_columns_of_plain_text() -> None:
     for name in (BOOT, "v2-timer.core", "xen-v3.core", "v4-vlpi.core-slice"):
-        shown = tell(analysis(name)).splitlines()
+        shown = RecordingReport(analysis(name)).text().splitlines()
         assert [line for line in shown if len(line) > 100] == []
         assert "\N{NO-BREAK SPACE}" not in "".join(shown)
-    assert any("27      27        474             474         0" in line for line in tell(
-        analysis("v2-timer.core")).splitlines())
+    assert any("27      27        474             474         0" in line for line in RecordingReport(
+        analysis("v2-timer.core")).text().splitlines())
 
 
 def test_json_is_json() -> None:
-    found = json.loads(json.dumps(analysis("v3-timer.core").json()))
+    found = json.loads(json.dumps(RecordingReport(analysis("v3-timer.core")).json()))
     assert (found["gic"], found["pes"], found["exit_status"], found["errors"]) == (3, 2, 0, [])
     assert found["reads"]["ICH"] == {"predicted": 35003, "compared": 35003}
     assert found["registers"]["ICH_LR0_EL2"]["compared"] > 1000
@@ -53,7 +53,7 @@ def test_json_with_lanes_and_breaches(tmp_path: Path) -> None:
     text = boot()
     i = next(n for n, line in enumerate(text) if "icc_eoir_write" in line)
     text.insert(i, text[i])
-    found = json.loads(json.dumps(analysed(tmp_path, text, lanes=30, window=(1, 2000)).json()))
+    found = json.loads(json.dumps(RecordingReport(analysed(tmp_path, text, lanes=30, window=(1, 2000))).json()))
     assert found["exit_status"] == 1
     assert found["breaches"][0] == {
         "rule": 14, "line": i + 2, "what": found["breaches"][0]["what"]}
@@ -85,7 +85,7 @@ def test_only_other_lines_and_one_event(tmp_path: Path) -> None:
     a = analysed(tmp_path, ["hello world"] * 1000 + [EVENT])
     assert a.exit_status == 0
     assert a.reader.other["hello"] == 1000
-    assert "no interrupt was delivered" in tell(a)
+    assert "no interrupt was delivered" in RecordingReport(a).text()
 
 
 def test_the_configuration_is_found_behind_many_lines_of_qemus_own(tmp_path: Path) -> None:
@@ -190,5 +190,5 @@ def test_whatever_the_lines_say_it_is_analysed_or_refused(tmp_path: Path, text: 
     except TraceError:
         return
     assert a.exit_status in (0, 1, 2)
-    json.dumps(a.json())
-    tell(a)
+    json.dumps(RecordingReport(a).json())
+    RecordingReport(a).text()

@@ -21,7 +21,7 @@ from vgic.trace.design_outcome import Entry, Outcome, shown
 from vgic.trace.events import Probe
 from vgic.trace.kvm_probes import Msi, Survey, irq_memory, msi
 from vgic.trace.source import TraceError
-from vgic.view.design import text
+from vgic.view.design import DesignReport
 
 DATA = Path(__file__).parent.parent / "data"
 V3, V2 = DATA / "v3-timer.core.txt.xz", DATA / "v2-timer.core.txt.xz"
@@ -58,7 +58,7 @@ def test_linux_612_writes_what_its_design_writes(file: Path, entries: int, undet
     assert set(o.adopted) <= {"LPI's priority", "translation of an MSI", "pINTID of a mapped interrupt"}
     assert max(o.adopted.values()) <= 3
     assert found.exit_status == 0
-    assert max(map(len, text(found).splitlines())) <= 100
+    assert max(map(len, DesignReport(found).text().splitlines())) <= 100
 
 
 SPIS = DATA.parents[2] / "shared" / "traces" / "v2-intx.core.txt.xz"
@@ -90,7 +90,7 @@ def test_todays_kvm_keeps_no_lpi_active(short: Path) -> None:
     assert found.design_class is Kvm
     assert set(found.outcome.classes) == {"LPI only in the kernel's"}
     assert found.exit_status == 1
-    assert "DIFFERENT in     LPI only in the kernel's" in text(found)
+    assert "DIFFERENT in     LPI only in the kernel's" in DesignReport(found).text()
 
 
 FLIPPED = '''
@@ -214,8 +214,8 @@ def test_a_damaged_recording_never_raises(tmp_path: Path) -> None:
             found = DesignAnalysis(str(path), "kvm")
         except TraceError:
             continue
-        text(found)
-        json.dumps(found.json())
+        DesignReport(found).text()
+        json.dumps(DesignReport(found).json())
 
 
 # -- the pieces

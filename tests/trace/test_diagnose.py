@@ -14,7 +14,7 @@ from vgic.trace.configure import configure
 from vgic.trace.diagnose import AHEAD, WINDOW, Diagnosis, Recent
 from vgic.trace.qemu import Reader
 from vgic.trace.replay import Replay
-from vgic.view.recording import text as tell
+from vgic.view.recording import RecordingReport
 
 END = 34_000
 """Lines of v3-timer that are replayed: its guest takes interrupts from line 25,000 on."""
@@ -165,11 +165,11 @@ def test_it_is_shown_under_the_first_difference_and_in_json(tmp_path: Path) -> N
     i = place(text, "icv_iar_read")
     text.insert(i, text[i])
     a = analysed(tmp_path, text)
-    shown = tell(a).splitlines()
+    shown = RecordingReport(a).text().splitlines()
     first = next(n for n, line in enumerate(shown) if line.startswith("DIFFERS"))
     assert f"    DIAGNOSIS  line {i + 2:,} is doubled; then the next 500 events agree." in shown[first:first + 5]
     assert [line for line in shown if len(line) > 100] == []
-    assert json.loads(json.dumps(a.json()))["diagnosis"]["line"] == i + 2
+    assert json.loads(json.dumps(RecordingReport(a).json()))["diagnosis"]["line"] == i + 2
 
 
 def test_the_window_is_bounded() -> None:

@@ -10,9 +10,10 @@ import pytest
 from tests.trace.ftrace_text import Text, analysed
 
 from vgic.cli import main
-from vgic.trace.ftrace_analysis import FtraceAnalysis, reason
+from vgic.trace.ftrace_analysis import FtraceAnalysis
+from vgic.trace.ftrace_state import reason
 from vgic.trace.source import Source, TraceError
-from vgic.view.ftrace import text
+from vgic.view.ftrace import FtraceReport
 
 SLICE = Path(__file__).parent.parent / "data" / "v3-l1.ftrace-slice.xz"
 
@@ -50,14 +51,14 @@ def test_its_rules(real: FtraceAnalysis) -> None:
 
 
 def test_text_fits_a_mail(real: FtraceAnalysis) -> None:
-    told = text(real)
+    told = FtraceReport(real).text()
     assert max(map(len, told.splitlines())) <= 100
     assert "vcpu1     176" in told
     assert "not in it        " not in told
 
 
 def test_missing_events_are_named_with_their_command(tmp_path: Path) -> None:
-    told = text(analysed(tmp_path, Text().load().handler()))
+    told = FtraceReport(analysed(tmp_path, Text().load().handler())).text()
     assert "not judged: needs kvm_entry" in told
     assert "-e kvm:kvm_exit" in " ".join(told.split())
     assert "-e irq:irq_handler_entry" not in told
@@ -73,7 +74,7 @@ def test_a_line_doubled_in_the_recording_breaks_rule_9(tmp_path: Path) -> None:
     analysis = analysed(tmp_path, "\n".join(broken) + "\n")
     assert {c.rule_id: c.counts["broken"] for c in analysis.checks} == {9: 1, 19: 0, 20: 0, 23: 0}
     assert analysis.exit_status == 1
-    assert f"line {end + 2:,}: " in text(analysis)
+    assert f"line {end + 2:,}: " in FtraceReport(analysis).text()
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,8 @@ def test_pieces_of_a_recording_in_any_order_are_survived(tmp_path: Path) -> None
             n = rng.randrange(len(some))
             some[n] = some[n][:rng.randrange(len(some[n]) + 1)] + rng.choice(["", "\x00", "CPU:0 [LOST 1 EVENTS]"])
         analysis = analysed(tmp_path, "\n".join(some) + "\n")
-        text(analysis)
-        json.dumps(analysis.json())
+        FtraceReport(analysis).text()
+        json.dumps(FtraceReport(analysis).json())
 
 
 # -- the command

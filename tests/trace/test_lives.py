@@ -6,7 +6,7 @@ import pytest
 from tests.trace.recordings import Scene, analysis, lr
 
 from vgic.trace.events import Probe
-from vgic.trace.lives import KEPT, Lengths, Lives, Row
+from vgic.trace.lives import KEPT, Lengths, LifeRow, Lives
 
 
 @pytest.fixture
@@ -16,16 +16,21 @@ def scene() -> Scene:
     return s
 
 
-def rows(s: Scene, virtual: bool = True) -> list[Row]:
-    """The rows of what a scene's steps tell, told as they come."""
-    lives = s.replay.listener
+def lives_of(s: Scene) -> Lives:
+    """Who hears a scene's moments beside its checks."""
+    lives = s.replay.tell.listeners[-1]
     assert isinstance(lives, Lives)
-    return lives.rows(virtual)
+    return lives
+
+
+def rows(s: Scene, virtual: bool = True) -> list[LifeRow]:
+    """The rows of what a scene's moments tell, told as they come."""
+    return lives_of(s).rows(virtual)
 
 
 @pytest.fixture
 def living(scene: Scene) -> Scene:
-    scene.replay.listener = Lives(scene.chip)
+    scene.listen(Lives(scene.chip))
     return scene
 
 
@@ -43,7 +48,7 @@ def test_a_forwarded_interrupt(living: Scene) -> None:
     for _ in range(3):
         forwarded(living)
     (row,) = rows(living)
-    assert row == Row("pe0", 27, (27,), 3, 3, 0, "I P A", ack_median=5, ack_longest=5, end_median=2, end_longest=2)
+    assert row == LifeRow("pe0", 27, (27,), 3, 3, 0, "I P A", ack_median=5, ack_longest=5, end_median=2, end_longest=2)
 
 
 def test_each_pe_has_its_own_row(living: Scene) -> None:
@@ -98,8 +103,7 @@ def probe(name: str, percpu: int, vcpu: int) -> Probe:
 
 
 def test_a_vcpu_is_followed_from_pe_to_pe(living: Scene) -> None:
-    lives = living.replay.listener
-    assert isinstance(lives, Lives)
+    lives = lives_of(living)
     for pe, percpu, vcpu in ((0, 0x100, 0xA), (1, 0x200, 0xB), (0, 0x100, 0xB), (1, 0x200, 0xA)):
         lives.vcpus.probe(probe("kvm_vgic_load", percpu, vcpu))
         lives.vcpus.probe(probe("vgic_v3_populate_lr", percpu, vcpu))

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from tests.trace.recordings import FRAMES, SHARED, Scene, analysed, analysis, lines, lr, path, present, reads
 
+from vgic.rules import Moments
+from vgic.silicon.interrupt import Interrupt
+from vgic.silicon.virtual_interface import ListRegister
 from vgic.trace.analysis import Analysis
 from vgic.trace.events import Access, FrameAccess, LineChange, Sgi, SgiPending
 
@@ -337,20 +340,53 @@ def test_a_gicv2_of_two_pes_is_compared_as_far_as_the_cpu_is_told() -> None:
     assert sum(s.replay.not_compared.values()) == 4
 
 
-# -- by hand: steps
+# -- by hand: moments
 
 
-def test_steps_tell_an_interrupts_way() -> None:
+class Heard(Moments[int]):
+    """Notes the moments of an interrupt's way."""
+
+    def __init__(self) -> None:
+        self.moments: list[tuple[int, str, int]] = []
+        self.ended: ListRegister | None = None
+
+    def line_moved(self, pe: int | None, pintid: int, level: bool) -> None:
+        self.moments.append((self.place, "line_moved", pintid))
+
+    def host_acknowledged(self, pe: int, pintid: int, irq: Interrupt | None) -> None:
+        self.moments.append((self.place, "host_acknowledged", pintid))
+
+    def host_ended(self, pe: int, register: str, pintid: int) -> None:
+        self.moments.append((self.place, "host_ended", pintid))
+
+    def list_register_written(self, pe: int, lr: ListRegister) -> None:
+        self.moments.append((self.place, "list_register_written", lr.vintid))
+
+    def entered(self, pe: int) -> None:
+        self.moments.append((self.place, "entered", pe))
+
+    def guest_acknowledged(self, pe: int, vintid: int, lr: ListRegister | None, source: int) -> None:
+        self.moments.append((self.place, "guest_acknowledged", vintid))
+
+    def guest_ended(self, pe: int, register: str, vintid: int, lr: ListRegister | None) -> None:
+        self.moments.append((self.place, "guest_ended", vintid))
+        self.ended = lr
+
+
+def test_moments_tell_an_interrupts_way() -> None:
     s = Scene()
     s.start()
-    s.steps.clear()
+    heard = Heard()
+    s.listen(heard)
+    first = s.line
     s.raise_line(27)
     s.take(27)
     s.write("ICH_LR0_EL2", lr(27, 27))
     s.write("ICH_HCR_EL2", 1)
     s.read("ICV_IAR1_EL1", 27)
     s.write("ICV_EOIR1_EL1", 27)
-    assert [(step.kind, step.intid) for step in s.steps] == [
-        ("line", 27), ("iar", 27), ("end", 27), ("lr", 27), ("viar", 27), ("vend", 27)]
-    assert s.steps[-1].lr is s.chip.virtual[0].lrs[0]
+    assert [(place - first, moment, of) for place, moment, of in heard.moments] == [
+        (1, "line_moved", 27), (2, "host_acknowledged", 27), (3, "host_ended", 27), (4, "list_register_written", 27),
+        (5, "entered", 0), (6, "guest_acknowledged", 27), (7, "guest_ended", 27)]
+    assert heard.ended is s.chip.virtual[0].lrs[0]
     assert s.replay.different == 0

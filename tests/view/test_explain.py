@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from vgic.arch import FRAMES
 from vgic.arch.machine import MACHINES
 from vgic.arch.register import Frame, Place
-from vgic.view.explain import WIDTH, ExplainError, explain
+from vgic.view.explain import ExplainError, explain
+from vgic.view.words import WIDTH
 
 V2, V3, V4 = MACHINES.values()
 

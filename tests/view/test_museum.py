@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from vgic.designs.bugs import AWAITED, bugs
-from vgic.explore.museum import Visit
-from vgic.view.museum import INTERRUPTED, Found, Museum
+from vgic.explore.museum import Visit, exhibits
+from vgic.view.museum import ExhibitsReport, VisitsReport
+from vgic.view.report import Status
 
 BUGS = bugs()
 EVERYTHING = sorted((*BUGS, *AWAITED))
@@ -35,7 +36,7 @@ def row(text: str, identity: str) -> list[str]:
 
 
 def test_all_entries_by_section() -> None:
-    text = Museum(EVERYTHING).text()
+    text = ExhibitsReport(exhibits(EVERYTHING)).text()
     assert fits(text)
     assert all(i in text for i in EVERYTHING)
     places = [text.index(f"\n{letter}  ") for letter in "BCDEF"]
@@ -47,7 +48,7 @@ def test_all_entries_by_section() -> None:
 
 
 def test_what_is_awaited_is_said_once_for_all_that_await_it() -> None:
-    text = " ".join(Museum(["B076", "B077", "B086"]).text().split())
+    text = " ".join(ExhibitsReport(exhibits(["B076", "B077", "B086"])).text().split())
     assert f"B076, B077: {AWAITED['B076'].awaits}" in text
     assert f"B086: {AWAITED['B086'].awaits}" in text
     assert "3 entries, 0 of them as designs" in text
@@ -55,7 +56,7 @@ def test_what_is_awaited_is_said_once_for_all_that_await_it() -> None:
 
 def test_one_entry_in_full() -> None:
     entry = BUGS["B001"].entry
-    text = Museum(["B001"]).text()
+    text = ExhibitsReport(exhibits(["B001"])).text()
     assert fits(text)
     told = " ".join(text.split())
     assert told.startswith(f"B001 {entry.year} {entry.where} ({entry.source})")
@@ -65,24 +66,24 @@ def test_one_entry_in_full() -> None:
 
 
 def test_one_entry_that_awaits_something() -> None:
-    text = Museum(["B033"]).text()
+    text = ExhibitsReport(exhibits(["B033"])).text()
     assert text.startswith("B033  2026")
     assert f"awaits {AWAITED['B033'].awaits}" in " ".join(text.split())
 
 
 def test_entries_as_data() -> None:
-    data = json.loads(json.dumps(Museum(["B001", "B033"]).json()))
+    data = json.loads(json.dumps(ExhibitsReport(exhibits(["B001", "B033"])).json()))
     assert [(d["id"], d["section"]) for d in data] == [("B001", "A"), ("B033", "A")]
     assert (data[0]["base"], data[0]["clean"], data[0]["rules"]) == ("timer-mask", "kvm", [2, 23])
     assert data[1]["awaits"] == AWAITED["B033"].awaits
-    assert Museum(["B001"]).exit_status == 0
+    assert ExhibitsReport(exhibits(["B001"])).exit_status == 0
 
 
 # -- searched
 
 
 def test_all_is_well() -> None:
-    found = Found([made_up("B023"), made_up("B002")])
+    found = VisitsReport([made_up("B023"), made_up("B002")])
     text = found.text()
     assert found.exit_status == 0
     assert row(text, "B002") == ["B002", "edge-entry-given-up", "yes", "1", "12", "123,456", "7.2", "kvm", "holds"]
@@ -99,7 +100,7 @@ def test_all_is_well() -> None:
      "B002: the design without it (kvm) breaks rule 6 there too"),
     ({"found": False, "rule": None, "verdict": "-", "error": "it fell over"}, ["no", "-"], "B002: it fell over")])
 def test_what_is_not_well_is_told(other: dict[str, Any], cells: list[str], remark: str) -> None:
-    found = Found([made_up("B002", **other), made_up("B023")])
+    found = VisitsReport([made_up("B002", **other), made_up("B023")])
     assert found.exit_status == 1
     text = found.text()
     assert row(text, "B002")[2:4] == cells
@@ -110,34 +111,35 @@ def test_what_is_not_well_is_told(other: dict[str, Any], cells: list[str], remar
 
 
 def test_a_clean_design_that_breaks_something_is_counted() -> None:
-    text = Found([made_up("B002", clean_verdict="BROKEN", clean_rule=6), made_up("B023", clean_verdict="BOUNDED"),
-                  made_up("B004")]).text()
+    text = VisitsReport([
+        made_up("B002", clean_verdict="BROKEN", clean_rule=6), made_up("B023", clean_verdict="BOUNDED"),
+        made_up("B004")]).text()
     assert row(text, "B002")[-3:] == ["kvm", "broken", "6"]
     assert "without them 2 of 3 break no rule, 1 of these in all their states" in text
 
 
 def test_sections_tell_what_is_found_and_what_is_awaited() -> None:
     visits = [made_up("B029"), made_up("B029-blind"), made_up("B002", found=False), made_up("B042")]
-    text = Found(visits, ["B033", "B036", "B076"]).text()
+    text = VisitsReport(visits, ["B033", "B036", "B076"]).text()
     lines = text.splitlines()
     assert any(line.startswith("A  ") and line.endswith(": 1 of 3 entries found, 1 awaiting") for line in lines)
     assert any(line.startswith("B  ") and line.endswith(": 1 of 2 entries found, 1 awaiting") for line in lines)
     assert any(line.startswith("D  ") and line.endswith(": 0 of 1 entries found, 1 awaiting") for line in lines)
     assert f"  B033: {AWAITED['B033'].awaits}" in lines
     assert fits(text)
-    assert Found([made_up("B029")], ["B033"]).exit_status == 0, "what can't be searched for yet is not missed"
+    assert VisitsReport([made_up("B029")], ["B033"]).exit_status == 0, "what can't be searched for yet is not missed"
 
 
 def test_an_interrupted_search_tells_what_it_has() -> None:
-    found = Found([made_up("B002")], asked=38, interrupted=True)
-    assert found.exit_status == INTERRUPTED
+    found = VisitsReport([made_up("B002")], asked=38, interrupted=True)
+    assert found.exit_status == Status.INTERRUPTED
     assert "Interrupted: 1 of 38 searched." in found.text()
-    assert "Interrupted" not in Found([made_up("B002")]).text()
-    assert fits(Found([], asked=38, interrupted=True).text())
+    assert "Interrupted" not in VisitsReport([made_up("B002")]).text()
+    assert fits(VisitsReport([], asked=38, interrupted=True).text())
 
 
 def test_visits_as_data() -> None:
-    data = json.loads(json.dumps(Found([made_up("B002", clean_rule=6)], ["B033"]).json()))
+    data = json.loads(json.dumps(VisitsReport([made_up("B002", clean_rule=6)], ["B033"]).json()))
     assert [d["id"] for d in data] == ["B002", "B033"]
     assert (data[0]["found"], data[0]["rule"], data[0]["clean_rule"], data[0]["section"]) == (True, 1, 6, "A")
     assert data[0]["bug"]["scenario"] == "edge-entry-given-up"
@@ -145,6 +147,7 @@ def test_visits_as_data() -> None:
 
 
 def test_a_table_of_all_fits() -> None:
-    text = Found([made_up(i, clean="kvm-latch-kept", clean_verdict="BROKEN", clean_rule=34) for i in BUGS]).text()
+    visits = [made_up(i, clean="kvm-latch-kept", clean_verdict="BROKEN", clean_rule=34) for i in BUGS]
+    text = VisitsReport(visits).text()
     assert fits(text)
     assert all("broken 34" in line for line in text.splitlines()[1:1 + len(BUGS)])

@@ -1,4 +1,4 @@
-"""`vgic check`."""
+"""`vgic check`: one scenario, or with `--all` every one."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import argparse
 import hashlib
 import os
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vgic.commands.arguments import Refused, gigabytes, number, span
+from vgic.commands.output import Progress, gathered, tell, warn
+from vgic.view.report import Report, Status
+
 if TYPE_CHECKING:
-    from vgic.explore.check import Verdict
-    from vgic.explore.explorer import Progress
+    from vgic.explore.check import Bounds, Verdict
     from vgic.lab.scenario import Scenario
 
 MOST_LRS = 16
+MOST_VCPUS = 8
+MOST_JOBS = 64
+FOR_ONE = ("vcpus", "rules", "threads", "resume", "export", "self_check")
+FOR_ALL = ("confirm", "jobs")
 
 
 def add(commands: Any) -> None:
@@ -25,8 +30,11 @@ def add(commands: Any) -> None:
         "check", help="all schedules of a scenario: a verdict, and the shortest counterexample",
         description="Explores every schedule of a scenario, and judges every rule in every state. Exit status: 0 all "
                     "hold, 1 a rule is broken, 2 the input can't be used. A search that is interrupted or killed goes "
-                    "on with --resume.")
-    check.add_argument("scenario", metavar="SCENARIO", help="a name (see vgic scenarios), or a TOML file")
+                    "on with --resume. With --all: every scenario, a process a core; exit status 0 where each verdict "
+                    "is as announced, 1 where one is not.")
+    check.add_argument("scenarios", metavar="SCENARIO", nargs="*",
+                       help="a name (see vgic scenarios), or a TOML file; with --all several, or none for all that fit")
+    check.add_argument("--all", action="store_true", help="every scenario, or those named, as a table")
     check.add_argument("--design", help="kvm, trap, timer-mask ... or FILE.py:CLASS; instead of the scenario's")
     check.add_argument("--lrs", metavar="N|A..B", help="list registers, 1 to 16; A..B: each, and the fewest that do")
     check.add_argument("--vcpus", metavar="N", help="vCPUs of each VM, instead of the scenario's")
@@ -36,98 +44,122 @@ def add(commands: Any) -> None:
     check.add_argument("--memory", metavar="GB", help="at most so much memory (three quarters of what is free)")
     check.add_argument("--seconds", metavar="N", help="at most so long")
     check.add_argument("--threads", metavar="N", help="of the search (1)")
-    check.add_argument("--symmetry", choices=("auto", "on", "off"), default="auto",
-                       help="one state for all that differ by an exchange of what is alike (auto: in large searches)")
     check.add_argument("--resume", action="store_true", help="go on with the same search where it was cut or killed")
     check.add_argument("--export", metavar="DIR", help="write a counterexample there: a scenario, a test, a C case")
     check.add_argument("--self-check", action="store_true",
                        help="explore in plain Python too, and compare states, transitions, depth and verdict")
+    check.add_argument("--confirm", action="store_true",
+                       help="with --all: look beyond what is announced to break, and for each such rule by itself")
+    check.add_argument("--jobs", metavar="N", help="with --all: searches at a time (one a core)")
     check.add_argument("--json", action="store_true")
-    check.set_defaults(run=_check)
+    check.set_defaults(run=run)
 
 
-def _check(options: argparse.Namespace) -> int:
-    from vgic.commands.lab import _guarded
+def run(options: argparse.Namespace) -> int:
+    """Checks one scenario, or all."""
+    for name in FOR_ONE if options.all else FOR_ALL:
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise Refused(f"{option} goes with one scenario, not with --all" if options.all else
+                          f"{option} goes with --all")
+    if options.all:
+        return tell(_all(options), options.json)
+    if len(options.scenarios) != 1:
+        raise Refused("check: expected one scenario (vgic scenarios lists them), or --all")
+    return _one(options)
 
-    return _guarded(options, lambda: _report(options))
+
+def _bounds(options: argparse.Namespace) -> Bounds:
+    from vgic.explore.check import Bounds
+
+    return Bounds(
+        number(options.depth, "--depth", 0, 1 << 32), number(options.states, "--states", 1, 1 << 40),
+        gigabytes(options.memory, "--memory", 1 << 20), number(options.seconds, "--seconds", 1, 1 << 32))
 
 
-def _report(options: argparse.Namespace) -> Any:
-    from vgic.explore.check import Bounds, check, self_check, with_vcpus
-    from vgic.lab.errors import ScenarioError
-    from vgic.lab.loader import find_design, find_scenario
+# -- one
+
+def _one(options: argparse.Namespace) -> int:
+    from vgic.explore.check import with_vcpus
+    from vgic.lab.loader import find_scenario
     from vgic.view.check import CheckReport, DialReport
 
-    first, last = _range(options.lrs)
-    bounds = Bounds(
-        _number(options.depth, "--depth", 0, 1 << 32), _number(options.states, "--states", 1, 1 << 40),
-        _number(options.memory, "--memory", 1, 1 << 20, 1 << 30), _number(options.seconds, "--seconds", 1, 1 << 32))
-    threads = _number(options.threads, "--threads", 1, 256) or 1
-    scenario = find_scenario(options.scenario)
-    vcpus = _number(options.vcpus, "--vcpus", 1, 8)
+    lrs, bounds = span(options.lrs, "--lrs", 1, MOST_LRS), _bounds(options)
+    threads = number(options.threads, "--threads", 1, 256) or 1
+    scenario = find_scenario(options.scenarios[0])
+    vcpus = number(options.vcpus, "--vcpus", 1, MOST_VCPUS)
     if vcpus is not None:
         scenario = with_vcpus(scenario, vcpus)
-    rules = _rules(options.rules)
-    name = scenario.design if options.design is None else options.design
-    design = find_design(name)
-    explore: Callable[..., Verdict] = self_check if options.self_check else check
+    search = _Search(options, scenario, bounds, threads, _rules(options.rules))
+    if lrs is None or lrs[0] == lrs[1]:
+        return tell(CheckReport(search.verdict(lrs and lrs[0]), search.written), options.json)
+    verdicts = []
+    for n in range(lrs[0], lrs[1] + 1):
+        verdicts.append(search.verdict(n))
+        if verdicts[-1].result.why_cut == "interrupted":
+            warn(f"interrupted at {n} list registers")
+            return Status.INTERRUPTED
+    return tell(DialReport(verdicts), options.json)
 
-    written: tuple[str, ...] = ()
 
-    def one(list_registers: int | None) -> Verdict:
-        nonlocal written
-        saved = None if options.self_check else _saved(options.resume, scenario, name, list_registers, rules)
-        with _Line() as line:
+class _Search:
+    """What is explored, and how; the files of its last exported counterexample."""
+
+    def __init__(
+        self, options: argparse.Namespace, scenario: Scenario, bounds: Bounds, threads: int,
+        rules: frozenset[int] | None,
+    ) -> None:
+        from vgic.lab.loader import find_design
+
+        self.options, self.scenario, self.bounds, self.threads, self.rules = options, scenario, bounds, threads, rules
+        self.name = scenario.design if options.design is None else options.design
+        self.design = find_design(self.name)
+        self.written: tuple[str, ...] = ()
+
+    def verdict(self, lrs: int | None) -> Verdict:
+        """The verdict with so many list registers, None for the scenario's own; what is to be told beside it is."""
+        from vgic.explore.check import check, self_check
+        from vgic.lab.errors import ScenarioError
+        from vgic.view.check import progress_line
+
+        o = self.options
+        saved = None if o.self_check else self._saved(lrs)
+        with Progress() as progress:
             try:
-                verdict = explore(scenario, design, list_registers=list_registers, rules=rules, bounds=bounds,
-                                  threads=threads, progress=line.show, checkpoint=saved, symmetry=options.symmetry)
+                found = (self_check if o.self_check else check)(
+                    self.scenario, self.design, list_registers=lrs, rules=self.rules, bounds=self.bounds,
+                    threads=self.threads, progress=lambda p: progress.show(progress_line(p)), checkpoint=saved)
             except AssertionError as e:
                 raise ScenarioError(f"{e} (an error of vgic, or a design that does one thing now and another then:"
                                     " please report it)") from e
-        if verdict.rule is not None and options.export:
+        if found.rule is not None and o.export:
             from vgic.explore.export import export
-            written = tuple(map(str, export(verdict, name, Path(options.export))))
-        elif verdict.result.unsaved:
-            print(f"vgic: {verdict.result.unsaved}; the search can't be resumed", file=sys.stderr)
-        elif verdict.result.why_cut == "interrupted":
-            print("vgic: interrupted; the same command with --resume goes on from here", file=sys.stderr)
-        if options.resume and not verdict.resumed:
-            print("vgic: nothing was saved of this search: it began anew", file=sys.stderr)
-        return verdict
+            self.written = tuple(map(str, export(found, self.name, Path(o.export))))
+        elif found.result.unsaved:
+            warn(f"{found.result.unsaved}; the search can't be resumed")
+        elif found.result.why_cut == "interrupted":
+            warn("interrupted; the same command with --resume goes on from here")
+        if o.resume and not found.resumed:
+            warn("nothing was saved of this search: it began anew")
+        return found
 
-    if first is None or last is None or first == last:
-        report = CheckReport(one(first))
-        report.written = written
-        return report
-    verdicts = []
-    for n in range(first, last + 1):
-        verdicts.append(one(n))
-        if verdicts[-1].result.why_cut == "interrupted":
-            raise ScenarioError(f"interrupted at {n} list registers")
-    return DialReport(verdicts)
-
-
-def _range(text: str | None) -> tuple[int | None, int | None]:
-    if text is None:
-        return None, None
-    low, dots, high = text.partition("..")
-    from vgic.lab.errors import ScenarioError
-    try:
-        first, last = int(low), int(high if dots else low)
-    except ValueError:
-        first, last = 1, 0
-    if not 1 <= first <= last <= MOST_LRS:
-        raise ScenarioError(f"--lrs {text}: expected N, or A..B with A at most B, 1 to {MOST_LRS}")
-    return first, last
+    def _saved(self, lrs: int | None) -> str:
+        """Where this search is saved. What an earlier one left there goes, unless it is to go on."""
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vgic" / "check"
+        rules = sorted(self.rules) if self.rules is not None else None
+        which = repr((self.scenario.model_dump_json(), self.name, lrs, rules))
+        path = base / hashlib.sha256(which.encode()).hexdigest()[:16]
+        if not self.options.resume:
+            shutil.rmtree(path, ignore_errors=True)
+        return str(path)
 
 
 def _rules(text: str | None) -> frozenset[int] | None:
-    from vgic.lab.errors import ScenarioError
-    from vgic.rules.state import STATE_RULES
+    from vgic.rules.checks import MACHINE_RULES
 
     if text is None:
         return None
-    known = {r.rule.id for r in STATE_RULES}
+    known = set(MACHINE_RULES)
     words = text.split(",")
     without = {word.startswith("-") for word in words}
     try:
@@ -135,54 +167,18 @@ def _rules(text: str | None) -> frozenset[int] | None:
     except ValueError:
         ids = {0}
     if len(without) > 1 or not ids <= known:
-        raise ScenarioError(f"--rules {text}: expected 1,2,9 or -6,-17, of {', '.join(map(str, sorted(known)))}")
+        raise Refused(f"--rules {text}: expected 1,2,9 or -6,-17, of {', '.join(map(str, sorted(known)))}")
     return frozenset(known - ids if without.pop() else ids)
 
 
-def _number(text: str | None, what: str, low: int, high: int, times: int = 1) -> int | None:
-    from vgic.lab.errors import ScenarioError
+# -- all
 
-    if text is None:
-        return None
-    expected = f"a whole number, {low} to {high}" if times == 1 else f"a number, more than 0, up to {high}"
-    try:
-        value = float(text) if times > 1 else int(text, 0)
-    except ValueError:
-        raise ScenarioError(f"{what} {text}: expected {expected}") from None
-    if not (low <= value <= high if times == 1 else 1 <= value * times <= high * times):
-        raise ScenarioError(f"{what} {text}: expected {expected}")
-    return int(value * times)
+def _all(options: argparse.Namespace) -> Report:
+    from vgic.explore.all import check_all, tasks
+    from vgic.explore.processes import cores
+    from vgic.view.all import AllReport, line
 
-
-def _saved(resume: bool, scenario: Scenario, design: str, lrs: int | None, rules: frozenset[int] | None) -> str:
-    """Where this search is saved. What an earlier one left there goes, unless it is to go on."""
-    from vgic.explore.check import reduced_saves
-
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vgic" / "check"
-    which = repr((scenario.model_dump_json(), design, lrs, sorted(rules) if rules is not None else None))
-    path = base / hashlib.sha256(which.encode()).hexdigest()[:16]
-    for old in () if resume else (path, *reduced_saves(str(path))):
-        shutil.rmtree(old, ignore_errors=True)
-    return str(path)
-
-
-class _Line:
-    """The progress, in one line of a terminal."""
-
-    def __init__(self) -> None:
-        self.on = sys.stderr.isatty()
-
-    def show(self, p: Progress) -> None:
-        from vgic.view.check import progress_line
-
-        if self.on:
-            sys.stderr.write(f"\r{progress_line(p)}\x1b[K")
-            sys.stderr.flush()
-
-    def __enter__(self) -> _Line:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.on:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+    bounds, jobs = _bounds(options), number(options.jobs, "--jobs", 1, MOST_JOBS) or cores()
+    todo = tasks(options.scenarios, options.design, span(options.lrs, "--lrs", 1, MOST_LRS))
+    found, interrupted = gathered(check_all(todo, bounds, options.confirm, jobs), len(todo), line)
+    return AllReport(found, len(todo), interrupted)

@@ -15,8 +15,8 @@ from vgic.lab.schedule import Run, Schedule
 MOST_LIST_REGISTERS = 16
 
 
-class Row(NamedTuple):
-    """One design.
+class DesignCost(NamedTuple):
+    """What one design does on a scenario, and what that costs.
 
     Attributes:
         design: its name. refused: why it can't run this, "" if it can. broken: the rules that it breaks.
@@ -36,35 +36,30 @@ class Row(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The rows, and what they are about."""
+    """Several designs on one scenario, priced by one profile."""
 
     scenario: Scenario
     profile: Profile
-    rows: tuple[Row, ...]
-
-    @property
-    def exit_status(self) -> int:
-        """0 where every design holds, 1 where one breaks a rule or can't run it."""
-        return 0 if all(not row.broken and not row.refused for row in self.rows) else 1
+    rows: tuple[DesignCost, ...]
 
 
 def _measured(scenario: Scenario, cls: type[Design], meter: Meter, list_registers: int | None) -> Run:
     def whole() -> Run:
-        schedule = Schedule(scenario, cls, list_registers, meter, lenient=True)
+        schedule = Schedule(scenario, cls, list_registers, (meter,), lenient=True)
         meter.start()
         return schedule.run()
     return guarded(design_file(cls), f"{scenario.name}: design {cls.name} failed", whole)
 
 
-def _row(scenario: Scenario, name: str, profile: Profile) -> Row:
+def _cost(scenario: Scenario, name: str, profile: Profile) -> DesignCost:
     cls = find_design(name)
     meter = Meter(profile)
     try:
         run = _measured(scenario, cls, meter, None)
     except Unsupported as e:
-        return Row(cls.name, refused=str(e))
+        return DesignCost(cls.name, refused=str(e))
     per = {what: meter.per_interrupt(what) for what in (*COUNTED, "cycles")}
-    return Row(cls.name, "", run.broken, dict(meter.counts), per, meter.latency(meter.to_ack),
+    return DesignCost(cls.name, "", run.broken, dict(meter.counts), per, meter.latency(meter.to_ack),
                meter.latency(meter.again), _fewest(scenario, cls, profile))
 
 
@@ -79,4 +74,4 @@ def _fewest(scenario: Scenario, cls: type[Design], profile: Profile) -> int | No
 
 def compare_designs(scenario: Scenario, designs: Sequence[str], profile: Profile) -> Comparison:
     """One row a design. ScenarioError where one can't be found."""
-    return Comparison(scenario, profile, tuple(_row(scenario, name, profile) for name in designs))
+    return Comparison(scenario, profile, tuple(_cost(scenario, name, profile) for name in designs))

@@ -1,4 +1,4 @@
-"""A meter: an observer that counts what a machine does and adds up its cycles as they pass.
+"""A meter: a listener that counts what a machine does and adds up its cycles as they pass.
 
 Latencies are differences of that sum: from a line's rise (an edge) to the guest's acknowledge, and from an EOI with
 the line still high to the acknowledge that follows. Devices, guests' own work and waiting take no time.
@@ -7,12 +7,12 @@ the line still high to the acknowledge that follows. Devices, guests' own work a
 from __future__ import annotations
 
 from statistics import median
-from typing import Any
 
-from vgic.arch.intid import special
 from vgic.cost.profile import Profile
-from vgic.designs.vm import Vcpu
-from vgic.lab.observe import Observer
+from vgic.lab.story import LIST_REGISTERS
+from vgic.rules.moments import Moments
+from vgic.rules.world import VcpuView
+from vgic.silicon.virtual_interface import ListRegister
 
 COUNTED = (
     "exits", "maintenance", "traps", "switches", "host interrupts", "MMIO", "sysreg", "LR writes", "acknowledged",
@@ -20,7 +20,7 @@ COUNTED = (
 """What is counted; accesses are the host's. `switches`: loads of a vCPU."""
 
 
-class Meter(Observer):
+class Meter(Moments[VcpuView]):
     """Counts and cycles of one run.
 
     Attributes:
@@ -50,36 +50,50 @@ class Meter(Observer):
         if event:
             self.cycles += self.profile.cost(event) * times
 
-    def access(self, kind: str, write: bool, place: str, value: int, pe: int, guest: bool) -> None:
+    def accessed(self, pe: int, kind: str, write: bool, place: str, value: int, guest: bool) -> None:
         if guest:
             return
         self._add("MMIO" if kind == "mmio" else "sysreg", f"{kind}_{'write' if write else 'read'}")
-        if write and place.startswith(("ICH_LR", "GICH+0x1")):
+        if write and place.startswith(LIST_REGISTERS):
             self._add("LR writes")
 
-    def kernel(self, what: str, intid: int, pe: int) -> None:
+    def host_takes(self, pe: int, what: str, pintid: int) -> None:
         if what == "take":
             self._add("host interrupts")
 
-    def happens(self, what: str, vcpu: Vcpu | None = None, **more: Any) -> None:
-        match what:
-            case "exit":
-                self._add("exits", "exit")
-                if more["reason"] == "maintenance":
-                    self._add("maintenance")
-            case "trap":
-                self._add("traps", "trap")
-            case "load" | "put":
-                self.cycles += self.profile.cost("switch") // 2
-                if what == "load":
-                    self._add("switches")
-            case "line" | "timer":
-                self._line(more["vintid"], more["level"])
-            case "ack" if not special(more["intid"]):
-                self._acknowledged(more["intid"])
-            case "eoi":
-                if more["intid"] in self._high:
-                    self._ended[more["intid"]] = self.cycles
+    def left(self, who: VcpuView, reason: str) -> None:
+        self._add("exits", "exit")
+        if reason == "maintenance":
+            self._add("maintenance")
+
+    def trapped(self, who: VcpuView, name: str, value: int | None) -> None:
+        self._add("traps", "trap")
+
+    def loaded(self, who: VcpuView, pe: int) -> None:
+        self.cycles += self.profile.cost("switch") // 2
+        self._add("switches")
+
+    def put(self, who: VcpuView) -> None:
+        self.cycles += self.profile.cost("switch") // 2
+
+    def device_drives(self, who: VcpuView | None, vintid: int, level: bool, device: str) -> None:
+        self._line(vintid, level)
+
+    def device_pulses(self, who: VcpuView | None, vintid: int, device: str) -> None:
+        self._line(vintid, True)
+
+    def guest_acknowledged(self, who: VcpuView, vintid: int, lr: ListRegister | None, source: int) -> None:
+        self._add("acknowledged")
+        self.cycles += self.profile.cost("completion")
+        rose, ended = self._rose.pop(vintid, None), self._ended.pop(vintid, None)
+        if rose is not None:
+            self.to_ack.append(self.cycles - rose)
+        if ended is not None:
+            self.again.append(self.cycles - ended)
+
+    def guest_ended(self, who: VcpuView, register: str, vintid: int, lr: ListRegister | None) -> None:
+        if "EOIR" in register and vintid in self._high:
+            self._ended[vintid] = self.cycles
 
     def _line(self, vintid: int, level: bool) -> None:
         if level:
@@ -88,15 +102,6 @@ class Meter(Observer):
         else:
             self._high.discard(vintid)
             self._rose.pop(vintid, None)
-
-    def _acknowledged(self, vintid: int) -> None:
-        self._add("acknowledged")
-        self.cycles += self.profile.cost("completion")
-        rose, ended = self._rose.pop(vintid, None), self._ended.pop(vintid, None)
-        if rose is not None:
-            self.to_ack.append(self.cycles - rose)
-        if ended is not None:
-            self.again.append(self.cycles - ended)
 
     def per_interrupt(self, what: str) -> float:
         """A count, or "cycles", for each interrupt that a guest acknowledged."""

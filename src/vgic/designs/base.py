@@ -38,7 +38,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from vgic.designs.vm import Vcpu, Vm
-from vgic.host import IrqDesc, Kernel, SoftTimer
+from vgic.host import IrqDesc, Kernel, Work
 
 InputLevel = Callable[[Vcpu], bool]
 """Tells the level of a mapped interrupt's line as the vCPU's device drives it now."""
@@ -135,7 +135,7 @@ class Design:
         raise NotImplementedError  # abstract: each design has its own
 
     def vcpu_blocking(self, vcpu: Vcpu) -> None:
-        """The guest executed WFI and the vCPU will be put: prepare to be woken (arm a soft timer, a doorbell)."""
+        """The guest executed WFI and the vCPU will be put: prepare to be woken (arm a timer, a doorbell)."""
 
     def vcpu_unblocking(self, vcpu: Vcpu) -> None:
         """The wait has ended, and the vCPU is loaded again."""
@@ -255,8 +255,8 @@ class Design:
 
     # -- for whoever runs it
 
-    def soft_timers(self) -> Sequence[SoftTimer]:
-        """The kernel timers that the design may arm; fired by whoever lets time pass."""
+    def work(self) -> Sequence[Work]:
+        """The timers that it may arm, and the work that it may put off, each piece run by whoever runs the machine."""
         return ()
 
     def event(self, name: str, vcpu: Vcpu | None = None, intid: int = -1) -> None:

@@ -42,6 +42,11 @@ class Vcpu(Part):
         self.pe: int | None = None
         self.in_guest = self.blocked = self.kicked = False
 
+    @property
+    def name(self) -> str:
+        """What people and actions call it: "vcpu0", or "vm0.vcpu0" where the machine has several VMs."""
+        return f"vcpu{self.index}" if self.vm.alone else f"{self.vm.name}.vcpu{self.index}"
+
     def __repr__(self) -> str:
         return f"<vcpu{self.index} of {self.vm.name}>"
 
@@ -54,12 +59,13 @@ class Vm:
         spis: the SPIs that the guest's distributor implements: INTIDs 32 to 31 + spis, a multiple of 32.
         lpis: the LPIs that exist for it. implemented: None for all private interrupts and SPIs; else only these INTIDs
             exist (a small state is quick to search).
-        map: where the guest sees the frames.
+        map: where the guest sees the frames. alone: whether it is the only VM of its machine, so that its vCPUs need
+            not be told from another's.
     """
 
     def __init__(
         self, name: str, vcpus: int, *, gic: int = 3, spis: int = 32, lpis: Sequence[int] = (),
-        implemented: Sequence[int] | None = None, map: GuestMap | None = None,
+        implemented: Sequence[int] | None = None, map: GuestMap | None = None, alone: bool = True,
     ) -> None:
         if gic not in (2, 3):
             raise ValueError(f"vm {name}: gic = {gic}: expected 2 or 3")
@@ -69,6 +75,7 @@ class Vm:
         if spis % 32 or not 0 <= spis <= 960:
             raise ValueError(f"vm {name}: spis = {spis}: expected a multiple of 32, at most 960")
         self.name = name
+        self.alone = alone
         self.gic = gic
         self.spis = spis
         self.lpis = tuple(lpis)

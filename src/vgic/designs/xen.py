@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm.hw import UIE
 from vgic.designs.kvm.irq import LPI_START, PRIVATE, Lr, VirtualIrq
 from vgic.designs.kvm.timer import ENABLE, IMASK, ArchTimer
-from vgic.designs.resident import NO_LR, Resident, ResidentCpu, ResidentIrq, ResidentTimer
+from vgic.designs.vgic.hw import UIE
+from vgic.designs.vgic.resident import NO_LR, Resident, ResidentCpu, ResidentIrq, ResidentTimer
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import Kernel
 from vgic.parts import step

@@ -12,12 +12,13 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from vgic.explore.case_code import operation_code
 from vgic.explore.check import Verdict
+from vgic.lab.actions import Acknowledges, Steps
 from vgic.lab.loader import find_design
 from vgic.lab.machine import Machine
-from vgic.lab.program import BITS, NEVER, Op
-
-_CPUIF: Final = {"PMR": "GICC_PMR", "EOIMODE": "GICC_CTLR", "IGRPEN": "GICC_CTLR"}
+from vgic.lab.operations.operation import Op
+from vgic.lab.program import parse
 
 
 class _Step(NamedTuple):
@@ -33,7 +34,7 @@ def c_case(verdict: Verdict, design: str) -> str:
     rule, run = verdict.rule, verdict.replay
     assert rule is not None
     assert run is not None
-    machine = Machine(verdict.scenario, find_design(design), None, verdict.list_registers)
+    machine = Machine(verdict.scenario, find_design(design), (), verdict.list_registers)
     schedule = (*verdict.schedule, *verdict.then)
     guest = _guest(machine, schedule)
     enabled = {cpu: _enabled(machine, guest, cpu) for cpu in range(len(machine.vms[guest].vcpus))}
@@ -157,94 +158,36 @@ def _enabled(machine: Machine, guest: int, cpu: int) -> list[str]:
             lines.append(f"/* TODO: an ITS, and LPI {vintid} */")
             continue
         if device is not None and device.routed:
-            route = Op("ROUTE", vintid, device.routed, "")
-            lines += _code(_Step(cpu, False, route, 0), vm.vm.gic == 2)
+            lines += operation_code(parse(f"ROUTE {vintid} {device.routed}"), "", vm.vm.gic == 2)
         lines.append(f"gic_enable_irq({vintid});")
     return [f"\t{line}" for line in lines]
 
 
 def _guest(machine: Machine, schedule: tuple[str, ...]) -> int:
     """The number of the VM that the case is of: that of the first vCPU that acts."""
-    for name in schedule:
-        who, _, what = name.partition(" ")
-        if what in ("acks", "steps"):
-            return machine.vms.index(machine.vm_of[who])
-    return 0
+    acting = (action.run.vm for name in schedule if isinstance(action := machine.actions[name], (Acknowledges, Steps)))
+    vm = next(acting, machine.vms[0])
+    return next(n for n, other in enumerate(machine.vms) if other is vm)
 
 
 def _steps(machine: Machine, schedule: tuple[str, ...]) -> Iterator[_Step | None]:
     """For each action: what a vCPU of the case's guest does in it, None where it is another's doing."""
-    actions = machine.all_actions()
     guest = machine.vms[_guest(machine, schedule)]
-    for name in schedule:
-        who, _, what = name.partition(" ")
-        run = machine.by_name.get(who)
+    for action in map(machine.actions.__getitem__, schedule):
         does = None
-        if run is not None and what in ("acks", "steps") and machine.vm_of[who] is guest:
-            op = None if what == "acks" else run.guest.next_op()
-            does = _Step(run.vcpu.index, what == "acks", op, len(run.guest.state.stack))
+        if isinstance(action, (Acknowledges, Steps)) and action.run.vm is guest:
+            run, acks = action.run, isinstance(action, Acknowledges)
+            does = _Step(run.vcpu.index, acks, None if acks else run.guest.next_op(), len(run.guest.state.stack))
         yield does
-        actions[name]()
+        action.do()
 
-
-# -- one operation
 
 def _code(step: _Step, v2: bool) -> list[str]:
     if step.acks:
         return [f"iar[{step.depth}] = gic_read_iar();"]
-    op, top = step.op, f"iar[{max(step.depth - 1, 0)}]"
-    if op is None:
+    if step.op is None:
         return ["/* the guest idles: WFI, or a loop */"]
-    fixed = {
-        "MASK": "/* the guest masks interrupts: here they always are */",
-        "UNMASK": "/* the guest unmasks interrupts: here they are taken by reading IAR */",
-        "WFI": "wfi();", "HANDLE": f"serve_device(gic_iar_irqnr({top}));", "EOI": f"gic_write_eoir({top});",
-        "IAR": "gic_read_iar();", "EOIR": f"gic_write_eoir({op.intid});", "AGAIN": "/* the guest starts over */",
-        "AWAIT": f"/* the guest waits until {op.intid} has been handled */",
-        "SGI": f"gic_ipi_send_single({op.intid}, {op.value});",
-    }
-    if op.word in fixed:
-        return [fixed[op.word]]
-    if op.word in BITS:
-        return [f"writel(BIT({op.intid % 32}), {_bank(op, v2)} + GICD_{op.word}{_at(op.intid // 32 * 4)});"]
-    if op.word.startswith("READ "):
-        register = op.word.split()[1]
-        return [f'report_info("{register}: bit {op.intid % 32} of 0x%x",',
-                f"\t    readl({_bank(op, v2)} + GICD_{register}{_at(op.intid // 32 * 4)}));"]
-    if op.word == "IPRIORITYR":
-        return [f"writeb({op.value:#x}, {_bank(op, v2)} + GICD_IPRIORITYR{_at(op.intid)});"]
-    if op.word == "ROUTE":
-        return [f"writeb(BIT({op.value}), gicv2_dist_base() + GICD_ITARGETSR + {op.intid});" if v2 else
-                f"writeq(cpus[{op.value}], gicv3_dist_base() + 0x6000 + 8 * {op.intid});\t/* GICD_IROUTER */"]
-    if op.word == "DIR":
-        which = top if op.intid < 0 else str(op.intid)
-        return [f"writel({which}, gicv2_cpu_base() + 0x1000);\t/* GICC_DIR */" if v2 else
-                f"write_sysreg_s({which}, sys_reg(3, 0, 12, 11, 1));\t/* ICC_DIR_EL1 */"]
-    if op.word.startswith(("CNTV_", "CNTP_")):
-        timer = op.word[:4].lower()
-        if op.word.endswith("_CTL"):
-            return [f"write_sysreg({op.value}, {timer}_ctl_el0);", "isb();"]
-        now = f"read_sysreg({'cntvct' if timer == 'cntv' else 'cntpct'}_el0) + {op.value} * TICK"
-        return [f"write_sysreg({'~0UL' if op.value >= NEVER else now}, {timer}_cval_el0);", "isb();"]
-    if v2 and op.word in _CPUIF:
-        value = {"EOIMODE": f"{op.value} << 9 | 1", "PMR": f"{op.value:#x}"}.get(op.word, str(op.value))
-        return [f"writel({value}, gicv2_cpu_base() + {_CPUIF[op.word]});"]
-    return {"PMR": [f"gicv3_write_pmr({op.value:#x});"], "IGRPEN": [f"gicv3_write_grpen1({op.value});"],
-            "EOIMODE": [f"write_sysreg_s({op.value << 1}, sys_reg(3, 0, 12, 12, 4));\t/* ICC_CTLR_EL1.EOImode */"],
-            }.get(op.word, [f"/* {_plain(op.text)} */"])
-
-
-def _bank(op: Op, v2: bool) -> str:
-    """The frame that an interrupt's bits are in: GICv3 has those of SGIs and PPIs in its redistributors."""
-    if v2:
-        return "gicv2_dist_base()"
-    if op.intid >= 32:
-        return "gicv3_dist_base()"
-    return "gicv3_sgi_base()" if op.of < 0 else f"gicv3_data.redist_base[{op.of}] + SZ_64K"
-
-
-def _at(offset: int) -> str:
-    return f" + {offset}" if offset else ""
+    return operation_code(step.op, f"iar[{max(step.depth - 1, 0)}]", v2)
 
 
 def _comment(text: str, indent: str) -> list[str]:

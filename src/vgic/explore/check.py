@@ -13,12 +13,10 @@ from rest: the machine may go round for ever. It is told with the round that it 
 """
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,31 +24,27 @@ from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from vgic.designs.base import Design, Unsupported
-from vgic.explore.alike import exchanges
-from vgic.explore.explorer import Delivered, Exchange, Explorer, ModelError, Progress, Result
-from vgic.explore.mirror import NoSymmetry
-from vgic.explore.result import Broken
-from vgic.explore.values import CheckpointError, shown
-from vgic.lab.errors import ScenarioError
-from vgic.lab.loader import as_named, design_file, guarded
+from vgic.engine.explorer import Delivered, Explorer, ModelError, Progress, Result
+from vgic.engine.model.result import Broken
+from vgic.engine.model.values import CheckpointError, shown
+from vgic.lab.actions import Moved, Put
+from vgic.lab.errors import NotOffered, ScenarioError
+from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded
 from vgic.lab.machine import Machine
+from vgic.lab.operations.operands import Vcpu
 from vgic.lab.program import parse
 from vgic.lab.scenario import Scenario, VmSpec
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES, Rule
+from vgic.rules.checks import MACHINE_RULES, anytime, at_rest
 from vgic.rules.delivery import Undelivered, outstanding, waits
-from vgic.rules.holding import Stuck, ownerless
-from vgic.rules.state import STATE_RULES, anytime, at_rest
+from vgic.rules.twins import Stuck, ownerless
 
 NEVER_BROUGHT: Final = 17
 """The rule that is broken where a machine goes on for ever and an interrupt does not get to its guest."""
 
 SAVED_EVERY: Final = 10.0
 """Seconds between two saves of a search, at least."""
-PAYS: Final = 10_000_000
-"""With fewer states than this a search without symmetry takes less time than the proof that there is one."""
-REDUCED: Final = "-reduced"
-"""What is put behind a checkpoint's name for a search with symmetry."""
 _REST: Final = "at rest"
 
 
@@ -80,8 +74,6 @@ class Verdict:
             breaks it, played again. ran: what of a user's file ran last on the way, and in which step. then: what
             follows of itself, for ever from its `loop`-th action on, where nothing brings an interrupt to its guest any
             more. resumed: whether it went on from a save, so that its seconds are not those of the whole search.
-        exchanged: what was taken for interchangeable, each pair by its names. unreduced: why that was not used although
-            it was asked for, "" otherwise.
     """
 
     scenario: Scenario
@@ -96,13 +88,6 @@ class Verdict:
     then: tuple[str, ...] = ()
     loop: int | None = None
     resumed: bool = False
-    exchanged: tuple[str, ...] = ()
-    unreduced: str = ""
-
-    @property
-    def exit_status(self) -> int:
-        """0 where all rules hold in what was explored, 1 where one is broken."""
-        return 1 if self.result.broken else 0
 
     @property
     def schedule(self) -> tuple[str, ...]:
@@ -113,16 +98,13 @@ class Verdict:
 def check(
     scenario: Scenario, design: type[Design], *, list_registers: int | None = None, rules: Iterable[int] | None = None,
     bounds: Bounds = NO_BOUNDS, threads: int = 1, engine: str = "auto", liveness: bool = True,
-    progress: Callable[[Progress], None] | None = None, checkpoint: str | None = None, symmetry: str = "auto",
+    progress: Callable[[Progress], None] | None = None, checkpoint: str | None = None,
 ) -> Verdict:
     """Explores a scenario with a design.
 
     Args:
         list_registers: of each PE, instead of the scenario's. rules: only these (ids). liveness: whether nothing must
             be lost, too. threads, engine, progress, checkpoint: as `Explorer.search` has them.
-        symmetry: "auto": of states that differ only by an exchange of what is alike, one is explored, where that is
-            proved to be the same, and there are more than `PAYS` states. "on": of fewer, too, and the verdict says
-            why where it is not. "off": never.
 
     Raises ScenarioError where it can't be explored: a design that raises, that keeps state outside its parts, or whose
     actions are not deterministic.
@@ -130,104 +112,67 @@ def check(
     only = None if rules is None else frozenset(rules)
     file = design_file(design)
     what = f"{scenario.name}: design {design.name} failed"
-
-    aim = all_at_once if liveness else _nothing
+    resumed = checkpoint is not None and Path(checkpoint).is_dir()
     began = time.perf_counter()
 
-    def explored(delivered: Callable[[Machine], list[Delivered]], most: int | None = None, reduce: bool = False,
-                 without: Collection[str] = ()) -> tuple[Result, tuple[str, ...]]:
-        machine = Machine(scenario, design, None, list_registers)
-        if not machine.actions():
+    def search(delivered: Callable[[Machine], list[Delivered]]) -> Result:
+        machine = Machine(scenario, design, (), list_registers)
+        alphabet = machine.alphabet()
+        if not alphabet:
             raise ScenarioError(f"{scenario.where('check')}: check: actions and never leave nothing that can happen")
-        alike = [e for e in _alike(machine) if e.name not in without] if reduce else []
-        if reduce and not alike:
-            raise NoSymmetry("no two vCPUs on PEs of their own are alike, no two VMs, and no two emulated devices")
-        saved = _reduced(checkpoint, alike) if alike and checkpoint is not None else checkpoint
-        explorer = Explorer(machine, machine.actions(), judged_rules(machine, only),
-                            delivered=delivered(machine), parts=machine.parts(), symmetry=alike)
         seconds = bounds.seconds
         if seconds is not None:             # a second search for what the first one found gets at least a second
             seconds = max(min(1.0, seconds), seconds - (time.perf_counter() - began))
-        states = min((n for n in (bounds.states, most) if n is not None), default=None)
-        return explorer.search(
-            depth=bounds.depth, states=states, memory=bounds.memory, seconds=seconds, threads=threads,
-            engine="compiled" if reduce else engine, progress=progress, checkpoint=saved, every=SAVED_EVERY,
-        ), tuple(e.name for e in alike)
-
-    def search(delivered: Callable[[Machine], list[Delivered]], most: int | None = None) -> Result:
         try:
-            return explored(delivered, most)[0]
+            explorer = Explorer(machine, [(str(action), action.do) for action in alphabet],
+                                judged_rules(machine, only), delivered=delivered(machine), parts=machine.parts())
+            return explorer.search(
+                depth=bounds.depth, states=bounds.states, memory=bounds.memory, seconds=seconds, threads=threads,
+                engine=engine, progress=progress, checkpoint=checkpoint, every=SAVED_EVERY)
         except CheckpointError as e:
             raise ScenarioError(str(e)) from None
         except ModelError as e:
             raise ScenarioError(
                 as_named(f"{scenario.name}: design {design.name} can't be explored: {e}")) from e
 
-    def reduced() -> tuple[Result | None, tuple[str, ...], str]:
-        """The search with symmetry, if that can be: else None. And what could not be exchanged, and why."""
-        without: set[str] = set()
-        why = ""
-        while True:
-            try:
-                return *explored(aim, None, True, without), why
-            except CheckpointError as e:
-                raise ScenarioError(str(e)) from None
-            except ModelError as e:         # if it is not for the symmetry, the full search says so, too
-                why = why or str(e)
-                more = set(e.exchanges) - without if isinstance(e, NoSymmetry) else set()
-                if not more:
-                    return None, (), why
-                without |= more
-
-    def by_size() -> tuple[Result | None, tuple[str, ...], str]:
-        """The search without symmetry, if it is so small that this does not pay; else with it."""
-        if not _alike(Machine(scenario, design, None, list_registers)):
-            return None, (), ""
-        if saved_reduced:
-            return reduced()
-        first = search(aim, PAYS)
-        if first.why_cut != "states" or (bounds.states is not None and bounds.states <= PAYS):
-            return first, (), ""
-        if checkpoint is not None:
-            shutil.rmtree(checkpoint, ignore_errors=True)
-        return reduced()
-
-    saved_reduced = checkpoint is not None and bool(reduced_saves(checkpoint))
-    saved_whole = checkpoint is not None and Path(checkpoint).is_dir()
-    resumed = saved_whole or saved_reduced
-    unwanted = symmetry == "off" or engine == "plain" or (symmetry == "auto" and saved_whole)
     try:
-        found, exchanged, why = (None, (), "") if unwanted else guarded(
-            file, what, by_size if symmetry == "auto" else reduced)
-        result = found or guarded(file, what, lambda: search(aim))
+        result = guarded(file, what, lambda: search(all_at_once if liveness else _nothing))
         if result.broken is not None and result.broken.kind == "delivered":
-            result = _one_by_one(result, guarded(file, what, lambda: search(each_alone)))
-            why = "what is lost is judged for each interrupt by itself, and one interrupt is not like another"
+            result = replace(guarded(file, what, lambda: search(each_alone)), rules=result.rules)
         verdict = Verdict(scenario, design.name, list_registers or scenario.machine.list_registers, result,
-                          tuple(r.rule.id for r in STATE_RULES if only is None or r.rule.id in only), resumed=resumed,
-                          exchanged=exchanged if result.group > 1 else (), unreduced=why if symmetry == "on" else "")
+                          tuple(n for n in MACHINE_RULES if only is None or n in only), resumed=resumed)
         broken = result.broken
         if broken is None:
             return verdict
         return guarded(file, what, lambda: _shown(verdict, broken, design, list_registers))
     except Unsupported as e:
-        raise ScenarioError(f"{scenario.name}: {e}") from e
+        raise NotOffered(f"{scenario.name}: {e}") from e
+
+
+def uninterrupted(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
+    """As `check`; KeyboardInterrupt where Ctrl-C cut the search."""
+    verdict = check(scenario, design, **how)
+    if verdict.result.why_cut == "interrupted":
+        raise KeyboardInterrupt
+    return verdict
+
+
+def warm() -> None:
+    """Has the search compiled, and the code put on disk, before several processes want it: each would do it itself."""
+    check(find_scenario("timer-no-hw-deactivation"), find_design("kvm"), engine="compiled")
 
 
 def self_check(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
-    """The verdict of the compiled search, after it was found to be that of plain Python, count by count: what it stands
-    for, if it is reduced by symmetry.
+    """The verdict of the compiled search, after it was found to be that of plain Python, count by count.
 
     Takes what `check` takes; a `seconds` bound is not: it can't cut both at the same state.
     Raises AssertionError where the two differ.
     """
-    plain = check(scenario, design, **{**how, "engine": "plain"})
-    wanted = "on" if how.get("symmetry", "auto") == "auto" else how["symmetry"]
-    compiled = check(scenario, design, **{**how, "engine": "compiled", "symmetry": wanted})
-    told = [(v.result.verdict, *v.result.stands_for, v.result.depth, len(v.schedule), v.rule)
+    plain, compiled = (check(scenario, design, **{**how, "engine": engine}) for engine in ("plain", "compiled"))
+    told = [(v.result.verdict, v.result.states, v.result.transitions, v.result.depth, len(v.schedule), v.rule)
             for v in (plain, compiled)]
     cut = plain.result.broken or plain.result.why_cut is not None
-    same = [(t[0], t[4]) if cut else t for t in told]       # of several that are as short, either may be found first
+    same = [(t[0], t[5]) if cut else t for t in told]       # of several that are as short, either may be found first
     if same[0] != same[1]:
         raise AssertionError(f"{scenario.name}: plain Python finds {told[0]}, the compiled search {told[1]}")
     return compiled
@@ -236,31 +181,12 @@ def self_check(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
 def judged_rules(machine: Machine, only: frozenset[int] | None = None) -> list[tuple[str, Callable[[], object]]]:
     """The rules of a machine, or only those of these ids, as calls for the explorer: one each, and one for all that is
     judged at rest."""
-    ids = [r.rule.id for r in STATE_RULES if only is None or r.rule.id in only]
+    ids = [n for n in MACHINE_RULES if only is None or n in only]
     found: list[tuple[str, Callable[[], object]]] = []
     for n in ids:
         calls = anytime(n, machine)
         found += [(f"rule {n}" + (f" {i}" if i else ""), call) for i, call in enumerate(calls)]
     return [*found, (_REST, partial(at_rest, tuple(ids), machine))]
-
-
-def _reduced(checkpoint: str, alike: Iterable[Exchange]) -> str:
-    """Where a search with these exchanges is saved: each choice of them is a search of its own."""
-    which = hashlib.sha256(repr([e.name for e in alike]).encode()).hexdigest()
-    return f"{checkpoint}{REDUCED}-{which[:8]}"
-
-
-def reduced_saves(checkpoint: str) -> list[Path]:
-    """What searches with symmetry have saved."""
-    path = Path(checkpoint)
-    return sorted(path.parent.glob(f"{path.name}{REDUCED}-*"))
-
-
-def _alike(machine: Machine) -> list[Exchange]:
-    """The exchanges that keep apart what must happen in the end and what need not."""
-    fair = fair_names(machine)
-    return [e for e in exchanges(machine)
-            if all((a in fair) == (b in fair) for a, b in (e.names or {}).items())]
 
 
 # -- nothing is lost
@@ -272,10 +198,9 @@ def _nothing(machine: Machine) -> list[Delivered]:
 def fair_names(machine: Machine) -> frozenset[str]:
     """What happens in the end if it stays possible: what the machine does by itself, and a scheduler that takes a vCPU
     off its PE for another."""
-    names = {name for name, _ in machine.fair()}
-    if len(machine.vcpus) > 1:
-        names |= {f"{run.name} put" for run in machine.vcpus}
-    return frozenset(names)
+    several = len(machine.vcpus) > 1
+    return frozenset(
+        name for name, action in machine.actions.items() if action.fair or (several and isinstance(action, Put)))
 
 
 def all_at_once(machine: Machine) -> list[Delivered]:
@@ -307,11 +232,12 @@ def _name(which: Which) -> str:
 
 def crowded_out(machine: Machine) -> frozenset[str]:
     """The vCPUs that may wait for a PE for ever, because the scenario leaves out what would take another one off it."""
-    names = {name for name, _ in machine.actions()}
-    staying = [run for run in machine.vcpus if f"{run.name} put" not in names]
+    alphabet = machine.alphabet()
+    leaving = [action.who for action in alphabet if isinstance(action, Put)]
+    moves = {(action.run, action.pe) for action in alphabet if isinstance(action, Moved)}
     return frozenset(
-        run.name for run in machine.vcpus for other in staying
-        if other is not run and (other.home == run.home or f"{other.name} loaded on pe{run.home}" in names))
+        run.name for run in machine.vcpus for other in machine.vcpus
+        if other is not run and other not in leaving and (other.home == run.home or (other, run.home) in moves))
 
 
 def _open(machine: Machine, crowded: frozenset[str]) -> Iterator[Undelivered | Stuck]:
@@ -331,11 +257,6 @@ def _all_brought(machine: Machine, crowded: frozenset[str]) -> bool:
 def _brought(machine: Machine, crowded: frozenset[str], which: Which) -> bool:
     vm, run, vintid = which
     return not any(u.vintid == vintid and u.vm.name == vm and run in ("", u.run.name) for u in _open(machine, crowded))
-
-
-def _one_by_one(together: Result, alone: Result) -> Result:
-    """The verdict where interrupts can't all be with their guests at once: whether each can be."""
-    return replace(alone, rules=together.rules)
 
 
 # -- the counterexample
@@ -421,8 +342,7 @@ def with_vcpus(scenario: Scenario, count: int) -> Scenario:
     for vm in changed.vm:
         for vcpu in vm.vcpu:
             for text in (*vcpu.program, *(op for ops in vcpu.handlers.values() for op in ops)):
-                op = parse(text, handler=True)
-                if max(op.value if op.word in ("SGI", "ROUTE") else -1, op.of) >= count:
-                    raise ScenarioError(f"{scenario.name}: {count} vCPUs: a program says {op.text!r}")
+                if max(parse(text, handler=True).named(Vcpu), default=0) >= count:
+                    raise ScenarioError(f"{scenario.name}: {count} vCPUs: a program says {text!r}")
     return changed
 

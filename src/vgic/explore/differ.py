@@ -7,23 +7,23 @@ without the change breaks in as few steps, too, is none of its doing, and is lef
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
 from vgic.designs.base import Design
-from vgic.explore.check import Bounds, Verdict, check
+from vgic.explore.check import Bounds, Verdict, uninterrupted
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, design_file, designs
 from vgic.lab.scenario import Scenario
-from vgic.rules.state import STATE_RULES
+from vgic.rules.checks import MACHINE_RULES
 
 QUESTIONS = 6
 """So many times `seconds` are spent on a scenario, at most: on it, and on whether the design without the change breaks
 a rule as soon."""
 
 
-class Difference(NamedTuple):
-    """One scenario, explored with a design.
+class Distinction(NamedTuple):
+    """Whether one scenario tells a design from the one that it was made of.
 
     Attributes:
         scenario: its name. verdict: HOLDS, BROKEN or BOUNDED, "-" where it can't be explored. rule: the one that breaks
@@ -57,25 +57,24 @@ def fitting(base: type[Design]) -> list[Scenario]:
     return [s for s in all_scenarios() if s.design in ("kvm", base.name)]
 
 
-def differ_all(design: type[Design], scenarios: Iterable[Scenario], seconds: float) -> Iterator[Difference]:
+def differ_all(
+    design: type[Design], scenarios: Iterable[Scenario], seconds: float,
+) -> Generator[Distinction, None, None]:
     """Each scenario, explored for at most so many seconds with the design; as they are done."""
     base = made_of(design)
     for scenario in scenarios:
         yield differ(scenario, design, base, seconds)
 
 
-def differ(scenario: Scenario, design: type[Design], base: type[Design], seconds: float) -> Difference:
+def differ(scenario: Scenario, design: type[Design], base: type[Design], seconds: float) -> Distinction:
     """One scenario. Raises KeyboardInterrupt where a search was interrupted."""
     began = time.perf_counter()
     deadline = began + QUESTIONS * seconds
-    rules, liveness = {r.rule.id for r in STATE_RULES}, True
+    rules, liveness = set(MACHINE_RULES), True
 
     def explored(which: type[Design], judged: set[int], lost: bool, depth: int | None = None) -> Verdict:
         most = min(seconds, max(0.1, deadline - time.perf_counter()))
-        verdict = check(scenario, which, rules=judged, liveness=lost, bounds=Bounds(depth=depth, seconds=most))
-        if verdict.result.why_cut == "interrupted":
-            raise KeyboardInterrupt
-        return verdict
+        return uninterrupted(scenario, which, rules=judged, liveness=lost, bounds=Bounds(depth=depth, seconds=most))
 
     try:
         while True:
@@ -83,18 +82,18 @@ def differ(scenario: Scenario, design: type[Design], base: type[Design], seconds
             took = time.perf_counter() - began
             broken = found.result.broken
             if found.rule is None or broken is None:
-                return Difference(scenario.name, found.result.verdict, None, "", 0, took)
+                return Distinction(scenario.name, found.result.verdict, None, "", 0, took)
             lost = broken.kind == "delivered"
             steps = len(found.schedule)
             judged, depth = (set(), None) if lost else ({found.rule.id}, steps)
             without = explored(base, judged, lost, depth)
             if without.rule is None and without.result.why_cut not in (None, "depth"):
-                return Difference(scenario.name, "BOUNDED", None, "", 0, time.perf_counter() - began)
+                return Distinction(scenario.name, "BOUNDED", None, "", 0, time.perf_counter() - began)
             if without.rule is None:
-                return Difference(scenario.name, "BROKEN", found.rule.id, found.what, steps, took)
+                return Distinction(scenario.name, "BROKEN", found.rule.id, found.what, steps, took)
             if lost:
                 liveness = False
             else:
                 rules = rules - {found.rule.id}
     except ScenarioError as e:
-        return Difference(scenario.name, "-", None, "", 0, time.perf_counter() - began, str(e).partition("\n")[0])
+        return Distinction(scenario.name, "-", None, "", 0, time.perf_counter() - began, str(e).partition("\n")[0])

@@ -9,27 +9,33 @@ A clean design that breaks a rule there is a false alarm (or a find), and is tol
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
-from collections import deque
-from collections.abc import Generator, Sequence
-from contextlib import suppress
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Generator, Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from vgic.designs.base import Design
-from vgic.designs.bugs import Bug, bugs
+from vgic.designs.bugs import AWAITED, Awaited, Bug, bugs
 from vgic.designs.bugs.bug import Historical
-
-if TYPE_CHECKING:
-    from vgic.explore.check import Verdict
-    from vgic.lab.scenario import Scenario
+from vgic.explore.processes import each
 
 SECONDS = 60.0
 """How long a bug is searched for."""
+
+
+class Exhibit(NamedTuple):
+    """One entry of the museum, as it stands there.
+
+    Attributes:
+        id: B010. bug: what is known of it, and base, clean: the names of the design that it was planted in, and of the
+            one without it. awaited: of an entry that is no design yet, instead of these.
+    """
+
+    id: str
+    bug: Bug | None = None
+    base: str = ""
+    clean: str = ""
+    awaited: Awaited | None = None
 
 
 class Visit(NamedTuple):
@@ -77,11 +83,20 @@ def clean_of(bug: type[Historical]) -> type[Design]:
     return find_design(bug.entry.clean) if bug.entry.clean else base_of(bug)
 
 
+def exhibits(identities: Iterable[str]) -> list[Exhibit]:
+    """The entries of these ids. KeyError for one that there is none of."""
+    known = bugs()
+    return [
+        Exhibit(i, awaited=AWAITED[i]) if i in AWAITED else
+        Exhibit(i, known[i].entry, base_of(known[i]).name, clean_of(known[i]).name) for i in identities]
+
+
 def visit(identity: str, seconds: float = SECONDS) -> Visit:
     """Searches for one bug, for at most so many seconds, and then for any breach without it, as long.
 
     Raises KeyboardInterrupt where a search was interrupted.
     """
+    from vgic.explore.check import Bounds, uninterrupted
     from vgic.lab.errors import ScenarioError
     from vgic.lab.loader import find_scenario
 
@@ -90,9 +105,9 @@ def visit(identity: str, seconds: float = SECONDS) -> Visit:
     began = time.perf_counter()
     try:
         scenario = find_scenario(design.entry.scenario)
-        broken = _explored(scenario, design, seconds, design.entry.rules)
+        broken = uninterrupted(scenario, design, rules=design.entry.rules, bounds=Bounds(seconds=seconds))
         took = time.perf_counter() - began
-        without = _explored(scenario, clean, seconds, None)
+        without = uninterrupted(scenario, clean, bounds=Bounds(seconds=seconds))
     except ScenarioError as e:
         return _failed(identity, str(e).partition("\n")[0], time.perf_counter() - began)
     rule = broken.rule.id if broken.rule is not None else None
@@ -100,15 +115,6 @@ def visit(identity: str, seconds: float = SECONDS) -> Visit:
         identity, design.entry, rule in design.entry.rules, rule, broken.result.verdict,
         len(broken.schedule) or broken.result.depth, broken.result.states, took, clean.name, without.result.verdict,
         without.rule.id if without.rule is not None else None, without.result.states)
-
-
-def _explored(scenario: Scenario, design: type[Design], seconds: float, rules: tuple[int, ...] | None) -> Verdict:
-    from vgic.explore.check import Bounds, check
-
-    verdict = check(scenario, design, rules=rules, bounds=Bounds(seconds=seconds))
-    if verdict.result.why_cut == "interrupted":
-        raise KeyboardInterrupt
-    return verdict
 
 
 def _failed(identity: str, error: str, seconds: float = 0.0) -> Visit:
@@ -119,92 +125,9 @@ def _failed(identity: str, error: str, seconds: float = 0.0) -> Visit:
 def visit_all(
     identities: Sequence[str], seconds: float = SECONDS, processes: int = 2,
 ) -> Generator[Visit, None, None]:
-    """Each bug searched, in processes of their own where there is more than one; as they are done.
+    """Each bug searched, so many at a time, as they are done: see `vgic.explore.processes`."""
+    from vgic.explore.check import warm
 
-    A process that ends is told with the bug that it searched for, and another takes its place. What is under way ends
-    with the iterator: none of its processes outlives it.
-    """
-    if processes == 1 or len(identities) == 1:
-        yield from (visit(i, seconds) for i in identities)
-        return
-    todo = deque(identities)
-    searchers: list[_Searcher] = []
-    try:
-        while todo or any(s.bug for s in searchers):
-            while todo and len(searchers) < processes:
-                searchers.append(_Searcher(seconds))
-            for idle in searchers:
-                if todo and not idle.bug:
-                    idle.search(todo.popleft())
-            busy = [s for s in searchers if s.bug]
-            answered = wait([s.ours for s in busy])
-            for searcher in [s for s in busy if s.ours in answered]:
-                bug, found = searcher.bug, searcher.found()
-                if found is None:
-                    searchers.remove(searcher)
-                    found = _failed(bug, "the process that searched for it ended: out of memory?")
-                yield found
-    finally:
-        for searcher in searchers:
-            searcher.end()
-
-
-class _Searcher:
-    """A process that searches for one bug after the other.
-
-    Attributes:
-        ours: our end of the line to it. process: the process. bug: what it searches for, "" while it is idle.
-    """
-
-    __slots__ = ("bug", "ours", "process")
-
-    def __init__(self, seconds: float) -> None:
-        context = get_context("spawn")
-        self.ours, theirs = context.Pipe()
-        self.process = context.Process(target=_searching, args=(theirs, seconds), daemon=True)
-        self.process.start()
-        theirs.close()
-        self.bug = ""
-
-    def search(self, bug: str) -> None:
-        """Has it search for a bug."""
-        self.bug = bug
-        with suppress(OSError):             # it has ended: `found` says so
-            self.ours.send(bug)
-
-    def found(self) -> Visit | None:
-        """What it found, once it answers, and None where it ended. It is idle then."""
-        self.bug = ""
-        try:
-            answer: Visit = self.ours.recv()
-        except (OSError, EOFError):
-            self.end()
-            return None
-        return answer
-
-    def end(self) -> None:
-        """Ends it, whatever it does."""
-        self.process.kill()
-        self.process.join()
-        self.ours.close()
-
-
-def _searching(theirs: Connection, seconds: float) -> None:
-    """What a process of `visit_all` does. An interrupt is for the process that started it, with which it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(OSError, EOFError):
-        while True:
-            bug = theirs.recv()
-            try:
-                found = visit(bug, seconds)
-            except Exception as e:
-                found = _failed(bug, f"{type(e).__name__}: {e}")
-            theirs.send(found)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    if processes > 1 and len(identities) > 1:
+        warm()
+    yield from each(partial(visit, seconds=seconds), identities, _failed, processes)

@@ -26,6 +26,7 @@ from vgic.host.domain import IrqDomain
 from vgic.host.gic import GicDriver
 from vgic.host.gic_v2 import GicV2Driver
 from vgic.host.gic_v3 import GicV3Driver
+from vgic.host.work import Work
 from vgic.silicon import Gic, GicV2, GicV3
 
 Notifier = Callable[[str, int, int], None]
@@ -168,6 +169,11 @@ class Kernel:
     def _tell(self, what: str, intid: int, pe: int) -> None:
         if self.observer is not None:
             self.observer(what, intid, pe)
+
+    def work(self) -> Sequence[Work]:
+        """The work that it may put off, each piece run by whoever runs the machine. These handlers put
+        nothing off."""
+        return ()
 
     def parts(self) -> tuple[object, ...]:
         """Every object that changes; the chip has its own."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from vgic.arch.intid import MAINTENANCE, PRIVATE
 from vgic.lab.errors import ScenarioError
-from vgic.lab.observe import Observer, TappedV2, TappedV3
+from vgic.lab.observe import Tap, TappedV2, TappedV3
 from vgic.lab.scenario import MachineSpec, Scenario
 from vgic.lab.vms import pintid_of
 from vgic.silicon import Gic, GicV2, GicV2Options, GicV3, GicV3Options, OptionError
@@ -17,8 +17,8 @@ def _silent(notice: Notice) -> None:
     """Notices of the chip: a scenario's accesses are its design's business."""
 
 
-def make_chip(scenario: Scenario, observer: Observer | None, list_registers: int | None) -> Gic:
-    """The chip; with an observer, one that tells its accesses. ScenarioError for options that it can't have."""
+def make_chip(scenario: Scenario, tap: Tap | None, list_registers: int | None) -> Gic:
+    """The chip; with a tap, one that tells its accesses. ScenarioError for options that it can't have."""
     spec: MachineSpec = scenario.machine
     spis = tuple(d.intid for d in scenario.device if d.intid is not None and d.intid >= PRIVATE)
     ppis = tuple(sorted({MAINTENANCE, *(pintid_of(d) for d in scenario.device if d.kind == "timer")}))
@@ -28,8 +28,8 @@ def make_chip(scenario: Scenario, observer: Observer | None, list_registers: int
     try:
         if spec.gic == 2:
             v2 = GicV2Options(**common)
-            return TappedV2(v2, report=_silent, observer=observer) if observer else GicV2(v2, report=_silent)
+            return TappedV2(v2, report=_silent, tap=tap) if tap else GicV2(v2, report=_silent)
         v3 = GicV3Options(**common)
-        return TappedV3(v3, report=_silent, observer=observer) if observer else GicV3(v3, report=_silent)
+        return TappedV3(v3, report=_silent, tap=tap) if tap else GicV3(v3, report=_silent)
     except OptionError as e:
         raise ScenarioError(f"{scenario.where('machine')}: machine: options: {e}") from None

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from vgic.designs import base
 from vgic.designs.vm import Vm
 from vgic.host import IrqDesc
-from vgic.lab.observe import Observer
 from vgic.lab.scenario import DeviceSpec
 from vgic.lab.vms import VmRun, vintid_of
 from vgic.parts import Part
-from vgic.rules.ghost import IrqGhost
+from vgic.rules.moments import Teller
+from vgic.rules.world import VcpuView
 
 SetLine = Callable[[int, bool], None]
 
@@ -33,64 +33,47 @@ class Device:
     """A level or edge device with a physical SPI, of a guest or of the host.
 
     Args:
-        spec: what it is. vm: whose, None for the host's. set_line: the chip's input. observer: told of its line.
+        spec: what it is. vm: whose, None for the host's. set_line: the chip's input. tell: told of its line.
     """
 
-    def __init__(self, spec: DeviceSpec, vm: VmRun | None, set_line: SetLine, observer: Observer | None) -> None:
+    def __init__(self, spec: DeviceSpec, vm: VmRun | None, set_line: SetLine, tell: Teller[VcpuView]) -> None:
         self.spec, self.name, self.vm = spec, spec.name, vm
         self.vintid = vintid_of(spec)
         self.edge = spec.kind == "edge"
-        self.set_line, self.observer = set_line, observer
+        self.set_line, self.tell = set_line, tell
         self.line = Line()
-        self.ghost: IrqGhost | None = vm.spis[self.vintid] if vm is not None else None
+        self.who: VcpuView | None = vm.vcpus[0] if vm is not None else None
 
     def drive(self, level: bool) -> None:
         """Puts the line on the wire."""
         if self.spec.intid is not None:
             self.set_line(self.spec.intid, level)
 
-    def _moved(self, level: bool) -> None:
+    def moves(self, level: bool) -> None:
+        """A level device asserts, or stops asserting."""
         self.line.high = level
-        if self.ghost is not None:
-            self.ghost.line_moved(level)
-        if self.observer is not None:
-            self.observer.happens("line", device=self.name, vintid=self.vintid, level=level)
+        self.tell.device_drives(self.who, self.vintid, level, self.name)
         self.drive(level)
 
-    def raises(self) -> bool:
-        """A level device asserts. False where it does already."""
-        if self.line.high:
-            return False
-        self._moved(True)
-        return True
+    def can_pulse(self) -> bool:
+        """Whether fewer edges are under way than the scenario allows."""
+        return self.who is None or self.who.irqs[self.vintid].credit < self.spec.times
 
-    def lowers(self) -> bool:
-        """A level device stops asserting by itself. False where it doesn't assert."""
-        if not self.line.high:
-            return False
-        self._moved(False)
-        return True
-
-    def pulses(self) -> bool:
-        """An edge. False where as many as the scenario allows are under way."""
-        if self.ghost is not None and self.ghost.credit >= self.spec.times:
-            return False
-        if self.observer is not None:
-            self.observer.happens("line", device=self.name, vintid=self.vintid, level=True)
+    def pulses(self) -> None:
+        """An edge."""
+        self.tell.device_pulses(self.who, self.vintid, self.name)
         self.drive(True)
         self.drive(False)
         self._accepted()
-        return True
 
     def _accepted(self) -> None:
-        if self.ghost is not None:
-            self.ghost.edge_came()
-            self.ghost.was_disabled = self.ghost.was_disabled or not self.ghost.enabled
+        if self.who is not None:
+            self.tell.edge_accepted(self.who, self.vintid)
 
     def served(self) -> None:
         """Its driver handles it: a level line drops."""
         if not self.edge and self.line.high:
-            self._moved(False)
+            self.moves(False)
 
     def traps(self) -> bool:
         """Whether each access of the guest to it leaves the guest."""
@@ -109,8 +92,8 @@ class Device:
 class Emulated(Device):
     """A device of the VMM: its line is driven by `inject`. "irqfd": a guest's EOI de-asserts it and asks it again."""
 
-    def __init__(self, spec: DeviceSpec, vm: VmRun, design: base.Design, observer: Observer | None) -> None:
-        super().__init__(spec, vm, lambda intid, level: None, observer)
+    def __init__(self, spec: DeviceSpec, vm: VmRun, design: base.Design, tell: Teller[VcpuView]) -> None:
+        super().__init__(spec, vm, lambda intid, level: None, tell)
         self.design = design
         self.resampled = spec.wiring == "irqfd"
         if self.resampled and not self.edge:
@@ -124,19 +107,11 @@ class Emulated(Device):
         assert self.vm is not None
         return self.design.inject(self.vm.vm, None, self.vintid, level)
 
-    def _accepted(self) -> None:
-        """Counted where the injection was accepted, in `pulses`."""
-
-    def pulses(self) -> bool:
-        assert self.ghost is not None
-        if self.ghost.credit >= self.spec.times:
-            return False
-        if self.observer is not None:
-            self.observer.happens("line", device=self.name, vintid=self.vintid, level=True)
+    def pulses(self) -> None:
+        self.tell.device_pulses(self.who, self.vintid, self.name)
         if self._inject(True):
-            Device._accepted(self)
+            self._accepted()
         self._inject(False)
-        return True
 
     def _acknowledged(self, vm: Vm, vintid: int) -> None:
         self._inject(False)

@@ -7,6 +7,10 @@ class ScenarioError(Exception):
     """A file or an argument can't be used. The message says where (file, line, key), what, and what was expected."""
 
 
+class NotOffered(ScenarioError):
+    """A scenario needs what its design does not offer: it is well, and so is the design."""
+
+
 class DesignFailed(ScenarioError):
     """A design raised an exception while it ran.
 

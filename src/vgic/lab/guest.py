@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vgic.designs.vm import Vcpu, Vm
-from vgic.lab.program import Op
+from vgic.lab.operations.operands import Awaited
+from vgic.lab.operations.operation import Op
 from vgic.parts import Part
 from vgic.silicon import Gic, GicV3
 
@@ -57,10 +58,31 @@ class GuestState(Part):
         self.handled: frozenset[int] = frozenset()
 
 
+class GuestTimer(Part):
+    """A generic timer as its guest programmed it: ENABLE and IMASK of CTL, and CVAL."""
+
+    __slots__ = ("cval", "enable", "imask")
+
+    def __init__(self, cval: int) -> None:
+        self.enable = self.imask = False
+        self.cval = cval
+
+    def written(self, register: str, value: int) -> None:
+        """It wrote CTL or CVAL."""
+        if register == "CVAL":
+            self.cval = value
+        else:
+            self.enable, self.imask = bool(value & 1), bool(value & 2)
+
+    def high(self, count: int) -> bool:
+        """Whether its line is high at this count of the system counter."""
+        return self.enable and not self.imask and count >= self.cval
+
+
 class FaceV3:
     """A GICv3 as its guest uses it."""
 
-    names = ("ICV_IAR1_EL1", "ICV_EOIR1_EL1", "ICV_DIR_EL1")
+    iar_name, eoir_name, dir_name = "ICV_IAR1_EL1", "ICV_EOIR1_EL1", "ICV_DIR_EL1"
 
     def __init__(self, gic: Gic, vm: Vm) -> None:
         assert isinstance(gic, GicV3)
@@ -137,7 +159,7 @@ Reach = Callable[[Vcpu, Access], int]
 class FaceV2(FaceV3):
     """A GICv2 as its guest uses it: GICC, which may be GICV; group 0."""
 
-    names = ("GICV_IAR", "GICV_EOIR", "GICV_DIR")
+    iar_name, eoir_name, dir_name = "GICV_IAR", "GICV_EOIR", "GICV_DIR"
 
     def __init__(self, vm: Vm, reach: Reach) -> None:
         self.vm, self.reach = vm, reach
@@ -188,7 +210,7 @@ class Guest:
         spins: bool,
     ) -> None:
         self.program, self.handlers, self.usual, self.spins = program, handlers, usual, spins
-        self.awaited = frozenset(op.intid for op in program if op.word == "AWAIT")
+        self.awaited = frozenset(intid for op in program for intid in op.named(Awaited))
         self.state = GuestState(split)
 
     def handler(self, iar: int) -> tuple[Op, ...]:

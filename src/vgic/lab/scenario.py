@@ -35,8 +35,6 @@ Schema for editors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -44,7 +42,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 
 from vgic.lab.errors import ScenarioError
 from vgic.lab.lines import KeyLines
-from vgic.lab.program import TIMERS, Op, parse
+from vgic.lab.operations.operands import VmShape
+from vgic.lab.program import parse
 from vgic.lab.validate import key_words, read_toml, validated
 from vgic.rules.catalogue import RULES
 
@@ -298,17 +297,11 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
 }
 
 
-def _check_op(s: Scenario, n: int, op: Op, wrong: Callable[[str], None]) -> None:
-    """Whether the n-th VM has what an operation of its guest names."""
-    vcpus, timer = len(s.vm[n].vcpu), op.word.partition("_")[0]
-    if max(op.value if op.word in ("SGI", "ROUTE") else -1, op.of) >= vcpus:
-        wrong(f'"{op.text}": expected a vCPU 0 to {vcpus - 1}')
-    if op.word == "ROUTE" and op.intid < 32:
-        wrong(f'"{op.text}": a private interrupt has no target: expected an SPI, 32 to 1019')
-    if op.of >= 0 and op.intid < 32 and (s.vm[n].gic or s.machine.gic) == 2:
-        wrong(f'"{op.text}": a GICv2 guest reaches its own private interrupts alone: expected no "of {op.of}"')
-    if timer in TIMERS and not any(d.kind == "timer" and d.timer == timer and s.vm_of(d) == n for d in s.device):
-        wrong(f'"{op.text}": expected a device of {s.vm_name(n)} with kind = "timer", timer = "{timer}"')
+def _shape(s: Scenario, n: int) -> VmShape:
+    """What the n-th VM has that operations of its guests can name."""
+    name, first = s.vm_name(n), s.vm_name(0)
+    timers = {d.timer for d in s.device if d.kind == "timer" and (d.vm or first) == name}
+    return VmShape(name, s.vm[n].gic or s.machine.gic, len(s.vm[n].vcpu), timers)
 
 
 def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
@@ -331,11 +324,12 @@ def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
             if vcpu.pe >= s.machine.pes:
                 wrong(("vm", n, "vcpu", v, "pe"), f"{vcpu.pe}: expected a PE of the machine, 0 to {s.machine.pes - 1}")
             here: tuple[str | int, ...] = ("vm", n, "vcpu", v)
-            for o, text in enumerate(vcpu.program):
-                _check_op(s, n, parse(text), partial(wrong, (*here, "program", o)))
-            for key, ops in vcpu.handlers.items():
-                for o, text in enumerate(ops):
-                    _check_op(s, n, parse(text, handler=True), partial(wrong, (*here, "handlers", key, o)))
+            texts = [((*here, "program", o), text) for o, text in enumerate(vcpu.program)]
+            texts += [((*here, "handlers", key, o), text) for key, ops in vcpu.handlers.items()
+                      for o, text in enumerate(ops)]
+            for where, text in texts:
+                for what in parse(text, handler=True).wrong(_shape(s, n)):
+                    wrong(where, f'"{text}": {what}')
     seen: dict[str, int] = {}
     pintids: dict[int, int] = {}
     for n, d in enumerate(s.device):

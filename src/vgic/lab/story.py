@@ -1,38 +1,40 @@
-"""What happens, told in words: an observer that gathers what one step of a machine does into a sentence.
+"""What happens, told in words: a listener that gathers what one step of a machine does into a sentence.
 
 The words are those of the field: the host takes an interrupt and drops its priority; the hypervisor injects, populates
-a list register, folds it; the guest reads IAR and writes EOIR.
+a list register, folds it; the guest reads IAR and writes EOIR. They are written here, and not in `vgic.view`, because a
+step is told by them wherever it goes: in a run, in a counterexample, in the files that one is exported to.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from vgic.arch.intid import special
-from vgic.designs.vm import Vcpu
-from vgic.lab.guest import FaceV2, FaceV3
-from vgic.lab.observe import Observer
+from vgic.arch.intid import PRIVATE, special
+from vgic.lab.operations.operands import NEVER
+from vgic.rules.moments import Moments
+from vgic.rules.world import VcpuView
+from vgic.silicon.virtual_interface import ListRegister
 
 DIR = ("ICC_DIR_EL1", "GICC+0x1000")
+LIST_REGISTERS = ("ICH_LR", "GICH+0x1")
+"""How the places of list registers begin."""
 
 
-class Story(Observer):
-    """Tells each step. `names`: the machine's vCPUs, by design's object; filled by whoever has the machine.
+class Story(Moments[VcpuView]):
+    """Tells each step.
+
+    Args:
+        design: its name. alone: whether the machine has a single vCPU, so that "guest" says whose.
 
     Attributes:
         counts: how often what happened, by word; what `vgic.cost` prices.
         states: what each vCPU does, in a word, by name.
     """
 
-    def __init__(self, design: str, v2: bool = False) -> None:
-        self.design_name = design
-        self.iar, self.eoir, self.dir_name = (FaceV2 if v2 else FaceV3).names
-        self.names: dict[int, str] = {}
+    def __init__(self, design: str, alone: bool) -> None:
+        self.design_name, self.alone = design, alone
         self.states: dict[str, str] = {}
         self.words: list[str] = []
         self.counts: dict[str, int] = {}
         self._taken = -1
-        self._lines: dict[str, str] = {}
 
     def begin(self) -> None:
         """A new step."""
@@ -40,50 +42,58 @@ class Story(Observer):
 
     def end(self) -> str:
         """The step in words."""
-        self._close_take()
+        self._taken = -1
         return "; ".join(dict.fromkeys(self.words))
 
-    def count(self, word: str, n: int = 1) -> None:
+    def count(self, word: str) -> None:
         """One more."""
-        self.counts[word] = self.counts.get(word, 0) + n
+        self.counts[word] = self.counts.get(word, 0) + 1
 
-    def name(self, vcpu: Vcpu | None) -> str:
-        """A vCPU's name."""
-        return self.names.get(id(vcpu), "") if vcpu is not None else ""
+    # -- wires, time and the host
 
-    def _close_take(self) -> None:
-        self._taken = -1
+    def device_drives(self, who: VcpuView | None, vintid: int, level: bool, device: str) -> None:
+        if who is None or device not in who.timers:
+            self.words.append(f"{device}: line {'high' if level else 'low'}")
 
-    # -- what is heard
+    def device_pulses(self, who: VcpuView | None, vintid: int, device: str) -> None:
+        self.words.append(f"{device}: line high")
 
-    def access(self, kind: str, write: bool, place: str, value: int, pe: int, guest: bool) -> None:
-        who = "guest" if guest else "host"
-        self.count(f"{who} {kind} {'write' if write else 'read'}")
+    def time_passed(self, count: int) -> None:
+        self.words.append(f"the counter reaches {count}")
+
+    def host_takes(self, pe: int, what: str, pintid: int) -> None:
+        if what == "take":
+            self.count("host interrupt")
+            self.words.append(f"host takes {pintid}, priority drop, no deactivate")
+            self._taken = len(self.words) - 1
+        elif what == "spurious":
+            self.words.append(f"host reads IAR = {pintid}, nothing to take")
+        else:
+            self.words.append(f"host takes {pintid} ({what})")
+
+    def host_disables(self, pintid: int, disable: bool) -> None:
+        self.words.append(f"host: {'disable' if disable else 'enable'}_irq {pintid}")
+
+    def work_runs(self, work: str) -> None:
+        self.words.append(work)
+
+    def accessed(self, pe: int, kind: str, write: bool, place: str, value: int, guest: bool) -> None:
+        done = "write" if write else "read"
+        self.count(f"{'guest' if guest else 'host'} {kind} {done}")
         if guest:
             return
-        if write and place.startswith(("ICH_LR", "GICH+0x1")):
-            self.count("list register write")
-        elif not write and place.startswith(("ICH_LR", "GICH+0x1")):
-            self.count("list register read")
+        if place.startswith(LIST_REGISTERS):
+            self.count(f"list register {done}")
         if write and place in DIR and self._taken >= 0:
             self.words[self._taken] = self.words[self._taken].replace("no deactivate", "deactivate")
             self._taken = -1
 
-    def kernel(self, what: str, intid: int, pe: int) -> None:
-        if what == "take":
-            self.count("host interrupt")
-            self.words.append(f"host takes {intid}, priority drop, no deactivate")
-            self._taken = len(self.words) - 1
-        elif what == "spurious":
-            self.words.append(f"host reads IAR = {intid}, nothing to take")
-        else:
-            self.words.append(f"host takes {intid} ({what})")
+    # -- the hypervisor and its vCPUs
 
-    def design(self, event: str, vcpu: Vcpu | None, intid: int) -> None:
+    def designed(self, event: str, who: VcpuView | None, intid: int) -> None:
         self.count(event)
-        if event in ("inject", "refused"):
-            if event == "inject":
-                self.words.append(f"{self.design_name} inject {intid}")
+        if event == "inject":
+            self.words.append(f"{self.design_name} inject {intid}")
         elif event == "overflow":
             self.words.append("more interrupts than list registers")
         elif event == "replay":
@@ -91,75 +101,66 @@ class Story(Observer):
         elif event == "resample":
             self.words.append(f"samples the line of {intid}")
         elif event in ("set_active", "clear_active"):
-            self.words.append(f"PPI {intid} active := {int(event == 'set_active')}" if intid < 32 else
-                              f"SPI {intid} active := {int(event == 'set_active')}")
+            self.words.append(f"{'PPI' if intid < PRIVATE else 'SPI'} {intid} active := {int(event == 'set_active')}")
         elif event in ("mask", "unmask"):
             self.words.append(f"{event} {intid}")
         elif event == "ack":
             self.words.append(f"told: guest completed {intid}")
-        elif event == "halt":
-            self.words.append(f"{self.name(vcpu)} is stopped")
-            self.states[self.name(vcpu)] = "stopped"
-        elif event == "wake":
-            self.words.append(f"wakes {self.name(vcpu)}")
-            self.states[self.name(vcpu)] = "woken"
+        elif event in ("halt", "wake") and who is not None:
+            self.words.append(f"{who.name} is stopped" if event == "halt" else f"wakes {who.name}")
+            self.states[who.name] = "stopped" if event == "halt" else "woken"
 
-    def happens(self, what: str, vcpu: Vcpu | None = None, **more: Any) -> None:
-        name = self.name(vcpu)
-        match what:
-            case "enter":
-                self._enter(name)
-            case "exit":
-                reason = more["reason"]
-                self.count("exit")
-                self.count(f"exit {reason}")
-                self.states[name] = f"exit {reason}"
-                self.words.append(f"{name} exits ({reason})")
-            case "give up":
-                self.words.append(f"{name}: flush, then the entry is given up: sync")
-                self.count("given up")
-            case "load":
-                self.count("load")
-                self.states[name] = "loaded"
-                self.words.append(f"load {name} on pe{more['pe']}")
-            case "put":
-                self.count("put")
-                self.states[name] = "preempted"
-                self.words.append(f"put {name}")
-            case "block":
-                self.states[name] = "blocked"
-                self.words.append(f"{name} blocks")
-            case "stay":
-                self.states[name] = "loaded"
-                self.words.append(f"{name} does not block: it has an interrupt to take")
-            case "trap":
-                self.count("trap")
-                value = more.get("value")
-                self.words.append(f"{name}: {more['name']}{f' = {value:#x}' if value is not None else ''} traps")
-            case "ack":
-                self.count("spurious acknowledge" if special(more["intid"]) else "acknowledged")
-                self._guest(name, f"reads {self.iar} = {more['intid']}")
-            case "eoi":
-                self.count("ended")
-                self._guest(name, f"writes {self.eoir} = {more['intid']}")
-            case "dir":
-                self._guest(name, f"writes {self.dir_name} = {more['intid']}")
-            case "line":
-                self.words.append(f"{more['device']}: line {'high' if more['level'] else 'low'}")
-            case "time":
-                self.words.append(f"the counter reaches {more['count']}")
-            case "soft timer":
-                self.words.append("a timer of the kernel fires")
-            case "host":
-                self.words.append(f"host: {more['text']}")
-            case "guest":
-                self._guest(name, more["text"])
+    def _vcpu(self, who: VcpuView, state: str, what: str) -> None:
+        self.states[who.name] = state
+        self.words.append(what)
 
-    def _enter(self, name: str) -> None:
+    def loaded(self, who: VcpuView, pe: int) -> None:
+        self.count("load")
+        self._vcpu(who, "loaded", f"load {who.name} on pe{pe}")
+
+    def put(self, who: VcpuView) -> None:
+        self.count("put")
+        self._vcpu(who, "preempted", f"put {who.name}")
+
+    def enters(self, who: VcpuView) -> None:
         self.count("entry")
-        self.states[name] = "running"
-        self.words.append(f"{name} enters")
+        self._vcpu(who, "running", f"{who.name} enters")
 
-    def _guest(self, name: str, what: str) -> None:
-        guest = "guest" if len(self.names) == 1 else f"guest of {name}"
-        self.words.append(f"{guest} {what}")
+    def entry_given_up(self, who: VcpuView) -> None:
+        self.count("given up")
+        self.words.append(f"{who.name}: flush, then the entry is given up: sync")
+
+    def left(self, who: VcpuView, reason: str) -> None:
+        self.count("exit")
+        self.count(f"exit {reason}")
+        self._vcpu(who, f"exit {reason}", f"{who.name} exits ({reason})")
+
+    def blocked(self, who: VcpuView) -> None:
+        self._vcpu(who, "blocked", f"{who.name} blocks")
+
+    def stayed(self, who: VcpuView) -> None:
+        self._vcpu(who, "loaded", f"{who.name} does not block: it has an interrupt to take")
+
+    def trapped(self, who: VcpuView, name: str, value: int | None) -> None:
+        self.count("trap")
+        self.words.append(f"{who.name}: {name}{f' = {value:#x}' if value is not None else ''} traps")
+
+    # -- the guest
+
+    def guest_says(self, who: VcpuView, text: str) -> None:
+        self.words.append(f"{'guest' if self.alone else f'guest of {who.name}'} {text}")
+
+    def guest_read_iar(self, who: VcpuView, expected: int, got: int, changed: bool | None) -> None:
+        self.count("spurious acknowledge" if special(got) else "acknowledged")
+        self.guest_says(who, f"reads {'GICV_IAR' if who.vcpu.vm.gic == 2 else 'ICV_IAR1_EL1'} = {got}")
+
+    def guest_ended(self, who: VcpuView, register: str, vintid: int, lr: ListRegister | None) -> None:
+        if "EOIR" in register:
+            self.count("ended")
+        self.guest_says(who, f"writes {register} = {vintid}")
+
+    def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: bool) -> None:
+        self.guest_says(who, f"reads {register} of {vintid}: {int(value)}")
+
+    def timer_written(self, who: VcpuView, register: str, value: int) -> None:
+        self.guest_says(who, f"writes {register} = {'never' if value == NEVER else value}")

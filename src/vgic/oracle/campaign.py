@@ -43,8 +43,13 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Report:
-    """What a campaign has done."""
+class Campaign:
+    """What many episodes of one kind came to.
+
+    Attributes:
+        kind, options, seed: what ran, and from which seed on. qemu: its version. tally: how much was compared.
+        coverage: which situations were met. finding: what differs, None where nothing does. seconds: it took.
+    """
 
     kind: str
     options: MachineOptions
@@ -71,7 +76,7 @@ def campaign(
     changes: Mapping[str, object] | None = None,
     progress: Callable[[int, int], None] | None = None,
     shrinking: bool = True,
-) -> Report:
+) -> Campaign:
     """Run episodes until so many operations are done or a difference is found, which is then shrunk.
 
     Args:
@@ -84,20 +89,20 @@ def campaign(
         OracleAbsent, OracleError: there is no QEMU, or it is stuck.
     """
     options = options_of(kind, pes)
-    report = Report(kind, options, seed)
+    done = Campaign(kind, options, seed)
     start = time.perf_counter()
     with Qemu(options) as qemu:
         lockstep = Lockstep(qemu, changes=changes)
-        lockstep.watcher = report.coverage
-        report.qemu, report.tally = qemu.machine.version, lockstep.tally
-        while lockstep.tally.operations < operations and report.finding is None:
-            report.coverage.begin()
-            report.finding = _one(lockstep, KINDS[kind](seed, options), seed, shrinking)
+        lockstep.watcher = done.coverage
+        done.qemu, done.tally = qemu.machine.version, lockstep.tally
+        while lockstep.tally.operations < operations and done.finding is None:
+            done.coverage.begin()
+            done.finding = _one(lockstep, KINDS[kind](seed, options), seed, shrinking)
             seed += 1
             if progress is not None:
                 progress(lockstep.tally.operations, operations)
-    report.seconds = time.perf_counter() - start
-    return report
+    done.seconds = time.perf_counter() - start
+    return done
 
 
 def _one(lockstep: Lockstep, generator: Generator, seed: int, shrinking: bool) -> Finding | None:

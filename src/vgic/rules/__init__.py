@@ -1,7 +1,11 @@
-"""What must hold: the rules, and the checks that judge them from a chip's state and events."""
+"""What must hold: the rules, and the checks that judge them on machines, on recordings of chips, on kernel events."""
 
 from vgic.rules.catalogue import RULES, Rule
-from vgic.rules.hardware import HARDWARE_CHECKS
-from vgic.rules.judge import MOMENTS, Broken, Check, Judge
+from vgic.rules.checks import CHECKS, KERNEL_CHECKS, MACHINE_RULES, RECORDING_CHECKS
+from vgic.rules.judge import Broken, Judge, RecordingCheck
+from vgic.rules.moments import Moments, Teller
 
-__all__ = ["HARDWARE_CHECKS", "MOMENTS", "RULES", "Broken", "Check", "Judge", "Rule"]
+__all__ = [
+    "CHECKS", "KERNEL_CHECKS", "MACHINE_RULES", "RECORDING_CHECKS", "RULES", "Broken", "Judge", "Moments",
+    "RecordingCheck", "Rule", "Teller",
+]

@@ -1,9 +1,11 @@
-"""Rules of delivery: what came is delivered, once, to who waits for it, and nothing else is.
+"""Rules of delivery: what came is delivered, once, to who it is for, and nothing else is (1 to 4, 13, 34, 35, 39).
 
 Whether an interrupt is lost shows when the machine is at rest: nothing happens any more by itself, and its guest, which
 would take it, has not got it. Then the rule broken depends on where the interrupt is. It is in no carrier: 1 (an edge),
 2 (a level). It is with the hypervisor: its vCPU sleeps (19), runs on and was not told (20), or has all list registers
 full and no exit armed (18), or only such as can't be taken (13).
+
+Whether it is delivered twice, or without a cause, shows when a guest acknowledges it (3, 4, 34, 39).
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vgic.arch.state import PENDING
-from vgic.rules.ghost import IrqGhost
+from vgic.rules.ghost import DROPPED, PRESENT, IrqGhost
+from vgic.rules.judge import MomentCheck
 from vgic.rules.world import ISPENDR, VcpuView, VmView, World, design_bit, lrs_of, named, valid
 from vgic.silicon.priority import IDLE, implemented
+from vgic.silicon.virtual_interface import ListRegister
 
 IMPLEMENTED = implemented(5)
 """The bits of a virtual priority: a hypervisor shows its guests five."""
@@ -58,10 +62,10 @@ def outstanding(w: World) -> Iterator[Undelivered]:
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
-                if ghost.target != run.vcpu.index or not would_take(run, ghost) or w.withheld(run.name, vintid):
+                if ghost.target != run.vcpu.index or not would_take(run, ghost) or w.withheld(run, vintid):
                     continue
                 level = vintid >= 16 and vm.is_level(vintid)
-                if ghost.soft or (w.level_of(run.name, vintid) if level else ghost.owed):
+                if ghost.soft or (w.level_of(run, vintid) if level else ghost.owed):
                     yield Undelivered(run, vm, vintid, ghost, level)
 
 
@@ -98,6 +102,8 @@ def full(w: World, run: VcpuView) -> bool:
     return bool(lrs) and len(valid(lrs)) == len(lrs)
 
 
+# -- 1, 2, 13: what came is with its guest, or can still get there
+
 def edge_is_lost(w: World) -> str | None:
     """Rule 1."""
     for u in undelivered(w):
@@ -126,29 +132,45 @@ def kept_out(w: World) -> str | None:
     return None
 
 
-def no_exit_armed(w: World) -> str | None:
-    """Rule 18, pending interrupts."""
-    for u in undelivered(w):
-        if full(w, u.run):
-            return f"{u}; it has no list register, and no exit is armed for it"
-    return None
+# -- 3, 4: no delivery without a cause of its own
+
+class NotAfterTheDrop(MomentCheck):
+    """Rule 3, at each acknowledge of a level interrupt."""
+
+    rule_id = 3
+
+    def guest_acknowledged(self, who: VcpuView, vintid: int, lr: ListRegister | None, source: int) -> None:
+        ghost = who.irqs.get(vintid)
+        if (ghost is not None and vintid >= 16 and who.vm.is_level(vintid) and ghost.cause not in (PRESENT, DROPPED)
+                and not ghost.soft):
+            self.broken(f"{who.name} acknowledges {vintid}, whose line is low, and it has been out of its guest since"
+                        " it dropped")
 
 
-def sleeps(w: World) -> str | None:
-    """Rule 19."""
-    for u in undelivered(w):
-        if u.run.vcpu.blocked:
-            return f"{u}; the vCPU is blocked"
-    return None
+class OnceAnEdge(MomentCheck):
+    """Rule 4, at each acknowledge: of an interrupt that there is, that is not active, and (an edge) that came."""
+
+    rule_id = 4
+
+    def guest_acknowledged(self, who: VcpuView, vintid: int, lr: ListRegister | None, source: int) -> None:
+        ghost = who.irqs.get(vintid)
+        said = f"{who.name} acknowledges {vintid}"
+        if ghost is None:
+            self.broken(f"{said}, which its machine does not have")
+            return
+        if ghost.active is not None:
+            self.broken(f"{said}, which is active: vCPU {ghost.active} has not deactivated it")
+        if not ghost.credit and is_edge(who, vintid):
+            self.broken(f"{said} once more than edges came")
 
 
-def not_told(w: World) -> str | None:
-    """Rule 20."""
-    for u in undelivered(w):
-        if u.run.vcpu.in_guest and not full(w, u.run) and carried(w, u):
-            return f"{u}; the hypervisor has it, and the vCPU runs on"
-    return None
+def is_edge(run: VcpuView, vintid: int) -> bool:
+    """Whether each cause of an interrupt may be acknowledged once: edges, and the SGIs of a GICv3; those of a GICv2 are
+    counted by their sources."""
+    return run.vcpu.vm.gic == 3 if vintid < 16 else not run.vm.is_level(vintid)
 
+
+# -- 34: what is disabled waits
 
 def forgotten_while_disabled(w: World) -> str | None:
     """Rule 34: enabled again, and not delivered."""
@@ -157,6 +179,33 @@ def forgotten_while_disabled(w: World) -> str | None:
             return f"{u}; it came while it was disabled"
     return None
 
+
+class NotWhileDisabled(MomentCheck):
+    """Rule 34, at each acknowledge."""
+
+    rule_id = 34
+
+    def guest_acknowledged(self, who: VcpuView, vintid: int, lr: ListRegister | None, source: int) -> None:
+        ghost = who.irqs.get(vintid)
+        if ghost is not None and not ghost.enabled:
+            self.broken(f"{who.name} acknowledges {vintid}, which its guest has disabled")
+
+
+# -- 35: what was sent elsewhere goes there
+
+class PendingWhereItGoes(MomentCheck):
+    """Rule 35, at each entry: no list register holds an SPI pending that goes to another vCPU."""
+
+    rule_id = 35
+
+    def entered(self, who: VcpuView) -> None:
+        for lr in lrs_of(self.w, who):
+            ghost = who.irqs.get(lr.vintid) if lr.state == PENDING and lr.vintid >= 32 else None
+            if ghost is not None and ghost.target != who.vcpu.index:
+                self.broken(f"{who.name} enters with {lr.vintid} pending, which goes to vCPU {ghost.target}")
+
+
+# -- 39: the SGIs of a GICv2 have sources
 
 def sgi_of_a_source_lost(w: World) -> str | None:
     """Rule 39, GICv2."""
@@ -169,3 +218,14 @@ def sgi_of_a_source_lost(w: World) -> str | None:
                     senders = [n for n in range(8) if ghost.sources >> n & 1]
                     return f"{run.name}: SGI {vintid} of vCPU {', '.join(map(str, senders))} is not delivered"
     return None
+
+
+class OnceASource(MomentCheck):
+    """Rule 39, at each acknowledge of a GICv2's SGI."""
+
+    rule_id = 39
+
+    def guest_acknowledged(self, who: VcpuView, vintid: int, lr: ListRegister | None, source: int) -> None:
+        ghost = who.irqs.get(vintid)
+        if ghost is not None and who.vcpu.vm.gic == 2 and vintid < 16 and not ghost.sources >> source & 1:
+            self.broken(f"{who.name} acknowledges {vintid} from vCPU {source}, which did not send it")

@@ -1,11 +1,13 @@
 """What is remembered so that rules can be functions of the present state: ghosts.
 
-A ghost is a small part that whoever runs a machine keeps beside it. It notes what guests and devices did (an edge came
-and nobody has acknowledged it; a guest acknowledged and has not deactivated), bounded, so that all schedules can be
+A ghost is a small part beside the machine. The `Witness` writes to it what guests and devices did (an edge came and
+nobody has acknowledged it; a guest acknowledged and has not deactivated), bounded, so that all schedules can be
 explored. Nothing of a chip, a kernel or a design ever looks at a ghost.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
 
 from vgic.parts import Part
 
@@ -16,12 +18,14 @@ NOBODY = -1
 """Who acknowledged an interrupt that was made active by ISACTIVER."""
 MOST = 2
 """Edges that are told apart."""
+TWICE = 2
+"""So often the same, with no step of the guest between, breaks a rule."""
 STORM = 3
-"""So many of the same without a step of the guest are a storm."""
+"""The most that is counted of that."""
 
 
 class IrqGhost(Part):
-    """One virtual interrupt; of a private one, a vCPU's.
+    """One virtual interrupt; of a private one, that of one vCPU.
 
     Attributes:
         enabled: by its guest, as far as the guest knows. priority: likewise. target: the vCPU that an SPI goes to.
@@ -50,26 +54,16 @@ class IrqGhost(Part):
         self.active: int | None = None
 
     def edge_came(self) -> None:
-        """A device's edge, or an SGI."""
+        """An edge of a device, or an SGI."""
         self.credit = min(MOST, self.credit + 1)
         self.owed = True
 
     def line_moved(self, level: bool) -> None:
-        """A device's line."""
+        """The line of a level-sensitive device."""
         if level:
             self.cause = PRESENT
         elif self.cause == PRESENT:
             self.cause = DROPPED
-
-
-class TimerGhost(Part):
-    """A generic timer as its guest programmed it: CTL's ENABLE and IMASK, and CVAL."""
-
-    __slots__ = ("cval", "enable", "imask")
-
-    def __init__(self, cval: int) -> None:
-        self.enable = self.imask = False
-        self.cval = cval
 
 
 class VcpuGhost(Part):
@@ -112,3 +106,27 @@ class Faults(Part):
         """A rule is broken."""
         if len(self.told) < 8 and (rule, what) not in self.told:
             self.told = (*self.told, (rule, what))
+
+
+class VmGhosts:
+    """The ghosts of one VM.
+
+    Args:
+        vcpus: how many. vintids: its interrupts. priority: of each, at boot. routed: the vCPU that an SPI goes to, 0
+            where it doesn't say. software: those that no physical interrupt stands behind.
+
+    Attributes:
+        shared: those of its SPIs and LPIs. irqs: for each vCPU its private ones and the shared ones, by vINTID.
+        vcpus: one for each.
+    """
+
+    def __init__(self, vcpus: int, vintids: Collection[int], priority: Callable[[int], int], routed: Mapping[int, int],
+                 software: Collection[int]) -> None:
+        self.shared = {v: IrqGhost(priority(v), routed.get(v, 0), v in software) for v in vintids if v >= 32}
+        self.irqs: tuple[dict[int, IrqGhost], ...] = tuple(
+            {**{v: IrqGhost(priority(v), n) for v in vintids if v < 32}, **self.shared} for n in range(vcpus))
+        self.vcpus = tuple(VcpuGhost() for _ in range(vcpus))
+
+    def parts(self) -> tuple[object, ...]:
+        """Every object here that changes."""
+        return (*self.shared.values(), *(g for irqs in self.irqs for v, g in irqs.items() if v < 32), *self.vcpus)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from vgic.arch.intid import LPI_START
 from vgic.arch.state import INVALID
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu, Vm
-from vgic.rules.ghost import Faults, IrqGhost, TakenGhost, TimerGhost, VcpuGhost
+from vgic.rules.ghost import Faults, IrqGhost, TakenGhost, VcpuGhost
 from vgic.silicon import GenericTimers, Gic
 from vgic.silicon.virtual_interface import ListRegister
 
@@ -20,7 +21,7 @@ ISPENDR, ISACTIVER = 0x200, 0x300
 
 
 class GuestView(Protocol):
-    """What a guest has set itself to."""
+    """What a guest has set itself to, and what it has acknowledged."""
 
     @property
     def masked(self) -> bool: ...
@@ -45,11 +46,24 @@ class GuestHolder(Protocol):
     def state(self) -> GuestView: ...
 
 
+class TimerView(Protocol):
+    """A generic timer as its guest programmed it."""
+
+    @property
+    def enable(self) -> bool: ...
+    @property
+    def imask(self) -> bool: ...
+    @property
+    def cval(self) -> int: ...
+
+
 class VcpuView(Protocol):
-    """One vCPU with its guest."""
+    """One vCPU with its guest and its ghosts."""
 
     @property
     def name(self) -> str: ...
+    @property
+    def vm(self) -> VmView: ...
     @property
     def vcpu(self) -> Vcpu: ...
     @property
@@ -59,7 +73,7 @@ class VcpuView(Protocol):
     @property
     def irqs(self) -> Mapping[int, IrqGhost]: ...
     @property
-    def timers(self) -> Mapping[str, TimerGhost]: ...
+    def timers(self) -> Mapping[str, TimerView]: ...
 
 
 class VmView(Protocol):
@@ -98,22 +112,27 @@ class World(Protocol):
     @property
     def host_lines(self) -> Mapping[int, object]: ...
     def quiescent(self) -> bool: ...
-    def level_of(self, name: str, vintid: int) -> bool: ...
-    def withheld(self, name: str, vintid: int) -> bool: ...
+    def level_of(self, run: VcpuView, vintid: int) -> bool: ...
+    def withheld(self, run: VcpuView, vintid: int) -> bool: ...
     def host_line_high(self, intid: int) -> bool: ...
     def host_disabled(self, intid: int) -> bool: ...
 
 
-class OfVcpus:
-    """A check that judges each vCPU by itself. Called, it judges all; the explorer asks of each, and learns less."""
+StateCheck = Callable[[World], "str | None"]
+"""A rule's form for states: what is broken in this one, in words, or None."""
 
-    def __init__(self, one: Callable[[World, VmView, VcpuView], str | None]) -> None:
+
+class OfVcpus:
+    """A check of states that judges each vCPU by itself. Called, it judges all; the explorer asks of each, and learns
+    less."""
+
+    def __init__(self, one: Callable[[World, VcpuView], str | None]) -> None:
         self.one = one
 
     def __call__(self, w: World) -> str | None:
         for vm in w.vms:
             for run in vm.vcpus:
-                found = self.one(w, vm, run)
+                found = self.one(w, run)
                 if found is not None:
                     return found
         return None
@@ -136,9 +155,15 @@ def valid(lrs: Sequence[ListRegister]) -> list[ListRegister]:
     return [lr for lr in lrs if lr.state != INVALID]
 
 
+def elsewhere(w: World, run: VcpuView, vintid: int) -> bool:
+    """Whether another vCPU that is in its guest has the interrupt in a list register, where nobody reaches it."""
+    held = [lr.vintid for other in run.vm.vcpus if other is not run for lr in valid(lrs_of(w, other))]
+    return vintid in held
+
+
 def design_bit(w: World, run: VcpuView, register: int, vintid: int) -> bool | None:
     """A bit of ISPENDR or ISACTIVER as userspace reads it; None where the design has no such reads, and for LPIs."""
-    if vintid >= 8192:
+    if vintid >= LPI_START:
         return None
     vm = run.vcpu.vm
     base = vm.map.gicd

@@ -6,18 +6,16 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
-from vgic.rules import HARDWARE_CHECKS, Judge
+from vgic.rules import RECORDING_CHECKS, Judge, Moments
 from vgic.silicon.profile import PROFILE, SENTENCES, Deviation
 from vgic.trace.configure import Configuration, configure
 from vgic.trace.diagnose import Diagnosis, Recent, diagnose
 from vgic.trace.events import Event, Probe
-from vgic.trace.findings import Step
 from vgic.trace.lanes import Lanes
 from vgic.trace.lives import Lives
 from vgic.trace.qemu import Reader
-from vgic.trace.replay import KINDS, Replay, notices
+from vgic.trace.replay import KINDS, Replay
 from vgic.trace.source import Source, TraceError
 
 HEAD, OTHERS = 20_000, 2000
@@ -53,10 +51,11 @@ class Analysis:
             raise self._broke_off[0]
         self.configuration: Configuration = configure(self.file, head, machine, overrides)
         self.chip = self.configuration.chip()
-        self.judge = Judge(self.chip, HARDWARE_CHECKS, most)
+        self.judge = Judge(self.chip, RECORDING_CHECKS, most)
         self.lives = Lives(self.chip)
         self.lanes = Lanes(self.chip, lanes, window) if lanes is not None else None
-        self.replay = Replay(self.chip, self.judge, self._listen if self.lanes else self.lives, most)
+        listeners: list[Moments[int]] = [self.lives] if self.lanes is None else [self.lives, self.lanes]
+        self.replay = Replay(self.chip, self.judge, listeners, most)
         self._run(itertools.chain(head, events), progress)
         self.replay.events += passed
         self.seconds = time.perf_counter() - began
@@ -86,11 +85,6 @@ class Analysis:
             yield from events
         except TraceError as e:
             self._broke_off.append(e)
-
-    def _listen(self, step: Step) -> None:
-        self.lives(step)
-        assert self.lanes is not None
-        self.lanes.step(step)
 
     def _run(self, events: Iterable[Event], progress: Callable[[int, int | None], None] | None) -> None:
         replay, lanes, vcpus = self.replay, self.lanes, self.lives.vcpus
@@ -157,27 +151,3 @@ class Analysis:
         if self.trouble is not None:
             lines.append(str(self.trouble))
         return lines
-
-    def json(self) -> dict[str, Any]:
-        """Everything, for programs."""
-        r = self.replay
-        return {
-            "file": self.file, "gic": self.configuration.version, "pes": self.configuration.options.pes,
-            "configured_from": list(self.configuration.facts), "lines": self.reader.lines, "events": r.events,
-            "reads": {f: {"predicted": p, "compared": c} for f, (p, c) in self.by_frame().items()},
-            "registers": {n: {"predicted": r.predicted[n], "compared": c} for n, c in sorted(r.compared.items())},
-            "writes": r.writes, "not_modelled": dict(r.not_modelled), "not_compared": dict(r.not_compared),
-            "other_lines": dict(self.reader.other), "repeats": self.reader.repeats,
-            "qemu_profile": [{**d._asdict(), "count": dict(self.deviations()).get(d, 0)} for d in self.profile()],
-            "differences": {"count": r.different, "first": [d._asdict() for d in r.differences]},
-            "diagnosis": {**self.diagnosis._asdict(), "text": str(self.diagnosis)} if self.diagnosis else None,
-            "notices": [{"kind": n.kind, "register": n.register, "detail": n.detail, "count": c}
-                        for n, c in notices(self.chip)],
-            "lives": [row._asdict() for row in self.lives.rows()],
-            "physical": [row._asdict() for row in self.lives.rows(False)],
-            "rules": [{"id": c.rule.id, "sentence": c.rule.sentence, "section": c.rule.section, "judged": c.judged,
-                       "broken": c.breaches} for c in self.judge.checks],
-            "breaches": [{"rule": b.rule.id, "line": b.place, "what": b.what} for b in self.judge.breaches],
-            "lanes": [row._asdict() for row in self.lanes.rows] if self.lanes is not None else None,
-            "errors": self.errors(), "exit_status": self.exit_status,
-        }

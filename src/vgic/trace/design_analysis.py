@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from vgic.designs.base import Unsupported
 from vgic.designs.kvm import Kvm
@@ -138,18 +137,3 @@ class DesignAnalysis:
         if not self.outcome.determined:
             lines.append(f"{self.file}: the inputs of none of its entries are determined: nothing was compared")
         return lines
-
-    def json(self) -> dict[str, Any]:
-        """Everything, for programs."""
-        o = self.outcome
-        return {
-            "file": self.file, "gic": self.configuration.version, "design": self.design_class.name, "asked": self.name,
-            "why": self.why, "lines": self.reader.lines,
-            "machines": [{"name": vm.name, "vcpus": len(vm.vcpus), "gic": vm.gic} for vm in self.replay.vms.values()],
-            "entries": {"determined": o.determined, "equal": o.equal, "equal_to_the_bit": o.exact, "empty": o.empty,
-                        "different": o.different, "not_determined": dict(o.undetermined), "given_up": o.given_up},
-            "list_registers": o.registers, "classes": dict(o.classes), "adopted": dict(o.adopted),
-            "acknowledged": dict(o.acknowledged), "stimuli": dict(o.stimuli), "not_used": dict(o.other),
-            "differences": [d._asdict() for d in o.differences],
-            "errors": self.errors(), "exit_status": self.exit_status,
-        }

@@ -29,12 +29,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from vgic.rules import HARDWARE_CHECKS, Check, Judge
+from vgic.rules import RECORDING_CHECKS, Judge, RecordingCheck
 from vgic.silicon import Gic
-from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SgiPending, SysReg
+from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SgiPending, SysReg, describe
 from vgic.trace.familiar import VALUES, Familiar, Key
 from vgic.trace.findings import Difference
-from vgic.trace.lanes import describe
 from vgic.trace.places import Places
 from vgic.trace.replay import Replay
 from vgic.trace.snapshot import Keeper, Snapshot
@@ -49,7 +48,7 @@ SENDERS = 8
 BUDGET = 500_000
 
 KINDS = frozenset({Access, FrameAccess, SysReg, LineChange, Sgi, SgiPending})
-FORGETFUL: tuple[type[Check], ...] = tuple(c for c in HARDWARE_CHECKS if c.rule_id not in (8, 15))
+FORGETFUL: tuple[type[RecordingCheck], ...] = tuple(c for c in RECORDING_CHECKS if c.rule_id not in (8, 15))
 """The checks that may begin anywhere: rules 8 and 15 remember what came long before."""
 ORDER = ("doubled", "swapped", "missing", "changed")
 """What is told where two edits are as familiar: a changed value is rarely a familiar one."""
@@ -260,7 +259,7 @@ class Diagnoser:
         replay = self.replay
         self.keeper.put(here, replay)
         replay.different = 0
-        replay.judge = Judge(replay.chip, FORGETFUL, 1)
+        replay.listen(Judge(replay.chip, FORGETFUL, 1))
 
     def _fits(self, here: Snapshot, edit: Edit) -> bool:
         """Whether nothing contradicts the chip any more, up to the last event that is known."""

@@ -18,7 +18,7 @@ read when it has ended; a `SysReg` write is printed before its effects and a `Sy
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Access(NamedTuple):
@@ -253,3 +253,20 @@ def region_frame(region: str) -> str | None:
     """
     base = region.partition("[")[0]
     return REGION_FRAMES.get(base.removesuffix("_region"))
+
+
+WHO: Final = {"ICV": "guest", "GICV": "guest", "ICH": "hyp", "GICH": "hyp"}
+"""Whose registers a frame's are; the others are the host's."""
+
+
+def describe(event: Event, register: str) -> str:
+    """An event in words; `register`: the architectural name of what an access reaches."""
+    if isinstance(event, (Access, FrameAccess, SysReg)):
+        who = WHO.get(register.partition("_")[0], "host")
+        value = "" if event.value is None else f" {event.value:#x}"
+        return f"{who} {f'writes {register}' if event.write else f'reads {register} ='}{value}"
+    if isinstance(event, LineChange):
+        return f"line {event.intid} {'rises' if event.level else 'drops'}"
+    if isinstance(event, Sgi):
+        return f"host sends SGI {event.intid}"
+    return type(event).__name__

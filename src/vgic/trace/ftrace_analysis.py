@@ -6,16 +6,16 @@ the analysis then either says nothing or, where the event may simply not have ha
 
 from __future__ import annotations
 
-import re
 import time
 from array import array
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from vgic.rules.checks import KERNEL_CHECKS
+from vgic.rules.kernel import BROKEN, KernelCheck, KernelLine, KernelVcpu, OfKernel, Verdicts
 from vgic.trace.events import BadLine
 from vgic.trace.ftrace import Event, Lost, Reader
-from vgic.trace.ftrace_rules import ALLOWED, BROKEN, HOLDS, KERNEL_CHECKS, UNKNOWN, KernelCheck, Verdicts
-from vgic.trace.ftrace_state import SHARED, Follow, Line, Vcpu
+from vgic.trace.ftrace_state import SHARED, Follow, Vcpu
 from vgic.trace.source import Source, TraceError
 
 SYSTEMS = {"irq_handler_entry": "irq", "irq_handler_exit": "irq", "ipi_entry": "ipi", "sched_switch": "sched"}
@@ -23,41 +23,30 @@ SYSTEMS = {"irq_handler_entry": "irq", "irq_handler_exit": "irq", "ipi_entry": "
 MANY = 100_000
 """Spacings, and reasons, kept."""
 
-_REASON = re.compile(r"(\w+): [EH]SR_EC: (0x[0-9a-f]+)(?: \((\w+)\))?")
 
-
-class Exits:
+class Exits(OfKernel):
     """Exits by reason, and the time that each vCPU spent in its guest."""
 
     needs = frozenset({"kvm_exit"})
 
     def __init__(self) -> None:
-        self.counts: dict[tuple[Vcpu, str], int] = {}
-        self.inside: dict[Vcpu, int] = {}
+        self.counts: dict[tuple[KernelVcpu, str], int] = {}
+        self.inside: dict[KernelVcpu, int] = {}
 
-    def left(self, vcpu: Vcpu, event: Event) -> None:
+    def left(self, vcpu: KernelVcpu, reason: str) -> None:
         """One exit."""
-        key = (vcpu, reason(event.word))
+        key = (vcpu, reason)
         if key not in self.counts and len(self.counts) >= MANY:
             key = (vcpu, "others")
         self.counts[key] = self.counts.get(key, 0) + 1
         if vcpu.entered is not None:
-            self.inside[vcpu] = self.inside.get(vcpu, 0) + event.time - vcpu.entered.time
-
-
-def reason(text: str) -> str:
-    """Why a vCPU left its guest: the interrupt, or the class of the exception that it trapped with."""
-    match = _REASON.match(text)
-    if match is None:
-        return re.sub(r",? *PC[:=].*", "", text)[:32] or "not told"
-    kind, number, name = match.groups()
-    return (name or number) if kind == "TRAP" else kind
+            self.inside[vcpu] = self.inside.get(vcpu, 0) + self.event.time - vcpu.entered.time
 
 
 class Interrupt(NamedTuple):
     """An interrupt's place in the table: its vCPU (None: shared, or not told which) and vINTID."""
 
-    vcpu: Vcpu | None
+    vcpu: KernelVcpu | None
     intid: int
 
 
@@ -98,7 +87,7 @@ class Told:
         return sorted(self.spaces)[len(self.spaces) // 2] if self.spaces else None
 
 
-class Injections:
+class Injections(OfKernel):
     """Interrupts injected and their spacing, by vCPU and vINTID."""
 
     needs = frozenset({"vgic_update_irq_pending"})
@@ -107,7 +96,9 @@ class Injections:
         self.told_of: dict[Interrupt, Told] = {}
         self.shared: dict[int, int] = {}
 
-    def told(self, vcpu: Vcpu | None, intid: int, level: int, event: Event, before: Line | None, own: bool) -> None:
+    def line_told(
+        self, vcpu: KernelVcpu | None, intid: int, level: int, before: KernelLine | None, own: bool,
+    ) -> None:
         """One call."""
         key = Interrupt(vcpu, intid)
         told = self.told_of.get(key)
@@ -116,7 +107,7 @@ class Injections:
                 return
             told = self.told_of[key] = Told()
         known = before.level if before is not None else self.shared.get(intid) if vcpu is None else None
-        told.tell(level, known, event.time)
+        told.tell(level, known, self.event.time)
         if intid >= SHARED:
             self.shared[intid] = level
 
@@ -127,20 +118,20 @@ class Injections:
             told.last = None
 
 
-class Blocks:
+class Blocks(OfKernel):
     """How long vCPUs were blocked."""
 
     needs = frozenset({"kvm_wfx_arm64", "kvm_vcpu_wakeup"})
 
     def __init__(self) -> None:
-        self.times: dict[Vcpu, list[int]] = {}
+        self.times: dict[KernelVcpu, list[int]] = {}
 
-    def woke(self, vcpu: Vcpu, event: Event) -> None:
+    def woken(self, vcpu: KernelVcpu) -> None:
         """One block ended."""
         if vcpu.blocked is not None:
             total = self.times.setdefault(vcpu, [0, 0])
             total[0] += 1
-            total[1] += max(0, event.time - vcpu.blocked.time)
+            total[1] += max(0, self.event.time - vcpu.blocked.time)
 
 
 class FtraceAnalysis:
@@ -163,8 +154,6 @@ class FtraceAnalysis:
         self.checks = [check(self.verdicts) for check in KERNEL_CHECKS]
         self.exits, self.injections, self.blocks = Exits(), Injections(), Blocks()
         self.follow = Follow([self.exits, self.injections, self.blocks, *self.checks])
-        for check in self.checks:
-            check.follow = self.follow
         self.events = 0
         self.losses: list[Lost] = []
         self.bad: list[BadLine] = []
@@ -180,7 +169,7 @@ class FtraceAnalysis:
             self.trouble = e
         if not self.events:
             raise TraceError(self.file, None, "no event is in it: a header alone")
-        self.follow.finish(self.last)
+        self.follow.finish()
         if self.trouble is None and self.reader.source.unterminated:
             self.trouble = TraceError(self.file, self.reader.lines, "the last line has no end: it may be cut")
         self.seconds = time.perf_counter() - began
@@ -260,37 +249,6 @@ class FtraceAnalysis:
                 return self.follow.label(key.vcpu)
             return "shared" if key.intid >= SHARED else "any"
         return sorted(((label(k), k.intid, t) for k, t in self.injections.told_of.items()), key=lambda r: r[:2])
-
-    def json(self) -> dict[str, Any]:
-        """Everything, for programs."""
-        label = self.follow.label
-        return {
-            "file": self.file, "format": "ftrace", "lines": self.reader.lines, "events": self.events,
-            "by_event": dict(sorted(self.reader.counts.items())), "other_lines": self.reader.other,
-            "cpus": sorted(self.reader.cpus), "vcpus": [
-                {"label": label(v), "number": v.number, "pid": v.pid, "task": v.comm, "entries": v.entries,
-                 "ns_in_guest": self.exits.inside.get(v), "blocked": self.blocks.times.get(v, [0, 0])[0],
-                 "ns_blocked": self.blocks.times.get(v, [0, 0])[1]} for v in self.vcpus()],
-            "overwritten": self.reader.overwritten,
-            "lost": {"places": self.losses_count, "events": self.lost_events,
-                     "first": [x._asdict() for x in self.losses]},
-            "missing": [{"event": name, "record": record(name)} for name in self.all_missing()],
-            "exits": [{"vcpu": label(v), "reason": why, "count": n} for (v, why), n in self.exits.counts.items()],
-            "injections": [
-                {"vcpu": where, "vintid": intid, "high": t.high, "low": t.low, "rises": t.rises,
-                 "spacing_ns": {"shortest": t.shortest, "median": t.median, "longest": t.longest if t.spaces else None}}
-                for where, intid, t in self.rows()],
-            "rules": [
-                {"id": c.rule.id, "sentence": c.rule.sentence, "section": c.rule.section, "needs": sorted(c.needs),
-                 "missing": self.missing(c.needs)}
-                | ({} if self.missing(c.needs) else {
-                    "judged": c.judged, HOLDS: c.counts[HOLDS], ALLOWED: c.counts[ALLOWED],
-                    UNKNOWN: c.counts[UNKNOWN], BROKEN: c.counts[BROKEN], "why_unknown": dict(c.why)})
-                for c in self.checks],
-            "breaches": [{"rule": b.rule.id, "line": b.place, "what": b.what}
-                         for c in self.checks if not self.missing(c.needs) for b in c.breaches],
-            "errors": self.errors(), "exit_status": self.exit_status,
-        }
 
 
 def record(name: str) -> str:

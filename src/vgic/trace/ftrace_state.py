@@ -13,15 +13,17 @@ each.
 
 **Own and foreign.** An event in the vCPU's own thread, not in an interrupt that borrows it, is the vCPU's own doing.
 Lines that change from elsewhere while it runs its guest or is blocked must reach it: there the rules judge
-(`vgic.trace.ftrace_rules`).
+(`vgic.rules.kernel`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from vgic.rules.kernel import KernelTeller, KernelVcpu
+from vgic.rules.moments import Moments
 from vgic.trace.ftrace import Event
 
 ENABLE, IMASK, ISTATUS = 1, 2, 4
@@ -34,6 +36,16 @@ _PIDR2 = 0xFFE8
 _SGI_FRAME = 0x1_0000
 _STRIDE = 0x2_0000
 _ISENABLER0, _ICENABLER0 = _SGI_FRAME + 0x100, _SGI_FRAME + 0x180
+_REASON = re.compile(r"(\w+): [EH]SR_EC: (0x[0-9a-f]+)(?: \((\w+)\))?")
+
+
+def reason(text: str) -> str:
+    """Why a vCPU left its guest: the interrupt, or the class of the exception that it trapped with."""
+    match = _REASON.match(text)
+    if match is None:
+        return re.sub(r",? *PC[:=].*", "", text)[:32] or "not told"
+    kind, number, name = match.groups()
+    return (name or number) if kind == "TRAP" else kind
 
 
 class Line:
@@ -113,34 +125,20 @@ class Taking(NamedTuple):
     name: str
 
 
-MOMENTS = ("entered", "left", "told", "took", "loaded", "load_untold", "emulated", "blocks", "saved", "woke",
-           "interrupted", "lost", "finished")
-"""What listeners may define:
-
-    entered(vcpu, event), left(vcpu, event)         it enters its guest, it has left
-    told(vcpu, intid, level, event, before, own)    a line's level was told; `before`: the Line until then
-    took(vcpu, intid, before, event)                the host took a guest timer's interrupt (vcpu, intid None: unknown)
-    loaded(vcpu, index, intid, level, timer, event) a direct timer's registers were restored, after its line was told
-    load_untold(vcpu, event)                        they were restored, and no line was told, or another
-    emulated(vcpu, index, fires, level, event)      an emulated timer was looked at; the level that stands after it
-    blocks(vcpu, event), woke(vcpu, event)          WFI, and its end
-    saved(vcpu, index, timer, event)                a timer's registers were saved, and the timer was switched off
-    interrupted(cpu, event)                         an inter-processor interrupt was taken
-    lost(), finished(event)                         all that was known is not any more; the last event
-"""
-
-
-class Follow:
-    """Follows the state and tells moments.
+class Follow(KernelTeller):
+    """Follows the state and tells moments (`vgic.rules.moments`); a moment's event may be an earlier one than the last.
 
     Args:
-        listeners: objects with methods named in MOMENTS.
+        listeners: who hears them.
 
     Attributes:
-        vcpus: all that have been seen. touches: writes that trapped, of any vCPU: one may have changed an interrupt.
+        vcpus: all that have been seen.
     """
 
-    def __init__(self, listeners: Iterable[object]) -> None:
+    event: Event
+
+    def __init__(self, listeners: Iterable[Moments[KernelVcpu]]) -> None:
+        super().__init__(listeners)
         self.vcpus: dict[tuple[int, int | None], Vcpu] = {}
         self.current: dict[int, Vcpu] = {}
         self.touches = 0
@@ -150,8 +148,6 @@ class Follow:
         self._emulating: dict[int, tuple[Vcpu, int, int, Event]] = {}
         self._frames: set[int] = set()
         self._intids: dict[str, int] = {}
-        self._tell: dict[str, list[Any]] = {
-            moment: [getattr(o, moment) for o in listeners if hasattr(o, moment)] for moment in MOMENTS}
         self._methods: dict[str, Any] = {
             "kvm_entry": self._kvm_entry, "kvm_exit": self._kvm_exit, "kvm_get_timer_map": self._timer_map,
             "kvm_timer_update_irq": self._timer_update, "vgic_update_irq_pending": self._update,
@@ -162,13 +158,9 @@ class Follow:
             "kvm_mmio": self._mmio,
         }
 
-    def tell(self, moment: str, *args: object) -> None:
-        """Passes a moment on."""
-        for method in self._tell[moment]:
-            method(*args)
-
     def feed(self, e: Event) -> None:
         """One event."""
+        self.event = e
         if self._emulating and e.pid in self._emulating and e.name != "kvm_timer_update_irq" and self.own(e):
             self._emulated(e.pid, None)
         method = self._methods.get(e.name)
@@ -182,13 +174,16 @@ class Follow:
         self._handlers.clear()
         self._echo.clear()
         self._emulating.clear()
-        self.tell("lost")
+        self.lost()
 
-    def finish(self, last: Event | None) -> None:
+    def finish(self) -> None:
         """No more events."""
-        for pid in list(self._emulating):
-            self._emulating.pop(pid)
-        self.tell("finished", last)
+        self._emulating.clear()
+        self.finished()
+
+    def seen(self) -> Sequence[Vcpu]:
+        """All vCPUs that have been seen."""
+        return tuple(self.vcpus.values())
 
     # -- who
 
@@ -219,7 +214,7 @@ class Follow:
             return [mine]
         return [v for v in self.vcpus.values() if v.enters and v.number in (number, None)]
 
-    def label(self, vcpu: Vcpu) -> str:
+    def label(self, vcpu: KernelVcpu) -> str:
         """Its name in tables: by its number, with the thread where several have it."""
         if vcpu.number is None:
             return f"pid {vcpu.pid}"
@@ -231,29 +226,29 @@ class Follow:
     def _kvm_entry(self, e: Event) -> None:
         vcpu = self._thread(e)
         if vcpu.blocked is not None:
-            self.tell("woke", vcpu, e)
+            self.woken(vcpu)
             vcpu.blocked = None
         vcpu.enters = vcpu.running = True
         vcpu.entries += 1
         vcpu.cpu, vcpu.entered = e.cpu, e
-        self.tell("entered", vcpu, e)
+        self.entered(vcpu)
 
     def _kvm_exit(self, e: Event) -> None:
         vcpu = self._thread(e)
         vcpu.enters = True
-        self.tell("left", vcpu, e)
+        self.left(vcpu, reason(e.word))
         vcpu.running, vcpu.cpu, vcpu.entered = False, e.cpu, None
 
     def _wfx(self, e: Event) -> None:
         vcpu = self.current.get(e.pid)
         if vcpu is not None and e.word in ("wfi", "is_wfe=0"):
             vcpu.blocked = e
-            self.tell("blocks", vcpu, e)
+            self.blocked(vcpu)
 
     def _wakeup(self, e: Event) -> None:
         vcpu = self.current.get(e.pid)
         if vcpu is not None and vcpu.blocked is not None:
-            self.tell("woke", vcpu, e)
+            self.woken(vcpu)
             vcpu.blocked = None
 
     def _halt_poll(self, e: Event) -> None:
@@ -306,14 +301,14 @@ class Follow:
     def _line(self, e: Event, number: int, intid: int, level: int) -> None:
         """A level was told. The number that comes with a shared interrupt doesn't say where it goes."""
         if intid >= SHARED:
-            self.tell("told", None, intid, level, e, None, self.own(e))
+            self.line_told(None, intid, level, None, self.own(e))
             return
         named = self._named(e, number)
         if len(named) != 1:
             for vcpu in named:
                 vcpu.lines[intid] = Line(None, vcpu.entries, self.touches)
                 vcpu.emulated.clear()
-            self.tell("told", None, intid, level, e, None, self.own(e))
+            self.line_told(None, intid, level, None, self.own(e))
             return
         vcpu = named[0]
         before = vcpu.line(intid)
@@ -325,7 +320,7 @@ class Follow:
                 vcpu.emulated[known[0]] = level
             else:
                 vcpu.emulated.clear()
-        self.tell("told", vcpu, intid, level, e, before, self.own(e))
+        self.line_told(vcpu, intid, level, before, self.own(e))
 
     # -- the host's handlers
 
@@ -342,7 +337,7 @@ class Follow:
 
     def _ipi(self, e: Event) -> None:
         self.ipis += 1
-        self.tell("interrupted", e.cpu, e)
+        self.interrupted(e.cpu)
 
     def _taking(self, cpu: int) -> Taking | None:
         stack = self._handlers.get(cpu)
@@ -355,7 +350,13 @@ class Follow:
             self._intids[taking.name] = intid
             stack = self._handlers[e.cpu]
             stack[-1] = (stack[-1][0], None)
-            self.tell("took", vcpu, intid, before, taking.event)
+            self._tell_taken(taking, vcpu, intid, before)
+
+    def _tell_taken(self, taking: Taking, vcpu: Vcpu | None, intid: int | None, before: Line | None) -> None:
+        """The moment is of the event at which the handler began."""
+        now, self.event = self.event, taking.event
+        self.timer_taken(vcpu, intid, before)
+        self.event = now
 
     def _irq_exit(self, e: Event) -> None:
         stack = self._handlers.get(e.cpu, [])
@@ -368,7 +369,7 @@ class Follow:
                 intid = self._intids.get(taking.name)
                 vcpu = taking.vcpu
                 before = vcpu.line(intid) if vcpu is not None and intid is not None else None
-                self.tell("took", vcpu if before is not None else None, intid, before, taking.event)
+                self._tell_taken(taking, vcpu if before is not None else None, intid, before)
             return
 
     # -- timers
@@ -384,7 +385,7 @@ class Follow:
                 vcpu.expired[index] = max(cval, vcpu.expired.get(index, -1))
             elif cval <= vcpu.expired.get(index, -1):
                 del vcpu.expired[index]  # the guest's counter was set back
-        self.tell("saved", vcpu, index, timer, e)
+        self.timer_saved(vcpu, index, timer)
 
     def _restore(self, e: Event) -> None:
         if not self.own(e):
@@ -393,13 +394,13 @@ class Follow:
         ctl, cval, index = e.fields
         place = vcpu.timer_map.index(index) if vcpu.timer_map is not None and index in vcpu.timer_map else None
         if place is None or place >= len(vcpu.told_at_load):
-            self.tell("load_untold", vcpu, e)
+            self.timer_loaded_untold(vcpu)
             return
         intid, level = vcpu.told_at_load[place]
         if vcpu.direct.setdefault(index, intid) != intid:
-            self.tell("load_untold", vcpu, e)
+            self.timer_loaded_untold(vcpu)
             return
-        self.tell("loaded", vcpu, index, intid, level, Timer(ctl, cval), e)
+        self.timer_loaded(vcpu, index, intid, level, Timer(ctl, cval))
 
     def _emulate(self, e: Event) -> None:
         if self.own(e):
@@ -411,5 +412,7 @@ class Follow:
         level = vcpu.emulated.get(index)
         if told is not None:
             vcpu.emulated_intid[index], level = told
-        self.tell("emulated", vcpu, index, fires, level, event)
+        now, self.event = self.event, event
+        self.timer_emulated(vcpu, index, fires, level)
+        self.event = now
         vcpu.emulated[index] = fires if level is None else level

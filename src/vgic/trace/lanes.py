@@ -1,34 +1,53 @@
-"""The lanes of one interrupt in a recording: its line, its physical state, its list register, what the guest has.
+"""The lanes of one interrupt in a recording: its line, its physical state, its list registers, whether a guest has it.
 
 A row stands for every event after which one of them is different from before, and for every acknowledge, end and list
-register write that names the interrupt.
+register write that names the interrupt. All of it is data: `vgic.view.recording` has the words.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from vgic.arch.state import STATE_NAMES
+from vgic.arch.state import INACTIVE
+from vgic.rules import Moments
 from vgic.silicon import Gic
-from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SysReg
-from vgic.trace.findings import Step
+from vgic.silicon.interrupt import Interrupt
+from vgic.silicon.states import InterruptState, LineState, LrState, interrupt_state, lr_state
+from vgic.silicon.virtual_interface import ListRegister
+from vgic.trace.events import Event, Sgi
 
-WHO = {"ICV": "guest", "GICV": "guest", "ICH": "hyp", "GICH": "hyp"}
+
+class LaneStates(NamedTuple):
+    """What there is of the interrupt on one PE.
+
+    Attributes:
+        line: None of an SGI, which has none. physical: None where the chip has no such interrupt. list_registers: those
+            that hold it, as vINTID or as pINTID. handled: whether the guest has acknowledged it, and not ended it.
+    """
+
+    line: LineState | None
+    physical: InterruptState | None
+    list_registers: tuple[LrState, ...]
+    handled: bool
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it is to be seen."""
+        return (not (self.line is not None and self.line.high) and self.physical is not None
+                and self.physical.state == INACTIVE and not self.list_registers and not self.handled)
 
 
 class LaneRow(NamedTuple):
-    """One row: the recording's line, the PE, what happens, and the lanes after it."""
+    """One row: an event of the recording, the register that it reaches if it is an access, the PE that was looked at,
+    and what there is of the interrupt there afterwards."""
 
-    line: int
-    pe: int | None
-    what: str
-    level: str
-    physical: str
-    list_register: str
-    guest: str
+    event: Event
+    register: str
+    pe: int
+    states: LaneStates
 
 
-class Lanes:
+class Lanes(Moments[int]):
     """Follows one INTID, as a pINTID and as a vINTID.
 
     Args:
@@ -40,19 +59,40 @@ class Lanes:
         self.chip, self.intid, self.window, self.most = chip, intid, window, most
         self.rows: list[LaneRow] = []
         self.left_out = 0
-        self.last: dict[int, tuple[str, str, str, str]] = {}
-        self.named: Step | None = None
-        self.running: dict[int, str] = {}
+        self.last: dict[int, LaneStates] = {}
+        self.named: tuple[int | None] | None = None
+        self.handled: set[int] = set()
 
-    def step(self, step: Step) -> None:
-        """A step of the replay; one that names the interrupt makes a row."""
-        lr = step.lr
-        if step.intid == self.intid or (lr is not None and lr.hw and lr.pintid == self.intid and lr.state):
-            self.named = step
-            if step.kind == "viar" and step.pe is not None:
-                self.running[step.pe] = "handles"
-            elif step.kind == "vend" and step.pe is not None:
-                self.running.pop(step.pe, None)
+    # A moment that names the interrupt makes a row, of its PE; None: of all.
+
+    def line_moved(self, pe: int | None, pintid: int, level: bool) -> None:
+        if pintid == self.intid:
+            self.named = (pe,)
+
+    def host_acknowledged(self, pe: int, pintid: int, irq: Interrupt | None) -> None:
+        if pintid == self.intid:
+            self.named = (pe,)
+
+    def host_ended(self, pe: int, register: str, pintid: int) -> None:
+        if pintid == self.intid:
+            self.named = (pe,)
+
+    def list_register_written(self, pe: int, lr: ListRegister) -> None:
+        if self._names(lr.vintid, lr):
+            self.named = (pe,)
+
+    def guest_acknowledged(self, pe: int, vintid: int, lr: ListRegister | None, source: int) -> None:
+        if self._names(vintid, lr):
+            self.named = (pe,)
+            self.handled.add(pe)
+
+    def guest_ended(self, pe: int, register: str, vintid: int, lr: ListRegister | None) -> None:
+        if self._names(vintid, lr):
+            self.named = (pe,)
+            self.handled.discard(pe)
+
+    def _names(self, vintid: int, lr: ListRegister | None) -> bool:
+        return vintid == self.intid or (lr is not None and lr.hw and lr.pintid == self.intid and bool(lr.state))
 
     def event(self, event: Event, register: str) -> None:
         """An event, after it was fed to the replay; `register`: what it reaches, if it is an access."""
@@ -64,40 +104,22 @@ class Lanes:
             now = self._state(at)
             before = self.last.get(at)
             self.last[at] = now
-            idle = before is None and now[0] != "high" and now[1].startswith("I") and now[2:] == ("-", "-")
-            if (now != before and not idle) or (named is not None and named.pe in (None, at)):
+            news = now != before and not (before is None and now.idle)
+            if news or (named is not None and named[0] in (None, at)):
                 self._row(event, register, at, now)
 
-    def _row(self, event: Event, register: str, pe: int, now: tuple[str, str, str, str]) -> None:
+    def _row(self, event: Event, register: str, pe: int, now: LaneStates) -> None:
         if self.window is not None and not self.window[0] <= event.line <= self.window[1]:
             return
         if len(self.rows) >= self.most:
             self.left_out += 1
             return
-        self.rows.append(LaneRow(event.line, pe, describe(event, register), *now))
+        self.rows.append(LaneRow(event, register, pe, now))
 
-    def _state(self, pe: int) -> tuple[str, str, str, str]:
+    def _state(self, pe: int) -> LaneStates:
         irq = self.chip.distributor.find(self.intid, pe)
-        held = [lr for lr in self.chip.virtual[pe].lrs
-                if lr.state and (lr.vintid == self.intid or (lr.hw and lr.pintid == self.intid))]
-        lrs = ", ".join(
-            f"LR{lr.index} {STATE_NAMES[lr.state]} {lr.vintid}" + (f"->{lr.pintid} HW" if lr.hw else " EOI" * lr.eoi)
-            for lr in held)
-        return (
-            "-" if irq is None or irq.intid < 16 else "high" if irq.line else "low",
-            "-" if irq is None else STATE_NAMES[irq.state()] + ("" if irq.enabled else " off"),
-            lrs or "-", self.running.get(pe, "-"),
-        )
-
-
-def describe(event: Event, register: str) -> str:
-    """An event in words; `register`: the architectural name of what an access reaches."""
-    if isinstance(event, (Access, FrameAccess, SysReg)):
-        who = WHO.get(register.partition("_")[0], "host")
-        value = "" if event.value is None else f" {event.value:#x}"
-        return f"{who} {f'writes {register}' if event.write else f'reads {register} ='}{value}"
-    if isinstance(event, LineChange):
-        return f"line {event.intid} {'rises' if event.level else 'drops'}"
-    if isinstance(event, Sgi):
-        return f"host sends SGI {event.intid}"
-    return type(event).__name__
+        return LaneStates(
+            None if irq is None or irq.intid < 16 else LineState(irq.line), interrupt_state(self.chip, self.intid, pe),
+            tuple(lr_state(lr) for lr in self.chip.virtual[pe].lrs
+                  if lr.state and (lr.vintid == self.intid or (lr.hw and lr.pintid == self.intid))),
+            pe in self.handled)

@@ -12,15 +12,16 @@ deactivated by software.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from statistics import median
 from typing import NamedTuple
 
 from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.arch.state import ACTIVE, INVALID, PENDING, STATE_NAMES
+from vgic.rules import Moments
 from vgic.silicon import Gic
+from vgic.silicon.interrupt import Interrupt
+from vgic.silicon.virtual_interface import ListRegister
 from vgic.trace.events import Probe
-from vgic.trace.findings import Step
 
 KEPT = 5000
 """Lengths kept for the median of a row; the maximum counts all."""
@@ -71,7 +72,7 @@ class Life:
         self.active, self.acknowledged_at = False, None
 
 
-class Row(NamedTuple):
+class LifeRow(NamedTuple):
     """A row for people and JSON."""
 
     where: str
@@ -130,8 +131,8 @@ class Vcpus:
         return name
 
 
-class Lives:
-    """Gathers the rows. A listener of the replay's steps."""
+class Lives(Moments[int]):
+    """Gathers the rows, by listening to the replay of a recording."""
 
     def __init__(self, chip: Gic) -> None:
         self.chip = chip
@@ -139,97 +140,83 @@ class Lives:
         self.virtual: dict[tuple[str, int], Life] = {}
         self.physical: dict[tuple[str, int], Life] = {}
         self.rises: dict[tuple[int | None, int], int] = {}
-        self._on: dict[str, Callable[[Step], None]] = {
-            "line": self._line, "iar": self._iar, "end": self._end, "lr": self._lr, "viar": self._viar,
-            "vend": self._vend,
-        }
 
-    def __call__(self, step: Step) -> None:
-        """The next step."""
-        handler = self._on.get(step.kind)
-        if handler is not None:
-            handler(step)
-
-    def _life(self, step: Step) -> Life:
-        assert step.pe is not None
-        key = self.vcpus.where(step.pe), step.intid
+    def _guests(self, pe: int, vintid: int) -> Life:
+        key = self.vcpus.where(pe), vintid
         life = self.virtual.get(key)
         if life is None:
             life = self.virtual[key] = Life()
         return life
 
-    def _line(self, s: Step) -> None:
-        if s.value:
-            self.rises.setdefault((s.pe, s.intid), s.line)
-
-    def _risen(self, pe: int | None, intid: int) -> int | None:
-        return self.rises.pop((pe if intid < PRIVATE else None, intid), None)
-
-    def _host(self, s: Step) -> Life:
-        key = f"pe{s.pe}", s.intid
+    def _hosts(self, pe: int, pintid: int) -> Life:
+        key = f"pe{pe}", pintid
         life = self.physical.get(key)
         if life is None:
             life = self.physical[key] = Life()
         return life
 
-    def _iar(self, s: Step) -> None:
-        life = self._host(s)
-        life.delivered += 1
-        rise = self.rises.get((s.pe if s.intid < PRIVATE else None, s.intid))
-        if rise is not None:
-            life.to_ack.add(s.line - rise)
-        life.active, life.acknowledged_at = True, s.line
+    def _risen(self, pe: int, pintid: int) -> int | None:
+        return self.rises.pop((pe if pintid < PRIVATE else None, pintid), None)
 
-    def _end(self, s: Step) -> None:
-        assert s.pe is not None
-        irq = self.chip.distributor.find(s.intid, s.pe)
+    def line_moved(self, pe: int | None, pintid: int, level: bool) -> None:
+        if level:
+            self.rises.setdefault((pe, pintid), self.place)
+
+    def host_acknowledged(self, pe: int, pintid: int, irq: Interrupt | None) -> None:
+        if pintid >= LPI_START:
+            return
+        life = self._hosts(pe, pintid)
+        life.delivered += 1
+        rise = self.rises.get((pe if pintid < PRIVATE else None, pintid))
+        if rise is not None:
+            life.to_ack.add(self.place - rise)
+        life.active, life.acknowledged_at = True, self.place
+
+    def host_ended(self, pe: int, register: str, pintid: int) -> None:
+        irq = self.chip.distributor.find(pintid, pe)
         if irq is not None and not irq.active:
-            life = self._host(s)
+            life = self._hosts(pe, pintid)
             if life.active:
                 life.ended_by_software += 1
-                life.end(s.line)
-                self._risen(s.pe, s.intid)
+                life.end(self.place)
+                self._risen(pe, pintid)
 
-    def _lr(self, s: Step) -> None:
-        lr = s.lr
-        assert lr is not None
-        assert s.pe is not None
-        self.vcpus.wrote_list_register(s.pe)
+    def list_register_written(self, pe: int, lr: ListRegister) -> None:
+        self.vcpus.wrote_list_register(pe)
         if lr.state == INVALID:
             return
-        life = self._life(s)
+        life = self._guests(pe, lr.vintid)
         life.states.add(lr.state)
         if lr.hw:
             life.pintids.add(lr.pintid)
         if lr.state & PENDING and life.raised_at is None:
-            life.raised_at = self._risen(s.pe, lr.pintid) if lr.hw else s.line
+            life.raised_at = self._risen(pe, lr.pintid) if lr.hw else self.place
         if life.active and not lr.state & ACTIVE:
             life.ended_by_software += 1
-            life.end(s.line)
+            life.end(self.place)
 
-    def _viar(self, s: Step) -> None:
-        life = self._life(s)
+    def guest_acknowledged(self, pe: int, vintid: int, lr: ListRegister | None, source: int) -> None:
+        life = self._guests(pe, vintid)
         life.delivered += 1
-        life.states.add(s.lr.state if s.lr is not None else ACTIVE)
+        life.states.add(lr.state if lr is not None else ACTIVE)
         if life.raised_at is not None:
-            life.to_ack.add(s.line - life.raised_at)
+            life.to_ack.add(self.place - life.raised_at)
             life.raised_at = None
-        life.active, life.acknowledged_at = True, s.line
+        life.active, life.acknowledged_at = True, self.place
 
-    def _vend(self, s: Step) -> None:
-        assert s.pe is not None
-        life = self._life(s)
-        split = self.chip.virtual[s.pe].state.eoimode and "DIR" not in s.register and s.intid < LPI_START
+    def guest_ended(self, pe: int, register: str, vintid: int, lr: ListRegister | None) -> None:
+        life = self._guests(pe, vintid)
+        split = self.chip.virtual[pe].state.eoimode and "DIR" not in register and vintid < LPI_START
         if life.active and not split:
-            life.states.add(s.lr.state if s.lr is not None else INVALID)
+            life.states.add(lr.state if lr is not None else INVALID)
             life.ended_by_guest += 1
-            life.end(s.line)
+            life.end(self.place)
 
-    def rows(self, virtual: bool = True) -> list[Row]:
+    def rows(self, virtual: bool = True) -> list[LifeRow]:
         """The rows of the guests' interrupts, or of the host's, by place and INTID."""
         lives = self.virtual if virtual else self.physical
         return [
-            Row(where, intid, tuple(sorted(f.pintids)), f.delivered, f.ended_by_guest, f.ended_by_software,
+            LifeRow(where, intid, tuple(sorted(f.pintids)), f.delivered, f.ended_by_guest, f.ended_by_software,
                 " ".join(name for i, name in enumerate(STATE_NAMES) if i in f.states),
                 f.to_ack.median(), f.to_ack.longest, f.to_end.median(), f.to_end.longest)
             for (where, intid), f in sorted(lives.items(), key=lambda kv: (_order(kv[0][0]), kv[0][1]))

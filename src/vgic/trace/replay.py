@@ -12,21 +12,21 @@ What the chip does not model is counted and never compared: the ITS's frames, ac
 LPI's priority becomes active all the same: at what the recording tells by its property byte or by a later read of the
 active priorities, else at `LPI_PRIORITY`.
 
-While it drives the chip the replay tells moments to the judge (`vgic.rules`) and steps to whoever listens (the lives of
-the interrupts, the lanes).
+While it drives the chip the replay tells moments (`vgic.rules.moments`), of PEs by their number, to whoever listens:
+the checks of the rules, the lives of the interrupts, the lanes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from vgic.arch.gicc import GICC
 from vgic.arch.icc import ICC
 from vgic.arch.intid import LPI_START, MAINTENANCE, PRIVATE, special
 from vgic.arch.state import ACTIVE
-from vgic.rules import Judge
+from vgic.rules import Judge, Moments, Teller
 from vgic.silicon import Gic, GicV2, GicV3, Notice, Trap, Undefined
 from vgic.silicon.candidate import Candidate, Unmodelled
 from vgic.silicon.interrupt import G0, G1NS
@@ -43,7 +43,7 @@ from vgic.trace.events import (
     SgiPending,
     SysReg,
 )
-from vgic.trace.findings import Difference, Step
+from vgic.trace.findings import Difference
 from vgic.trace.places import GUEST, HYPERVISOR, Place, Places, banked
 
 LPI_PRIORITY = 0xC0
@@ -60,15 +60,18 @@ class Replay:
     """One recording's way through one chip.
 
     Args:
-        chip: a new one. judge: told of moments, None for none. listener: told of steps, None for none.
+        chip: a new one. judge: whose checks hear the moments, None for none. listeners: who hears them, too. A place is
+            a line of the recording.
         most: how many differences, and bad lines, are kept; all are counted.
     """
 
     def __init__(
-        self, chip: Gic, judge: Judge | None = None, listener: Callable[[Step], None] | None = None,
-        most: int = 100,
+        self, chip: Gic, judge: Judge | None = None, listeners: Iterable[Moments[int]] = (), most: int = 100,
     ) -> None:
-        self.chip, self.judge, self.listener, self.most = chip, judge, listener, most
+        self.chip, self.most = chip, most
+        self.judge: Judge | None
+        self.tell: Teller[int]
+        self.listen(judge, listeners)
         self.compared: Counter[str] = Counter()
         self.predicted: Counter[str] = Counter()
         self.not_modelled: Counter[str] = Counter()
@@ -98,20 +101,22 @@ class Replay:
         }
         assert self._feeders.keys() == KINDS
 
+    def listen(self, judge: Judge | None, listeners: Iterable[Moments[int]] = ()) -> None:
+        """From now on these hear the moments, and nobody else."""
+        self.judge = judge
+        self.tell = Teller((*(judge.checks if judge is not None else ()), *listeners))
+
     def feed(self, event: Event) -> None:
         """The next event."""
         self.events += 1
-        self.line = event.line
-        if self.judge is not None:
-            self.judge.place = event.line
+        self.line = self.tell.place = event.line
         feeder = self._feeders.get(type(event))
         if feeder is not None:
             feeder(event)
 
     def finish(self) -> None:
         """Nothing more comes."""
-        if self.judge is not None:
-            self.judge.finished()
+        self.tell.finished()
 
     # -- accesses to frames
 
@@ -166,8 +171,8 @@ class Replay:
             self._all_sent(pe)
         if self.untold and self._depends(place, value, pe, write):
             return
-        if frame in HYPERVISOR and self.judge is not None:
-            self.judge.hypervisor_acts(pe)
+        if frame in HYPERVISOR:
+            self.tell.hypervisor_acts(pe)
         if write:
             self.writes += 1
             self._write(place, value, pe, chip.write, (address, size, value, pe), secure=secure)
@@ -179,11 +184,11 @@ class Replay:
         else:
             expected = chip.read(address, size, pe, secure=secure)
             self._compare(place.full, pe, expected, value)
-            if frame == "GICV" and self.judge is not None:
-                self.judge.guest_acts(pe)
+            if frame == "GICV":
+                self.tell.guest_acts(pe)
             if expected == value:
-                if role == "hcr" and self.judge is not None:
-                    self.judge.guest_saved(pe)
+                if role == "hcr":
+                    self.tell.left(pe, "")
             elif role in ADOPTED:
                 chip.write(address, size, value, pe, secure=secure)
 
@@ -201,8 +206,7 @@ class Replay:
             if irq is None or taken is None or (intid >= PRIVATE and not irq.active):
                 return False
             self.chip.cpus[pe].acknowledge(taken)
-            if self.listener is not None:
-                self.listener(Step(self.line, pe, "iar", place.full, intid, value, None, None))
+            self.tell.host_acknowledged(pe, intid, irq)
         elif place.role != "apr" and place.name not in ("GICC_RPR", "GICC_HPPIR"):
             return False
         self.not_compared[f"{place.name}: depends on registers whose CPU the recording does not tell"] += 1
@@ -223,8 +227,8 @@ class Replay:
         if self.sending:
             self._all_sent(pe)
         role = place.role
-        if place.frame == "ICH" and self.judge is not None:
-            self.judge.hypervisor_acts(pe)
+        if place.frame == "ICH":
+            self.tell.hypervisor_acts(pe)
         el = 3 if e.register.endswith("EL3") else 2
         try:
             if e.write:
@@ -237,11 +241,11 @@ class Replay:
                 if expected != value and role in ("apr", "vapr") and self._learn_priority(e, role, expected):
                     return
                 self._compare(e.register, pe, expected, value)
-                if place.frame == "ICV" and self.judge is not None:
-                    self.judge.guest_acts(pe)
+                if place.frame == "ICV":
+                    self.tell.guest_acts(pe)
                 if expected == value:
-                    if role == "hcr" and self.judge is not None:
-                        self.judge.guest_saved(pe)
+                    if role == "hcr":
+                        self.tell.left(pe, "")
                 elif role in ADOPTED:
                     chip.sysreg_write(e.register, value, pe, el=el)
         except (Trap, Undefined) as problem:
@@ -266,52 +270,34 @@ class Replay:
     def _write(
         self, place: Place, value: int, pe: int, put: Callable[..., None], arguments: tuple[Any, ...], **more: Any,
     ) -> None:
-        """A write, with the moments and steps around it."""
-        judge, listener, role, name = self.judge, self.listener, place.role, place.full
+        """A write, with the moments around it."""
+        tell, role, name = self.tell, place.role, place.full
         if role == "lr" and place.n < len(self.chip.virtual[pe].lrs):
-            lr = self.chip.virtual[pe].lrs[place.n]
-            before = (lr.state, lr.hw, lr.pintid, lr.vintid)
             put(*arguments, **more)
-            if judge is not None:
-                judge.list_register_written(pe, lr)
-            if listener is not None:
-                listener(Step(self.line, pe, "lr", name, lr.vintid, value, lr, before))
+            tell.list_register_written(pe, self.chip.virtual[pe].lrs[place.n])
         elif role == "vend":
-            virtual = self.chip.virtual[pe]
             vintid = value & self.intid_mask
-            held = virtual.find_active(vintid)
-            if judge is not None:
-                judge.guest_acts(pe)
-                judge.guest_ends(pe, name, vintid)
+            held = self.chip.virtual[pe].find_active(vintid)
+            tell.guest_acts(pe)
+            tell.guest_ends(pe, name, vintid)
             put(*arguments, **more)
-            ended = held if held is not None and not held.state & ACTIVE else None
-            if judge is not None:
-                judge.guest_ended(pe, name, vintid, ended)
-            if listener is not None:
-                listener(Step(self.line, pe, "vend", name, vintid, value, ended, None))
+            tell.guest_ended(pe, name, vintid, held if held is not None and not held.state & ACTIVE else None)
         elif role == "end":
             intid = value & self.intid_mask
-            if judge is not None:
-                judge.host_ends(pe, name, intid)
+            tell.host_ends(pe, name, intid)
             put(*arguments, **more)
-            if judge is not None:
-                judge.host_ended(pe, name, intid)
-            if listener is not None:
-                listener(Step(self.line, pe, "end", name, intid, value, None, None))
+            tell.host_ended(pe, name, intid)
         else:
             put(*arguments, **more)
-            if judge is not None:
-                if role == "hcr":
-                    if value & 1:
-                        judge.entry(pe)
-                    else:
-                        judge.guest_saved(pe)
-                elif role in ("apr", "vapr"):
-                    judge.active_priorities_written(pe, role == "vapr")
-                elif place.frame in GUEST:
-                    judge.guest_acts(pe)
-                elif place.frame in ("GICD", "GICR"):
-                    judge.software_changed(pe, name)
+            if role == "hcr":
+                if value & 1:
+                    tell.entered(pe)
+                else:
+                    tell.left(pe, "")
+            elif role in ("apr", "vapr"):
+                tell.active_priorities_written(pe, role == "vapr")
+            elif place.frame in GUEST:
+                tell.guest_acts(pe)
 
     # -- acknowledges
 
@@ -329,8 +315,7 @@ class Replay:
             before = cpu.groups[lpi.group].active
             cpu.acknowledge(lpi)
             self.ghosts[pe, "apr"] = cpu.groups[lpi.group].active & ~before
-            if self.judge is not None:
-                self.judge.host_acknowledged(pe, got, None)
+            self.tell.host_acknowledged(pe, got, None)
             return
         self._acknowledge_physical(place, got, pe, *cpu.would_acknowledge(group, 2, False))
 
@@ -355,20 +340,16 @@ class Replay:
             taken = cpu.named(got)
         if taken is not None:
             cpu.acknowledge(taken)
-        if self.judge is not None:
-            self.judge.host_read_iar(pe, expected & self.intid_mask, intid)
-            if not special(intid):
-                self.judge.host_acknowledged(pe, intid, self.chip.distributor.find(intid, pe))
-        if self.listener is not None and not special(intid):
-            self.listener(Step(self.line, pe, "iar", place.full, intid, got, None, None))
+        self.tell.host_read_iar(pe, expected & self.intid_mask, intid)
+        if not special(intid):
+            self.tell.host_acknowledged(pe, intid, self.chip.distributor.find(intid, pe))
 
     def _acknowledge_virtual(
         self, place: Place, got: int, vintid: int, pe: int, expected: int, taken: Candidate | None,
     ) -> None:
         """The guest's, likewise."""
-        virtual, judge = self.chip.virtual[pe], self.judge
-        if judge is not None:
-            judge.guest_acts(pe)
+        virtual = self.chip.virtual[pe]
+        self.tell.guest_acts(pe)
         if vintid >= LPI_START and expected != got and not any(r.vintid == vintid and r.state for r in virtual.lrs):
             self.not_modelled["ICV: VLPI acknowledged"] += 1
             vlpi = Unmodelled(vintid, int(place.name[7]), self.lpi_priority["vapr"] & virtual.priority_mask)
@@ -381,13 +362,9 @@ class Replay:
             taken = virtual.named(vintid)
         if taken is not None:
             virtual.acknowledge(taken)
-        lr = taken if isinstance(taken, ListRegister) else None
-        if judge is not None:
-            judge.guest_read_iar(pe, expected & self.intid_mask, vintid, taken is not None)
-            if not special(vintid):
-                judge.guest_acknowledged(pe, vintid, lr)
-        if self.listener is not None and not special(vintid):
-            self.listener(Step(self.line, pe, "viar", place.full, vintid, got, lr, None))
+        self.tell.guest_read_iar(pe, expected & self.intid_mask, vintid, taken is not None)
+        if not special(vintid):
+            self.tell.guest_acknowledged(pe, vintid, taken if isinstance(taken, ListRegister) else None, 0)
 
     def _lpi_priority(self, intid: int, pe: int) -> int:
         """By the property table as far as the recording tells it."""
@@ -416,8 +393,7 @@ class Replay:
         if e.intid == MAINTENANCE and pe is not None and "GICH" not in self.untold:
             self._compare("maintenance", pe, int(self.chip.virtual[pe].maintenance()), e.level)
         self.chip.set_line(e.intid, bool(e.level), pe)
-        if self.listener is not None:
-            self.listener(Step(e.line, pe, "line", "line", e.intid, e.level, None, None))
+        self.tell.line_moved(pe, e.intid, bool(e.level))
 
     def _sgi(self, e: Sgi) -> None:
         """An SGI is sent. Of which group is not told: it is taken to be the one that each target has."""

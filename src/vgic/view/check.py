@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
+from vgic.engine.explorer import Progress
 from vgic.explore.check import Verdict
-from vgic.explore.explorer import Progress
-from vgic.view.lanes import WIDTH
-from vgic.view.run import RunReport, heading, many
-from vgic.view.table import table
+from vgic.view.report import Report, Status
+from vgic.view.run import RunReport, heading
+from vgic.view.words import WIDTH, many, rate, table
 
 CUT = {
     "depth": "--depth reached", "states": "--states reached", "memory": "--memory reached",
@@ -21,18 +22,16 @@ MANY = 50
 """Values of one slot with which a search that was cut may have no end."""
 
 
-class CheckReport:
-    """What `vgic check` says."""
+class CheckReport(Report):
+    """What `vgic check` says of one scenario. `written`: the files of an exported counterexample."""
 
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
-        self.written: tuple[str, ...] = ()
-        """The files of an exported counterexample."""
+    def __init__(self, verdict: Verdict, written: Sequence[str] = ()) -> None:
+        self.verdict, self.written = verdict, tuple(written)
 
     @property
     def exit_status(self) -> int:
-        """0 where all rules hold in what was explored, 1 where one is broken."""
-        return self.verdict.exit_status
+        """HOLDS where all rules hold in what was explored, BROKEN where one is broken."""
+        return Status.HOLDS if self.verdict.rule is None else Status.BROKEN
 
     def heading(self) -> str:
         """What was explored."""
@@ -41,29 +40,10 @@ class CheckReport:
     def figures(self) -> str:
         """What was explored, in numbers."""
         r = self.verdict.result
-        rate = r.transitions / r.seconds if r.seconds else 0
         memory = f", {r.bytes / 1e6:,.0f} MB" if r.bytes >= 1e6 else ""
-        speed = "since it was resumed" if self.verdict.resumed else f"{_rate(rate)} transitions/s"
+        speed = "since it was resumed" if self.verdict.resumed else f"{rate(r.transitions, r.seconds)} transitions/s"
         return (f"{many(r.states, 'state')}, {many(r.transitions, 'transition')}, depth {r.depth}, {r.seconds:.1f} s"
                 f" ({speed}{memory})")
-
-    def reduction(self) -> str:
-        """What the states explored stand for, or why they stand for no more than themselves though that was asked."""
-        v, r = self.verdict, self.verdict.result
-        if not v.exchanged:
-            return textwrap.fill(f"Not reduced by symmetry: {v.unreduced}.", WIDTH) if v.unreduced else ""
-        whose = "; ".join(f"{e} are interchangeable" for e in v.exchanged)
-        counts = "" if not r.complete else (
-            f" The {r.states:,} states stand for {r.stands_for[0]:,}, the {r.transitions:,} transitions for"
-            f" {r.stands_for[1]:,}: a factor of {self.factor:.2f}.")
-        more = f" But {v.unreduced}." if v.unreduced else ""
-        return textwrap.fill(f"Reduced by symmetry: {whose} (proved; see docs/check.md).{counts}{more}", WIDTH)
-
-    @property
-    def factor(self) -> float:
-        """How many states one that was explored stands for; 1 without symmetry, and where the search was cut short."""
-        r = self.verdict.result
-        return r.stands_for[0] / r.states if r.group > 1 and r.complete else 1.0
 
     def summary(self) -> str:
         """The verdict in a line or two."""
@@ -93,7 +73,7 @@ class CheckReport:
         way = f"Shortest way there, {many(steps, 'step')} (exact: every shorter schedule was tried):"
         parts = [way]
         if run.steps:
-            parts.append(RunReport(run).lanes().text())
+            parts.append(RunReport(run).chart().text())
         else:
             parts.append("The machine breaks it as it starts, before anything happens.")
         ends = []
@@ -128,12 +108,9 @@ class CheckReport:
         """The whole."""
         parts = [self.heading(), self.summary()]
         if self.verdict.rule is not None:
-            parts += [self.counterexample(), self.figures() + ".", self.reduction(), self.further()]
+            parts += [self.counterexample(), self.figures() + ".", self.further()]
         elif not self.verdict.result.complete:
-            parts += [self.figures() + ".", self.reduction()]
-        else:
-            parts.append(self.reduction())
-        parts = [part for part in parts if part]
+            parts.append(self.figures() + ".")
         return "\n\n".join(parts) + "\n"
 
     def json(self) -> dict[str, Any]:
@@ -143,19 +120,18 @@ class CheckReport:
             "scenario": v.scenario.name, "title": v.scenario.title, "design": v.design,
             "list_registers": v.list_registers, "verdict": r.verdict, "exact": r.complete, "cut_by": r.why_cut,
             "states": r.states, "transitions": r.transitions, "depth": r.depth, "seconds": round(r.seconds, 3),
-            "bytes": r.bytes, "engine": r.engine, "judged": list(v.judged), "stands_for": list(r.stands_for),
-            "symmetry": {"exchanged": list(v.exchanged), "factor": round(self.factor, 4), "unreduced": v.unreduced},
+            "bytes": r.bytes, "engine": r.engine, "judged": list(v.judged),
             "widest": {"slot": r.widest[0], "values": r.widest[1]}, "broken": None, "written": list(self.written)}
         if v.rule is not None:
             assert v.replay is not None
             out["broken"] = {
                 "rule": v.rule.id, "sentence": v.rule.sentence, "section": v.rule.section, "what": v.what,
                 "schedule": list(v.schedule), "ran": v.ran, "then": list(v.then), "loop": v.loop,
-                "steps": RunReport(v.replay).lanes().json()}
+                "steps": RunReport(v.replay).chart().json()}
         return out
 
 
-class DialReport:
+class DialReport(Report):
     """What `vgic check --lrs A..B` says: one row for each number of list registers."""
 
     def __init__(self, verdicts: list[Verdict]) -> None:
@@ -163,8 +139,8 @@ class DialReport:
 
     @property
     def exit_status(self) -> int:
-        """1 where a rule is broken with any of the numbers."""
-        return max(v.exit_status for v in self.verdicts)
+        """BROKEN where a rule is broken with any of the numbers."""
+        return Status.HOLDS if all(v.rule is None for v in self.verdicts) else Status.BROKEN
 
     @property
     def fewest(self) -> int | None:
@@ -211,9 +187,5 @@ class DialReport:
 
 def progress_line(p: Progress) -> str:
     """How far a search has come, in a line."""
-    rate = p.transitions / p.seconds if p.seconds else 0
-    return f"  level {p.depth}   {p.states:,} states   {_rate(rate)} transitions/s   {p.bytes / 1e6:,.0f} MB"
-
-
-def _rate(rate: float) -> str:
-    return f"{rate / 1e6:.1f} M" if rate >= 1e6 else f"{rate / 1e3:.0f} k" if rate >= 1e4 else f"{rate:,.0f}"
+    return (f"  level {p.depth}   {p.states:,} states   {rate(p.transitions, p.seconds)} transitions/s"
+            f"   {p.bytes / 1e6:,.0f} MB")

@@ -1,27 +1,21 @@
-"""`vgic compare`: one row a design. `vgic scenarios`: what there is."""
+"""`vgic compare`: one row a design."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from typing import Any
 
-from vgic.cost import Comparison, Row, compare_designs, find_profile
-from vgic.lab.errors import ScenarioError
-from vgic.lab.loader import all_scenarios, find_scenario
-from vgic.lab.scenario import Scenario
-from vgic.view.lanes import WIDTH
+from vgic.cost import Comparison, DesignCost
+from vgic.view.report import Report, Status
+from vgic.view.words import WIDTH
 
-DESIGNS = ("kvm", "trap", "timer-mask")
-PROFILE = "xgene-kvm"
-MOST_DESIGNS = 40
 COLUMNS = (
     ("exits", "exits"), ("maintenance", "maint"), ("traps", "traps"), ("switches", "loads"),
     ("host interrupts", "irqs"), ("MMIO", "MMIO"), ("sysreg", "sysreg"), ("LR writes", "LRs wr"), ("cycles", "cycles"),
 )
 
 
-class CompareReport:
+class CompareReport(Report):
     """What `vgic compare` says."""
 
     def __init__(self, comparison: Comparison) -> None:
@@ -29,10 +23,11 @@ class CompareReport:
 
     @property
     def exit_status(self) -> int:
-        """0 where every design holds."""
-        return self.comparison.exit_status
+        """HOLDS where every design holds, BROKEN where one breaks a rule or can't run it."""
+        well = all(not row.broken and not row.refused for row in self.comparison.rows)
+        return Status.HOLDS if well else Status.BROKEN
 
-    def _cells(self, row: Row) -> list[str]:
+    def _cells(self, row: DesignCost) -> list[str]:
         verdict = "holds" if not row.broken else "breaks " + ",".join(map(str, row.broken))
         cells = [row.design, verdict]
         cells += [f"{row.per_interrupt[what]:,.{0 if what == 'cycles' else 1}f}" for what, _ in COLUMNS]
@@ -74,7 +69,7 @@ class CompareReport:
             "unpriced": list(c.profile.unpriced()), "designs": [_data(row) for row in c.rows]}
 
 
-def _data(r: Row) -> dict[str, Any]:
+def _data(r: DesignCost) -> dict[str, Any]:
     return {
         "design": r.design, "refused": r.refused or None, "holds": not r.broken and not r.refused,
         "broken": list(r.broken), "counts": r.counts, "per_interrupt": r.per_interrupt, "latency_to_ack": r.to_ack,
@@ -83,49 +78,3 @@ def _data(r: Row) -> dict[str, Any]:
 
 def _cycles(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
-
-
-def compare(scenario: str, *, designs: str | Sequence[str] = DESIGNS, profile: str = PROFILE) -> CompareReport:
-    """`vgic compare`.
-
-    Args:
-        scenario: a name, or a file. designs: names, or FILE.py:CLASS; one string has them separated by commas.
-        profile: a cost profile's name, or a file.
-    """
-    names = [name.strip() for name in designs.split(",")] if isinstance(designs, str) else list(designs)
-    if not names or not all(names):
-        raise ScenarioError("--designs: expected names separated by commas, such as kvm,trap,mine.py:MyVgic")
-    if len(names) > MOST_DESIGNS:
-        raise ScenarioError(f"--designs: {len(names)} designs: expected at most {MOST_DESIGNS}")
-    return CompareReport(compare_designs(find_scenario(scenario), names, find_profile(profile)))
-
-
-class ScenarioList:
-    """What `vgic scenarios` says."""
-
-    exit_status = 0
-
-    def __init__(self, scenarios: Sequence[Scenario]) -> None:
-        self.scenarios = tuple(scenarios)
-
-    def text(self) -> str:
-        """Each with what it teaches and what is expected of it."""
-        blocks = []
-        for s in self.scenarios:
-            verdict = "holds" if s.expect == "holds" else f"breaks rule {', '.join(map(str, s.rules))}"
-            blocks.append("\n".join([
-                f"{s.name:<28}  {s.design:<12}  {verdict:<20}  {' '.join(s.mechanisms)}".rstrip(),
-                *textwrap.wrap(s.title, WIDTH - 4, initial_indent="    ", subsequent_indent="    "),
-                *textwrap.wrap(s.teaches, WIDTH - 4, initial_indent="    ", subsequent_indent="    ")]))
-        return "\n".join(blocks) + "\n"
-
-    def json(self) -> list[dict[str, Any]]:
-        """The same as data."""
-        return [{
-            "name": s.name, "title": s.title, "teaches": s.teaches, "mechanisms": s.mechanisms, "design": s.design,
-            "expect": s.expect, "rules": s.rules} for s in self.scenarios]
-
-
-def list_scenarios() -> ScenarioList:
-    """`vgic scenarios`."""
-    return ScenarioList(all_scenarios())

@@ -16,8 +16,9 @@ from vgic.arch import find
 from vgic.arch.intid import describe, kind
 from vgic.arch.machine import MACHINES, Machine
 from vgic.arch.register import Field, Frame, Place, Register, UnknownRegister, number
+from vgic.view.report import Report
+from vgic.view.words import WIDTH, ranges
 
-WIDTH: Final = 100
 INTIDS: Final = frozenset({"INTID", "pINTID", "vINTID", "VirtualID", "PhysicalID"})
 """Fields that hold an INTID."""
 LONGEST: Final = 200
@@ -47,7 +48,7 @@ class Value:
             yield from self._fields()
         res0 = register.res0(self.value)
         if res0:
-            yield from _wrapped(f"  RES0 bits set: {res0:#x} (bits {_ranges(_bits(res0))})", indent=4)
+            yield from _wrapped(f"  RES0 bits set: {res0:#x} (bits {ranges(_bits(res0))})", indent=4)
 
     def _fields(self) -> Iterator[str]:
         decoded = self.place.register.decode(self.value)
@@ -206,8 +207,9 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Explained:
-    """The answer: one part a register or address, and the names of a dump that are not registers of ours."""
+class Explained(Report):
+    """What `vgic explain` says: a part for each register or address, and the names of a dump that are no registers of
+    ours."""
 
     parts: tuple[Value | Layout | Address, ...]
     passed_over: tuple[str, ...] = ()
@@ -382,23 +384,12 @@ def _bits(value: int) -> list[int]:
     return [n for n in range(value.bit_length()) if value >> n & 1]
 
 
-def _ranges(numbers: list[int]) -> str:
-    """0-3, 7 for 0, 1, 2, 3, 7."""
-    spans: list[list[int]] = []
-    for n in numbers:
-        if spans and spans[-1][1] == n - 1:
-            spans[-1][1] = n
-        else:
-            spans.append([n, n])
-    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans)
-
-
 def _interrupts(intids: list[int]) -> str:
     """The interrupts by kind: SGI 0-15, PPI 16-31."""
     kinds: dict[str, list[int]] = {}
     for intid in intids:
         kinds.setdefault(kind(intid), []).append(intid)
-    return ", ".join(f"{what} {_ranges(of)}" for what, of in kinds.items())
+    return ", ".join(f"{what} {ranges(of)}" for what, of in kinds.items())
 
 
 def _short(text: str) -> str:

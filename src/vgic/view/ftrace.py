@@ -2,29 +2,76 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from vgic.rules.kernel import ALLOWED, BROKEN, HOLDS, UNKNOWN
 from vgic.trace.ftrace_analysis import FtraceAnalysis, record
-from vgic.trace.ftrace_rules import ALLOWED, BROKEN, HOLDS, UNKNOWN
-from vgic.view.table import WIDTH, table, wrap
+from vgic.view.report import Report
+from vgic.view.words import WIDTH, many, table, wrap
 
 
-def text(a: FtraceAnalysis) -> str:
-    """All that the analysis found, in lines of at most 100 columns."""
-    vcpus, cpus = a.vcpus(), len(a.reader.cpus)
-    out = wrap(f"{a.file}   ", f"ftrace, {cpus} CPU{'s' * (cpus != 1)}, {len(vcpus)} vCPU{'s' * (len(vcpus) != 1)}, "
-               f"{a.reader.lines:,} lines, {a.events:,} events, {a.seconds:.1f} s")
-    if a.reader.overwritten:
-        out += wrap("overwritten      ", f"{a.reader.overwritten:,} events at the start: the ring buffer was too small "
-                    "(trace-cmd record -b, or buffer_size_kb)")
-    if a.losses_count:
-        places = ", ".join(f"line {x.line:,} (CPU {x.cpu})" for x in a.losses)
-        out += wrap("LOST             ", f"{a.lost_events:,} events or more in {a.losses_count:,} places: {places}"
-                    f"{' ...' if a.losses_count > len(a.losses) else ''}; nothing is judged over them")
-    out += ["", *_exits(a), "", *_injections(a), "", *_rules(a)]
-    missing = a.all_missing()
-    if missing:
-        out += ["", *wrap("not in it        ", ", ".join(missing) + ": never happened, or not recorded. To record: "
-                          "trace-cmd record " + " ".join(record(name) for name in missing))]
-    return "\n".join(out)
+class FtraceReport(Report):
+    """What `vgic trace` says of an ftrace recording."""
+
+    def __init__(self, analysis: FtraceAnalysis) -> None:
+        self.analysis = analysis
+
+    @property
+    def exit_status(self) -> int:
+        """HOLDS where all rules hold, REFUSED where it can't be read through."""
+        return self.analysis.exit_status
+
+    def text(self) -> str:
+        """All that the analysis found."""
+        a = self.analysis
+        vcpus, cpus = a.vcpus(), len(a.reader.cpus)
+        out = wrap(f"{a.file}   ", f"ftrace, {many(cpus, 'CPU')}, {many(len(vcpus), 'vCPU')}, "
+                   f"{a.reader.lines:,} lines, {a.events:,} events, {a.seconds:.1f} s")
+        if a.reader.overwritten:
+            out += wrap("overwritten      ", f"{a.reader.overwritten:,} events at the start: the ring buffer was too "
+                        "small (trace-cmd record -b, or buffer_size_kb)")
+        if a.losses_count:
+            places = ", ".join(f"line {x.line:,} (CPU {x.cpu})" for x in a.losses)
+            out += wrap("LOST             ", f"{a.lost_events:,} events or more in {a.losses_count:,} places: {places}"
+                        f"{' ...' if a.losses_count > len(a.losses) else ''}; nothing is judged over them")
+        out += ["", *_exits(a), "", *_injections(a), "", *_rules(a)]
+        missing = a.all_missing()
+        if missing:
+            out += ["", *wrap("not in it        ", ", ".join(missing) + ": never happened, or not recorded. To record: "
+                              "trace-cmd record " + " ".join(record(name) for name in missing))]
+        return "\n".join(out)
+
+    def json(self) -> dict[str, Any]:
+        """Everything, for programs."""
+        a = self.analysis
+        label = a.follow.label
+        return {
+            "file": a.file, "format": "ftrace", "lines": a.reader.lines, "events": a.events,
+            "by_event": dict(sorted(a.reader.counts.items())), "other_lines": a.reader.other,
+            "cpus": sorted(a.reader.cpus), "vcpus": [
+                {"label": label(v), "number": v.number, "pid": v.pid, "task": v.comm, "entries": v.entries,
+                 "ns_in_guest": a.exits.inside.get(v), "blocked": a.blocks.times.get(v, [0, 0])[0],
+                 "ns_blocked": a.blocks.times.get(v, [0, 0])[1]} for v in a.vcpus()],
+            "overwritten": a.reader.overwritten,
+            "lost": {"places": a.losses_count, "events": a.lost_events,
+                     "first": [x._asdict() for x in a.losses]},
+            "missing": [{"event": name, "record": record(name)} for name in a.all_missing()],
+            "exits": [{"vcpu": label(v), "reason": why, "count": n} for (v, why), n in a.exits.counts.items()],
+            "injections": [
+                {"vcpu": where, "vintid": intid, "high": t.high, "low": t.low, "rises": t.rises,
+                 "spacing_ns": {"shortest": t.shortest, "median": t.median, "longest": t.longest if t.spaces else None}}
+                for where, intid, t in a.rows()],
+            "rules": [
+                {"id": c.rule.id, "sentence": c.rule.sentence, "section": c.rule.section, "needs": sorted(c.needs),
+                 "missing": a.missing(c.needs)}
+                | ({} if a.missing(c.needs) else {
+                    "judged": c.judged, HOLDS: c.counts[HOLDS], ALLOWED: c.counts[ALLOWED],
+                    UNKNOWN: c.counts[UNKNOWN], BROKEN: c.counts[BROKEN], "why_unknown": dict(c.why)})
+                for c in a.checks],
+            "breaches": [{"rule": b.rule.id, "line": b.place, "what": b.what}
+                         for c in a.checks if not a.missing(c.needs) for b in c.breaches],
+            "errors": a.errors(), "exit_status": self.exit_status,
+        }
 
 
 def _time(ns: int | None) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from textwrap import shorten
 from typing import Any
 
-from vgic.designs.bugs import AWAITED, SECTIONS, Section, bugs, section
-from vgic.explore.differ import Difference
-from vgic.explore.museum import Visit, base_of, clean_of
-from vgic.view.table import WIDTH, table, wrap
-
-INTERRUPTED = 130
+from vgic.designs.bugs import AWAITED, SECTIONS, Section, section
+from vgic.explore.differ import Distinction
+from vgic.explore.museum import Exhibit, Visit
+from vgic.view.report import Report, Status
+from vgic.view.words import WIDTH, table, wrap
 
 
 def _by_section(identities: Sequence[str]) -> Iterator[tuple[Section, list[str]]]:
@@ -34,70 +33,68 @@ def _awaiting(identities: Sequence[str]) -> list[str]:
     return [line for what, ids in groups.items() for line in wrap("  ", f"{', '.join(ids)}: {what}")]
 
 
-class Museum:
-    """The entries, unsearched."""
+class ExhibitsReport(Report):
+    """What `vgic bugs` says: the entries, unsearched."""
 
-    exit_status = 0
-
-    def __init__(self, identities: Sequence[str]) -> None:
-        self.identities = list(identities)
-        self.bugs = bugs()
+    def __init__(self, exhibits: Sequence[Exhibit]) -> None:
+        self.exhibits = {e.id: e for e in exhibits}
 
     def text(self) -> str:
         """A single one in full; else a table of each section, and what is awaited."""
-        if len(self.identities) == 1:
-            return "\n".join(self._in_full(self.identities[0]))
+        if len(self.exhibits) == 1:
+            return "\n".join(line for e in self.exhibits.values() for line in _in_full(e))
         lines: list[str] = []
-        for part, own in _by_section(self.identities):
+        designed = [e.id for e in self.exhibits.values() if e.bug is not None]
+        for part, own in _by_section(list(self.exhibits)):
             lines += [f"{part.letter}  {part.what}", ""]
-            designs, awaited = [i for i in own if i in self.bugs], [i for i in own if i in AWAITED]
-            if designs:
-                lines += [*self._table(designs), ""]
+            shown, awaited = [i for i in own if i in designed], [i for i in own if i not in designed]
+            if shown:
+                lines += [*self._table(shown), ""]
             if awaited:
                 lines += ["Not yet; awaiting", *_awaiting(awaited), ""]
-        shown = _entries([i for i in self.identities if i in self.bugs])
-        lines.append(f"{len(_entries(self.identities))} entries, {len(shown)} of them as designs. vgic bugs ID tells "
-                     "one; vgic bugs --all finds each by search.")
+        lines.append(f"{len(_entries(list(self.exhibits)))} entries, {len(_entries(designed))} of them as designs. "
+                     "vgic bugs ID tells one; vgic bugs --all finds each by search.")
         return "\n".join(lines)
 
     def _table(self, identities: Sequence[str]) -> list[str]:
-        entries = [(i, self.bugs[i].entry) for i in identities]
+        entries = [(i, bug) for i in identities if (bug := self.exhibits[i].bug) is not None]
         rows = [(i, str(e.year), e.where, ",".join(map(str, e.rules))) for i, e in entries]
         room = WIDTH - len(max(table(("id", "year", "where", "rules"), rows, set()), key=len)) - 2
         told = [shorten(e.symptom, room, placeholder=" ...") for _, e in entries]
         return table(("id", "year", "where", "rules", "what one sees"),
                      [(*row, words) for row, words in zip(rows, told, strict=True)], set())
 
-    def _in_full(self, identity: str) -> list[str]:
-        if identity in AWAITED:
-            a = AWAITED[identity]
-            return [f"{identity}  {a.year}  {a.where}  ({a.source})", *wrap("what one sees    ", a.symptom),
-                    *wrap("no design yet    ", f"awaits {a.awaits}")]
-        design = self.bugs[identity]
-        e = design.entry
-        lines = [f"{identity}  {e.year}  {e.where}  ({e.source})"]
-        for label, words in (("what was wrong   ", e.wrong), ("what one sees    ", e.symptom),
-                             ("rules it breaks  ", ", ".join(map(str, e.rules))),
-                             ("the right design ", clean_of(design).name),
-                             ("see it           ", f"vgic run {e.scenario} --design {identity}"),
-                             ("find it          ", f"vgic check {e.scenario} --design {identity}")):
-            lines += wrap(label, words)
-        return lines
-
     def json(self) -> list[dict[str, Any]]:
-        """The same as data."""
-        return [self._data(i) for i in self.identities]
-
-    def _data(self, identity: str) -> dict[str, Any]:
-        known = {"id": identity, "section": section(identity).letter}
-        if identity in AWAITED:
-            return {**known, **AWAITED[identity]._asdict()}
-        design = self.bugs[identity]
-        return {**known, "base": base_of(design).name, **design.entry._asdict(), "clean": clean_of(design).name}
+        """A single entry is a list of one, too."""
+        return [_data(e) for e in self.exhibits.values()]
 
 
-class Found:
-    """The entries, searched.
+def _in_full(exhibit: Exhibit) -> list[str]:
+    e, a = exhibit.bug, exhibit.awaited
+    if a is not None:
+        return [f"{exhibit.id}  {a.year}  {a.where}  ({a.source})", *wrap("what one sees    ", a.symptom),
+                *wrap("no design yet    ", f"awaits {a.awaits}")]
+    assert e is not None
+    lines = [f"{exhibit.id}  {e.year}  {e.where}  ({e.source})"]
+    for label, words in (("what was wrong   ", e.wrong), ("what one sees    ", e.symptom),
+                         ("rules it breaks  ", ", ".join(map(str, e.rules))),
+                         ("the right design ", exhibit.clean),
+                         ("see it           ", f"vgic run {e.scenario} --design {exhibit.id}"),
+                         ("find it          ", f"vgic check {e.scenario} --design {exhibit.id}")):
+        lines += wrap(label, words)
+    return lines
+
+
+def _data(exhibit: Exhibit) -> dict[str, Any]:
+    known = {"id": exhibit.id, "section": section(exhibit.id).letter}
+    if exhibit.awaited is not None:
+        return {**known, **exhibit.awaited._asdict()}
+    assert exhibit.bug is not None
+    return {**known, "base": exhibit.base, **exhibit.bug._asdict(), "clean": exhibit.clean}
+
+
+class VisitsReport(Report):
+    """What `vgic bugs --all` says: the entries, searched.
 
     Args:
         visits: what was searched. awaited: the ids that can't be yet. asked: how many were to be searched.
@@ -115,10 +112,10 @@ class Found:
 
     @property
     def exit_status(self) -> int:
-        """0 where every bug was found and every design without it is clean, 1 otherwise."""
+        """HOLDS where every bug was found and every design without it is clean, BROKEN otherwise."""
         if self.interrupted:
-            return INTERRUPTED
-        return 0 if all(v.good for v in self.visits) else 1
+            return Status.INTERRUPTED
+        return Status.HOLDS if all(v.good for v in self.visits) else Status.BROKEN
 
     def text(self) -> str:
         """One row a bug, the sums, then what is to be told of single ones."""
@@ -159,22 +156,24 @@ class Found:
               for i in self.awaited)]
 
 
-class Differences:
-    """Which scenarios show a bug of a user's own.
+class DistinctionsReport(Report):
+    """What `vgic bugs FILE.py:CLASS` says: which scenarios show a bug of a user's own.
 
     Args:
         name: of the design, as it was named. base: the design that it was made of. found: for each scenario. asked: how
             many there are. interrupted: whether the search was ended early.
     """
 
-    def __init__(self, name: str, base: str, found: Sequence[Difference], asked: int, interrupted: bool) -> None:
+    def __init__(self, name: str, base: str, found: Sequence[Distinction], asked: int, interrupted: bool) -> None:
         self.name, self.base, self.found, self.asked, self.interrupted = name, base, found, asked, interrupted
         self.shown = sorted((d for d in found if d.rule is not None), key=lambda d: (d.steps, d.scenario))
 
     @property
     def exit_status(self) -> int:
-        """0 where a scenario shows it, 1 where none does, 130 where the search was interrupted."""
-        return INTERRUPTED if self.interrupted else 0 if self.shown else 1
+        """HOLDS where a scenario shows it, BROKEN where none does."""
+        if self.interrupted:
+            return Status.INTERRUPTED
+        return Status.HOLDS if self.shown else Status.BROKEN
 
     def text(self) -> str:
         """A line a scenario that shows it, the shortest first, and how many don't."""

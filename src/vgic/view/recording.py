@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vgic.trace.analysis import Analysis
-from vgic.trace.lanes import Lanes
-from vgic.trace.lives import Row
+from vgic.trace.events import describe
+from vgic.trace.lanes import LaneRow, Lanes
+from vgic.trace.lives import LifeRow
 from vgic.trace.replay import notices
-from vgic.view.table import WIDTH, table, wrap
+from vgic.view import states
+from vgic.view.report import Report
+from vgic.view.words import WIDTH, many, table, wrap
 
 
-def text(a: Analysis) -> str:
-    """All that the analysis found, in lines of at most 100 columns."""
-    version, pes, r = a.configuration.version, a.configuration.options.pes, a.replay
-    out = wrap(f"{a.file}   ", f"QEMU trace, GICv{version}, {pes} PE{'s' * (pes > 1)}, {a.reader.lines:,} lines, "
-               f"{r.events:,} events, {a.seconds:.1f} s")
-    if a.configuration.facts:
-        out += wrap("configured from  ", ", ".join(f.replace(" ", "") for f in a.configuration.facts))
-    frames = "   ".join(f"{f}\N{NO-BREAK SPACE}{p:,}/{c:,}" for f, (p, c) in a.by_frame().items())
-    out += ["", *wrap("predicted        ", frames or "none: no read of a GIC")]
-    for label, counts in (("not modelled     ", r.not_modelled), ("not compared     ", r.not_compared),
-                          ("other lines      ", a.reader.other)):
-        if counts:
-            out += wrap(label, ", ".join(f"{n} ({c:,})" for n, c in counts.most_common(12)))
-    out += _deviations(a)
-    told = [(n, c) for n, c in notices(a.chip) if n.register not in r.not_modelled and n.kind != "deviation"]
-    for notice, count in told[:8]:
-        out += wrap("notice           ", f"{notice} ({count:,} times)")
-    if len(told) > 8:
-        out.append(f"                 ... {len(told) - 8} more notices: --json has them")
-    out += _differences(a)
-    out += ["", *_lives(a.lives.rows(), a.lives.rows(False)), *_rules(a)]
-    if a.lanes is not None:
-        out += ["", *lanes(a.lanes)]
-    return "\n".join(out).replace("\N{NO-BREAK SPACE}", " ")
+class RecordingReport(Report):
+    """What `vgic trace` says of a QEMU trace."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+
+    @property
+    def exit_status(self) -> int:
+        """HOLDS where all is predicted and all rules hold, REFUSED where it can't be read through."""
+        return self.analysis.exit_status
+
+    def text(self) -> str:
+        """All that the analysis found."""
+        a = self.analysis
+        version, pes, r = a.configuration.version, a.configuration.options.pes, a.replay
+        out = wrap(f"{a.file}   ", f"QEMU trace, GICv{version}, {many(pes, 'PE')}, {a.reader.lines:,} lines, "
+                   f"{r.events:,} events, {a.seconds:.1f} s")
+        if a.configuration.facts:
+            out += wrap("configured from  ", ", ".join(f.replace(" ", "") for f in a.configuration.facts))
+        frames = "   ".join(f"{f}\N{NO-BREAK SPACE}{p:,}/{c:,}" for f, (p, c) in a.by_frame().items())
+        out += ["", *wrap("predicted        ", frames or "none: no read of a GIC")]
+        for label, counts in (("not modelled     ", r.not_modelled), ("not compared     ", r.not_compared),
+                              ("other lines      ", a.reader.other)):
+            if counts:
+                out += wrap(label, ", ".join(f"{n} ({c:,})" for n, c in counts.most_common(12)))
+        out += _deviations(a)
+        told = [(n, c) for n, c in notices(a.chip) if n.register not in r.not_modelled and n.kind != "deviation"]
+        for notice, count in told[:8]:
+            out += wrap("notice           ", f"{notice} ({count:,} times)")
+        if len(told) > 8:
+            out.append(f"                 ... {len(told) - 8} more notices: --json has them")
+        out += _differences(a)
+        out += ["", *_lives(a.lives.rows(), a.lives.rows(False)), *_rules(a)]
+        if a.lanes is not None:
+            out += ["", *lanes(a.lanes)]
+        return "\n".join(out).replace("\N{NO-BREAK SPACE}", " ")
+
+    def json(self) -> dict[str, Any]:
+        """Everything, for programs."""
+        a, r = self.analysis, self.analysis.replay
+        return {
+            "file": a.file, "gic": a.configuration.version, "pes": a.configuration.options.pes,
+            "configured_from": list(a.configuration.facts), "lines": a.reader.lines, "events": r.events,
+            "reads": {f: {"predicted": p, "compared": c} for f, (p, c) in a.by_frame().items()},
+            "registers": {n: {"predicted": r.predicted[n], "compared": c} for n, c in sorted(r.compared.items())},
+            "writes": r.writes, "not_modelled": dict(r.not_modelled), "not_compared": dict(r.not_compared),
+            "other_lines": dict(a.reader.other), "repeats": a.reader.repeats,
+            "qemu_profile": [{**d._asdict(), "count": dict(a.deviations()).get(d, 0)} for d in a.profile()],
+            "differences": {"count": r.different, "first": [d._asdict() for d in r.differences]},
+            "diagnosis": {**a.diagnosis._asdict(), "text": str(a.diagnosis)} if a.diagnosis else None,
+            "notices": [{"kind": n.kind, "register": n.register, "detail": n.detail, "count": c}
+                        for n, c in notices(a.chip)],
+            "lives": [row._asdict() for row in a.lives.rows()],
+            "physical": [row._asdict() for row in a.lives.rows(False)],
+            "rules": [{"id": c.rule.id, "sentence": c.rule.sentence, "section": c.rule.section, "judged": c.judged,
+                       "broken": c.breaches} for c in a.judge.checks],
+            "breaches": [{"rule": b.rule.id, "line": b.place, "what": b.what} for b in a.judge.breaches],
+            "lanes": [told(row) for row in a.lanes.rows] if a.lanes is not None else None,
+            "errors": a.errors(), "exit_status": self.exit_status,
+        }
 
 
 def _deviations(a: Analysis) -> list[str]:
@@ -74,7 +115,7 @@ def _rules(a: Analysis) -> list[str]:
     return out
 
 
-def _lives(virtual: list[Row], physical: list[Row]) -> list[str]:
+def _lives(virtual: list[LifeRow], physical: list[LifeRow]) -> list[str]:
     """The life table; of the host's interrupts where there is no guest."""
     rows = virtual or physical
     if not rows:
@@ -99,14 +140,24 @@ def _length(middle: int | None, longest: int) -> str:
 def lanes(found: Lanes) -> list[str]:
     """One interrupt's lanes."""
     head = ("line", "pe", "what happens", f"line {found.intid}", "phys", "list register", "guest")
-    body = [
-        (f"{r.line}", "-" if r.pe is None else str(r.pe), r.what[:44], r.level, r.physical,
-         r.list_register[:24], r.guest)
-        for r in found.rows
-    ]
+    body = []
+    for row in map(told, found.rows):
+        row |= {"line": str(row["line"]), "pe": str(row["pe"]), "what": row["what"][:44],
+                "list_register": row["list_register"][:24]}
+        body.append(tuple(row.values()))
     out = table(head, body, {0})
     if not found.rows:
         out.append(f"nothing happens to INTID {found.intid} in these lines")
     if found.left_out:
         out.append(f"... {found.left_out:,} more rows; choose lines with --window FROM:TO")
     return out
+
+
+def told(row: LaneRow) -> dict[str, Any]:
+    """A row of lanes in words."""
+    held = row.states.list_registers
+    return {
+        "line": row.event.line, "pe": row.pe, "what": describe(row.event, row.register),
+        "level": states.line(row.states.line), "physical": states.interrupt(row.states.physical),
+        "list_register": ", ".join(f"LR{lr.number} {states.list_register(lr)}" for lr in held) or states.NOTHING,
+        "guest": "handles" if row.states.handled else states.NOTHING}

@@ -1,23 +1,22 @@
-"""`vgic run`: a scenario, one schedule, as lanes with a verdict."""
+"""`vgic run`: a scenario, one schedule, as a chart of lanes with a verdict."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import Any
 
-from vgic.designs.base import Unsupported
-from vgic.lab.errors import ScenarioError
-from vgic.lab.loader import design_file, find_design, find_scenario, guarded
+from vgic.lab.lanes import Lane, State, VcpuState
 from vgic.lab.scenario import Scenario
-from vgic.lab.schedule import Run, Schedule
-from vgic.rules.state import STATE_RULES
-from vgic.view.lanes import WIDTH, Lanes, Row
+from vgic.lab.schedule import Run
+from vgic.rules.checks import MACHINE_RULES
+from vgic.silicon.states import InterruptState, LineState, LrState
+from vgic.view import states
+from vgic.view.chart import Chart, ChartRow
+from vgic.view.report import Report, Status
+from vgic.view.words import WIDTH, many, ranges
 
-LONGEST = 10_000
-"""Steps of a random schedule."""
 
-
-class RunReport:
+class RunReport(Report):
     """What `vgic run` says."""
 
     def __init__(self, run: Run) -> None:
@@ -25,24 +24,26 @@ class RunReport:
 
     @property
     def exit_status(self) -> int:
-        """0 where all rules hold, 1 where one is broken or the machine does not come to rest."""
-        return 0 if self.run.holds and (self.run.at_rest or not self.run.scenario.run.finish) else 1
+        """BROKEN where a rule is broken, or the machine does not come to rest."""
+        well = self.run.holds and (self.run.at_rest or not self.run.scenario.run.finish)
+        return Status.HOLDS if well else Status.BROKEN
 
     def heading(self) -> str:
         """What ran."""
         r = self.run
         return heading(r.scenario, r.list_registers, f"{r.design}{f', seed {r.seed}' if r.seed is not None else ''}")
 
-    def lanes(self) -> Lanes:
-        """The steps; what a rule says stands below the step that broke it."""
+    def chart(self) -> Chart:
+        """The steps; what a rule says stands below the step that broke it. List registers never used are left out."""
         r = self.run
-        used = [n for n, name in enumerate(r.lanes)
-                if not name.startswith("LR") or any(step.cells[n] != "-" for step in r.steps)]
+        cells = [[cell(shown) for shown in step.shown] for step in r.steps]
+        used = [n for n, lane in enumerate(r.lanes)
+                if lane.kind != "list register" or any(row[n] != states.NOTHING for row in cells)]
         rows = []
-        for step in r.steps:
+        for step, row in zip(r.steps, cells, strict=True):
             notes = tuple(f"rule {b.rule.id}: {b.what}" for b in r.breaches if b.step == step.number)
-            rows.append(Row(step.number, step.what, tuple(step.cells[n] for n in used), notes=notes))
-        return Lanes([r.lanes[n] for n in used], rows)
+            rows.append(ChartRow(step.number, step.what, tuple(row[n] for n in used), notes=notes))
+        return Chart([lane_name(r.lanes[n], r.scenario.machine.pes) for n in used], rows)
 
     def sums(self) -> str:
         """What was delivered, and what it took."""
@@ -64,7 +65,7 @@ class RunReport:
                 f"NOT AT REST after {r.scenario.run.most} steps in which nothing new came: whether something is lost"
                 " was not judged at the end.", WIDTH))
         if r.holds:
-            lines.append(f"Rules {_ranges([s.rule.id for s in STATE_RULES])} judged {r.judged:,} times: all hold.")
+            lines.append(f"Rules {ranges(MACHINE_RULES)} judged {r.judged:,} times: all hold.")
         for b in r.breaches:
             lines.append(textwrap.fill(f"BROKEN  rule {b.rule.id}  {b.rule.sentence}  ({b.rule.section})", WIDTH,
                                        subsequent_indent="        "))
@@ -74,7 +75,7 @@ class RunReport:
 
     def text(self) -> str:
         """The whole."""
-        return "\n\n".join((self.heading(), self.lanes().text(), f"{self.sums()}\n{self.verdict()}")) + "\n"
+        return "\n\n".join((self.heading(), self.chart().text(), f"{self.sums()}\n{self.verdict()}")) + "\n"
 
     def json(self) -> dict[str, Any]:
         """The same as data."""
@@ -85,56 +86,7 @@ class RunReport:
             "broken": [{"rule": b.rule.id, "sentence": b.rule.sentence, "section": b.rule.section, "step": b.step,
                         "what": b.what} for b in r.breaches],
             "at_rest": r.at_rest, "skipped": list(r.skipped), "judged": r.judged, "counts": r.counts,
-            "script": list(r.actions), "steps": self.lanes().json()}
-
-
-def _ranges(numbers: list[int]) -> str:
-    """1-23, 33-35, 39."""
-    ends: list[list[int]] = []
-    for n in numbers:
-        if ends and ends[-1][1] == n - 1:
-            ends[-1][1] = n
-        else:
-            ends.append([n, n])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ends)
-
-
-def many(n: int, what: str) -> str:
-    """So many of something, in words."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def perform(
-    scenario: Scenario, design: str | None = None, *, seed: int | None = None, steps: int | None = None,
-    list_registers: int | None = None,
-) -> Run:
-    """One schedule of a scenario. ScenarioError where it can't be run."""
-    cls = find_design(design or scenario.design)
-
-    def whole() -> Run:
-        schedule = Schedule(scenario, cls, list_registers, lenient=cls.name != scenario.design)
-        return schedule.run() if seed is None else schedule.random(seed, steps or 40)
-
-    try:
-        return guarded(design_file(cls), f"{scenario.name}: design {cls.name} failed", whole)
-    except Unsupported as e:
-        raise ScenarioError(f"{scenario.name}: {e}") from e
-
-
-def run(
-    scenario: str, *, design: str | None = None, seed: int | None = None, steps: int | None = None,
-) -> RunReport:
-    """`vgic run`.
-
-    Args:
-        scenario: a name, or a file. design: instead of the scenario's. seed: for a random schedule instead of the
-            script. steps: of a random schedule, 1 to 10,000.
-    """
-    if steps is not None and not 1 <= steps <= LONGEST:
-        raise ScenarioError(f"--steps {steps}: expected 1 to {LONGEST:,}")
-    if steps is not None and seed is None:
-        raise ScenarioError(f"--steps {steps}: expected --seed too: a script has its own steps")
-    return RunReport(perform(find_scenario(scenario), design, seed=seed, steps=steps))
+            "script": list(r.actions), "steps": self.chart().json()}
 
 
 def heading(s: Scenario, list_registers: int, design: str) -> str:
@@ -144,3 +96,32 @@ def heading(s: Scenario, list_registers: int, design: str) -> str:
     words = (f"GICv{s.machine.gic}, {many(list_registers, 'list register')}, {many(s.machine.pes, 'PE')}, "
              f"{vms}{vcpus}, design {design}")
     return textwrap.fill(f"{s.name}   {words}", WIDTH) + "\n" + textwrap.fill(s.title, WIDTH)
+
+
+def lane_name(lane: Lane, pes: int) -> str:
+    """A lane's head; `pes`: how many PEs the machine has."""
+    at = "" if lane.pe is None else f"@pe{lane.pe}"
+    match lane.kind:
+        case "line":
+            return f"line {lane.name}" if lane.number is None else f"line {lane.number}{at if pes > 1 else ''}"
+        case "interrupt":
+            return f"{'PPI' if at else 'SPI'} {lane.number}{at}"
+        case "list register":
+            return f"LR{lane.number}{at}"
+        case "vcpu":
+            return lane.name
+
+
+def cell(shown: State) -> str:
+    """What a lane shows, in words."""
+    match shown:
+        case LineState():
+            return states.line(shown)
+        case InterruptState():
+            return states.interrupt(shown)
+        case LrState():
+            return states.list_register(shown)
+        case VcpuState():
+            return shown.doing + (f", in {'/'.join(map(str, shown.handling))}" if shown.handling else "")
+        case None:
+            return states.NOTHING

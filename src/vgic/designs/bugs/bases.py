@@ -8,7 +8,7 @@ from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.irq import Lr, VirtualIrq
 from vgic.designs.kvm.timer import ENABLE, IMASK, ISTATUS, ArchTimer
 from vgic.designs.vm import Vcpu, Vm
-from vgic.host import IrqDesc, SoftTimer
+from vgic.host import IrqDesc, Work, WorkItem
 from vgic.host.chip import ACTIVE
 
 
@@ -59,7 +59,7 @@ class LateTimer(ArchTimer):
 
     def __init__(self, kvm: Kvm, vcpu: Vcpu, name: str, vintid: int, desc: IrqDesc | None) -> None:
         super().__init__(kvm, vcpu, name, vintid, desc)
-        self.late = SoftTimer(self.late_handler)
+        self.late = WorkItem(f"{vcpu.name}'s late {name} handler runs", self.late_handler)
 
     def load(self, pe: int) -> None:
         self.late.cancel()
@@ -71,7 +71,7 @@ class LateTimer(ArchTimer):
         if self.state.loaded and desc is not None and not self.kvm.kernel.irq_get_irqchip_state(desc, ACTIVE, pe):
             ctl = self.timers.sysreg_read(self.ctl_name, pe)
             if ctl & (ENABLE | IMASK | ISTATUS) == ENABLE | ISTATUS:
-                self.late.arm(0)
+                self.late.queue()
         super().save(pe)
 
     def late_handler(self) -> None:
@@ -84,10 +84,10 @@ class LateIsr(Kvm):
     name = "kvm-late-isr"
     timer_class = LateTimer
 
-    def soft_timers(self) -> Sequence[SoftTimer]:
-        """The late handlers are timers of the kernel's that are due at once."""
+    def work(self) -> Sequence[Work]:
+        """The late handlers, too."""
         timers = [t for vcpu in self.vcpus for t in self.arch_timers.of(vcpu)]
-        return (*super().soft_timers(), *(t.late for t in timers if isinstance(t, LateTimer)))
+        return (*super().work(), *(t.late for t in timers if isinstance(t, LateTimer)))
 
 
 class LateRelease(Kvm):

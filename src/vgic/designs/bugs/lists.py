@@ -7,11 +7,11 @@ from typing import Any
 
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.hw import LRENPIE
 from vgic.designs.kvm.irq import LPI_START, PRIVATE, Lr, VirtualIrq
 from vgic.designs.kvm.lrs import lowest
+from vgic.designs.vgic.hw import LRENPIE
 from vgic.designs.vm import Vcpu, Vm
-from vgic.host import SoftTimer
+from vgic.host import Work, WorkItem
 from vgic.host.chip import PENDING
 
 
@@ -206,14 +206,14 @@ class B023(Historical, Kvm):
 
 
 class _Return:
-    """An LPI's second injection, when the first has returned: anything may happen before."""
+    """What whoever sent an MSI does when the call that injected it has returned."""
 
     def __init__(self, kvm: Kvm, vm: Vm, intid: int) -> None:
         self.kvm, self.vm, self.intid = kvm, vm, intid
-        self.soft = SoftTimer(self.again)
+        self.work = WorkItem(f"{vm.name}'s MSI {intid} is injected again", self.inject)
 
-    def again(self) -> None:
-        """Injects."""
+    def inject(self) -> None:
+        """Once more."""
         Kvm.inject(self.kvm, self.vm, None, self.intid, True)
 
 
@@ -230,15 +230,15 @@ class B025(Historical, Kvm):
         self.returns = {(vm, intid): _Return(self, vm, intid) for vm in self.vms for intid in vm.lpis}
 
     def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
-        """The return is a step of its own."""
+        """The call returns, and whoever made it goes on some time later."""
         accepted = super().inject(vm, vcpu, vintid, level, owner)
         if accepted and vintid >= LPI_START:
-            self.returns[vm, vintid].soft.arm(0)
+            self.returns[vm, vintid].work.queue()
         return accepted
 
-    def soft_timers(self) -> Sequence[SoftTimer]:
-        """The returns are timers that are due at once."""
-        return (*super().soft_timers(), *(r.soft for r in self.returns.values()))
+    def work(self) -> Sequence[Work]:
+        """What follows the returns, too."""
+        return (*super().work(), *(r.work for r in self.returns.values()))
 
 
 class B026(Historical, Kvm):

@@ -8,9 +8,9 @@ from vgic.designs.base import InputLevel, Observer, TimerRegisters
 from vgic.designs.bugs.bases import LateRelease
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.hw import NPIE, UIE
 from vgic.designs.kvm.irq import PRIVATE, Lr, VirtualIrq
 from vgic.designs.kvm.lrs import Summary
+from vgic.designs.vgic.hw import NPIE, UIE
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen, XenIrq
 from vgic.host import IrqDesc, Kernel

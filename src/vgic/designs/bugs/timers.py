@@ -135,12 +135,12 @@ class _EarlyReturn(ArchTimer):
 
 
 class B041(Historical, Kvm):
-    """A change of the line is told, and the soft timer forgotten."""
+    """A change of the line is told, and the kernel's timer forgotten."""
 
     name = "B041"
     entry = Bug(
         2020, "Linux 5.5", "mail of 2020-02-17 to linux-arm-kernel", "the next expiry is missed once the line fell",
-        "on a change of the level the function returns before it arms the soft timer", "ptimer-rearmed",
+        "on a change of the level the function returns before it arms the kernel's timer", "ptimer-rearmed",
         (2, 19))
     timer_class = _EarlyReturn
 
@@ -158,10 +158,10 @@ class _ArmedAlways(ArchTimer):
 
 
 class B042(Historical, Kvm):
-    """The soft timer of an expired timer is armed again, and fires at once."""
+    """The kernel's timer of an expired timer is armed again, and fires at once."""
 
     name = "B042"
     entry = Bug(
         2020, "Linux 5.5, 6.0", "mails of 2020-02-17 and 2022-08-24", "a kernel timer fires in an endless loop",
-        "the soft timer is armed although the line is high", "ptimer-masked", (17,))
+        "the kernel's timer is armed although the line is high", "ptimer-masked", (17,))
     timer_class = _ArmedAlways

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm.hw import EN, UIE
 from vgic.designs.kvm.irq import VirtualIrq
 from vgic.designs.kvm.timer import ArchTimer
 from vgic.designs.kvm.vgic import Kvm
+from vgic.designs.vgic.hw import EN, UIE
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel
 from vgic.parts import step

@@ -20,7 +20,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vgic.designs.kvm.hw import (
+from vgic.designs.kvm.irq import LPI_START, PRIVATE, SGIS, Lr, VirtualIrq
+from vgic.designs.kvm.queue import MANY_SPIS, Queueing
+from vgic.designs.vgic.hw import (
     EN,
     EOICOUNT_SHIFT,
     EOIM,
@@ -37,8 +39,6 @@ from vgic.designs.kvm.hw import (
     VGRP1EIE,
     VSGI_EOICOUNT,
 )
-from vgic.designs.kvm.irq import LPI_START, PRIVATE, SGIS, Lr, VirtualIrq
-from vgic.designs.kvm.queue import MANY_SPIS, Queueing
 from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.designs.base import AckNotifier, Design, InputLevel, Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm.hw import GichHw, IchHw, VirtualHw
 from vgic.designs.kvm.irq import LPI_START, PRIVATE, VgicCpu, VgicDist, VirtualIrq
+from vgic.designs.vgic.hw import GichHw, IchHw, VirtualHw
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel
 from vgic.host.chip import ACTIVE, PENDING
@@ -81,8 +81,7 @@ class Queueing(Design):
     @step
     def running(self, pe: int) -> Vcpu | None:
         """The vCPU that is loaded on a PE."""
-        here = [vcpu for vcpu in self.vcpus if vcpu.pe == pe]       # looks at all, whoever is first (symmetry)
-        return here[0] if here else None
+        return next((vcpu for vcpu in self.vcpus if vcpu.pe == pe), None)
 
     # -- the oracle and the queue
 

@@ -11,9 +11,10 @@ and a put leaves the PPI alone: it disables the timer, whose line then is low. T
 priority and leaves it active), the virtual interrupt is mapped to it, and the guest's deactivation frees it.
 
 The physical timer is treated alike with a hypervisor at EL2 (VHE). Without, the host needs it, and the guest's is
-emulated: its registers trap, and a soft timer of the kernel raises its line.
+emulated: its registers trap, and a timer of the kernel's raises its line.
 
-A vCPU that waits in WFI has no timer in hardware; a soft timer wakes it when the first of its timers would expire.
+A vCPU that waits in WFI has no timer in hardware; a timer of the kernel's wakes it when the first of its own
+would expire.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from vgic.designs.base import TimerRegisters, Unsupported
 from vgic.designs.vm import Vcpu, Vm
-from vgic.host import IrqDesc, SoftTimer
+from vgic.host import IrqDesc, KernelTimer, Work
 from vgic.host.chip import ACTIVE
 from vgic.parts import Part, step
 
@@ -70,7 +71,7 @@ class ArchTimer:
         self.timers: TimerRegisters = timers
         self.ctl_name, self.cval_name = f"{name}_CTL_EL0", f"{name}_CVAL_EL0"
         self.state = TimerState()
-        self.soft = SoftTimer(self.emulation_expired)
+        self.soft = KernelTimer(f"{vcpu.name}'s {name} timer", self.emulation_expired)
 
     # -- the line
 
@@ -167,7 +168,7 @@ class ArchTimer:
     # -- an emulated timer
 
     def emulate(self) -> None:
-        """Tells the line where it changed, and arms the soft timer if it can rise later."""
+        """Tells the line where it changed, and arms the kernel's timer if it can rise later."""
         fire = self.should_fire()
         if fire != self.state.level:
             self.update_irq(fire)
@@ -175,7 +176,7 @@ class ArchTimer:
             self.soft.arm(self.state.cval)
 
     def emulation_expired(self) -> None:
-        """The soft timer: the line rises, if it does; else it is armed again."""
+        """The kernel's timer: the line rises, if it does; else it is armed again."""
         if self.should_fire():
             self.update_irq(True)
         elif self.can_fire():
@@ -201,7 +202,7 @@ class WakeUp:
 
     def __init__(self, kvm: Kvm, vcpu: Vcpu) -> None:
         self.kvm, self.vcpu = kvm, vcpu
-        self.soft = SoftTimer(self.expired)
+        self.soft = KernelTimer(f"{vcpu.name}'s wake-up timer", self.expired)
 
     def expired(self) -> None:
         """kvm_bg_timer_expire."""
@@ -255,7 +256,7 @@ class Timers:
         return True
 
     def block(self, vcpu: Vcpu) -> None:
-        """Arms the soft timer that wakes the vCPU."""
+        """Arms the timer that wakes the vCPU."""
         deadlines = [d for timer in self.by_vcpu[vcpu] if (d := timer.deadline()) is not None]
         if deadlines:
             self.wake_ups[vcpu].soft.arm(min(deadlines))
@@ -294,8 +295,8 @@ class Timers:
             state.cval = timer.count() + (value & 0xFFFF_FFFF) - ((value & 1 << 31) << 1) & MASK64
         timer.emulate()
 
-    def soft_timers(self) -> tuple[SoftTimer, ...]:
-        """All of them, where there are timers."""
+    def work(self) -> tuple[Work, ...]:
+        """The kernel's timers of the vCPUs that have timers."""
         return tuple(
             soft for vcpu, timers in self.by_vcpu.items() if timers
             for soft in (self.wake_ups[vcpu].soft, *(t.soft for t in timers)))

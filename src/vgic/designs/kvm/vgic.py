@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm import cpuif
-from vgic.designs.kvm.frames import GuestFrames
 from vgic.designs.kvm.mmio import GuestDistributor
 from vgic.designs.kvm.timer import ArchTimer, Timers
+from vgic.designs.vgic import cpuif
+from vgic.designs.vgic.frames import GuestFrames
 from vgic.designs.vm import Vcpu, Vm
-from vgic.host import IrqDesc, Kernel, SoftTimer
+from vgic.host import IrqDesc, Kernel, Work
 from vgic.silicon import GicV2, GicV3
 
 SGI_REGISTERS = {"ICC_SGI1R_EL1": True, "ICC_SGI0R_EL1": False, "ICC_ASGI1R_EL1": False}
@@ -87,7 +87,7 @@ class Kvm(GuestDistributor):
             timer.sync(pe)
 
     def vcpu_blocking(self, vcpu: Vcpu) -> None:
-        """A soft timer will wake the vCPU when the first of its timers expires."""
+        """A timer of the kernel's will wake the vCPU when the first of its timers expires."""
         self.arch_timers.block(vcpu)
 
     # -- physical interrupts for guests
@@ -114,9 +114,9 @@ class Kvm(GuestDistributor):
         """kvm_timer_enable for every vCPU of the VM."""
         self.arch_timers.assign(vm, timer, vintid)
 
-    def soft_timers(self) -> Sequence[SoftTimer]:
+    def work(self) -> Sequence[Work]:
         """The timers that wake blocked vCPUs, and those of emulated physical timers."""
-        return self.arch_timers.soft_timers()
+        return self.arch_timers.work()
 
     def virq(self, vcpu: Vcpu) -> bool:
         """Whether the vCPU's PE signals it a virtual interrupt that it takes for an IRQ."""

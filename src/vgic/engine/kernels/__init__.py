@@ -1,0 +1,1 @@
+"""The compiled loops: no knowledge of a model, no Python objects."""

@@ -1,0 +1,1 @@
+"""What one run of an action reads and changes, found on emptied parts."""

@@ -1,0 +1,42 @@
+"""What is noted of one run of a call: see `vgic.engine.learn.units`."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = list[int]
+Effects = list[tuple[int, int]]     # (unit, its new value)
+
+
+@dataclass(slots=True)
+class Segment:
+    """A stretch of a path between two calls of steps. `row` is the state at its start."""
+    row: Row
+    reads: list[int] = field(default_factory=list)
+    effects: Effects = field(default_factory=list)
+    step: int = -1                  # the step called at its end, or -1
+    inner: Path | None = None       # what that did
+
+
+@dataclass(slots=True)
+class Path:
+    """One run of an action, a rule or a step: its segments, and the number of its result.
+
+    A step that was recalled, not run, has no segments, but only its `effects`.
+    """
+    segments: list[Segment]
+    result: int = 0
+    effects: Effects = field(default_factory=list)
+    value: Any = None
+    raised: Exception | None = None
+
+    def end(self) -> Row:
+        """The state after it."""
+        row = list(self.segments[-1].row)
+        for u, value in self.segments[-1].effects:
+            row[u] = value
+        return row
+
+
+class Varies(Exception):
+    """Slots taken for constants were written: they are units from now on, and all paths are void."""

@@ -1,0 +1,491 @@
+"""What one run of an action reads and changes.
+
+While the explorer learns, each part's class is swapped for a subclass of the same layout, and the slots
+that vary are *emptied*. So Python itself calls `__getattr__` on the first read of such a slot, which
+loads its value and notes the read, and `__setattr__` on every write. A run yields its *path*: which
+slots were read in which order, and what changed. A slot that has never been written is a constant: it
+keeps its value, and reading it costs and notes nothing. The first write to one makes it vary.
+
+A varying slot is a *unit* of the state, its values are numbered, and a state is a *row*: the number of
+the value of every unit.
+
+A call of a step (see `vgic.parts`) cuts the path: what was written so far is noted and put into the
+row, the parts are emptied, the step runs with a path of its own, the parts are emptied again, and the
+caller goes on in a new *segment*, of which the step's result is the only thing known.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from operator import is_not
+from typing import Any, Final, NoReturn
+
+from vgic.engine.learn.paths import Effects, Path, Row, Segment, Varies
+from vgic.engine.model.reach import Call, Reach, Seal, slots_of
+from vgic.engine.model.values import NO_PART, OBJECT, UNSET, Frozen, ModelError, freeze, key_of, shown, thaw
+from vgic.parts import is_step
+
+_SELDOM: Final = 20                 # so many times longer than a look at all constants, they are not looked at
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """A step's result, where it raised."""
+    error: Exception
+
+
+class Units:
+    """The varying slots of the parts, the values that each has taken, and runs on emptied parts."""
+
+    def __init__(self, reach: Reach) -> None:
+        self.reach = reach
+        self.known = {id(x) for x in (*reach.parts, *reach.objects)}
+        self.slot: list[tuple[Any, str]] = list(reach.slots())
+        self.descr: list[Any] = [getattr(type(part), name) for part, name in self.slot]
+        self.home = {(id(part), name): u for u, (part, name) in enumerate(self.slot)}
+        self.initial = [freeze(self._held(u)) for u in range(len(self.slot))]
+        self.vary: dict[tuple[int, str], int] = {}
+        self.values: list[list[Any]] = [[v] for v in self.initial]
+        self.ids: list[dict[Hashable, int]] = [{self._key(u, v): 0} for u, v in enumerate(self.initial)]
+        self.results: list[dict[Hashable, int]] = []
+        """For each step: its results, numbered."""
+        self.result_values: list[list[Any]] = []
+        self.steps: dict[Hashable, int] = {}
+        self.recall: Callable[[int, Row], tuple[int, Effects] | None] = lambda step, row: None
+        """What a step is known to do on a row: its result's number, and the effects."""
+        self.recalling = False
+        self.step_names: list[str] = []
+        self.runs = 0
+        self.grown = 0
+        """Counts values and units as they are met, so that others can see whether a run met any."""
+        self.running = False
+        self._fault: str | None = None
+        self._fixed: dict[int, tuple[Any, ...]] = {
+            u: v for u, v in enumerate(self.initial) if type(v) is Frozen}
+        self._fixed_lists = {u: self._held(u) for u in self._fixed}
+        self._own_lists = dict(self._fixed_lists)
+        self._look_again = 0.0
+        self._swapped: list[tuple[Any, type]] = []
+        self._patched: list[tuple[type, str, Any]] = []
+
+    def _held(self, u: int) -> Any:
+        try:
+            return self.descr[u].__get__(self.slot[u][0])
+        except AttributeError:
+            return UNSET
+
+    def where(self, u: int) -> str:
+        """A unit's name for people: the path of its part, and the slot."""
+        part, name = self.slot[u]
+        return f"{self.reach.title(part)}.{name}"
+
+    def _key(self, u: int, value: Any) -> Hashable:
+        try:
+            return key_of(value, self.known)
+        except TypeError as e:
+            message = f"{self.where(u)} can't hold {shown(value)}: {e}"
+        if self.running:
+            self._refuse(message)
+        raise ModelError(message)
+
+    # -- taking the machine, and giving it back
+    def take(self) -> None:
+        """Swap the classes of all objects of the machine, and empty the varying slots."""
+        if self._swapped:
+            return
+        self._patch_steps()
+        self.seal = Seal(self.reach)
+        made: dict[tuple[type, bool], type] = {}
+        for objects, is_part in ((self.reach.parts, True), (self.reach.objects, False)):
+            for obj in objects:
+                cls = type(obj)
+                if (cls, is_part) not in made:
+                    made[cls, is_part] = self._subclass(cls, is_part)
+                try:
+                    object.__setattr__(obj, "__class__", made[cls, is_part])
+                except TypeError:
+                    if is_part:
+                        raise ModelError(f"{self.reach.name[id(obj)]}: {cls.__qualname__} can't be a part: its class"
+                                         " can't be exchanged (is it written in C?)") from None
+                    continue
+                self._swapped.append((obj, cls))
+        for u in self.vary.values():
+            self._empty(u)
+
+    def give_back(self) -> None:
+        """Make everything ordinary objects again, with the values that they started with."""
+        for obj, cls in self._swapped:
+            object.__setattr__(obj, "__class__", cls)
+        self._swapped.clear()
+        for cls, name, function in self._patched:
+            setattr(cls, name, function)
+        self._patched.clear()
+        for u in self.vary.values():
+            if u in self._own_lists:
+                self._own_lists[u][:] = self.initial[u]
+                self.descr[u].__set__(self.slot[u][0], self._own_lists[u])
+            elif self.initial[u] is not UNSET:
+                self.descr[u].__set__(self.slot[u][0], self.initial[u])
+
+    def load(self, row: Sequence[int]) -> None:
+        """Write a state into the ordinary objects (after `give_back`)."""
+        for u in self.vary.values():
+            value = self.values[u][row[u]]
+            if value is not UNSET:
+                self.descr[u].__set__(self.slot[u][0], thaw(value))
+            elif self._held(u) is not UNSET:
+                self.descr[u].__delete__(self.slot[u][0])
+
+    def _patch_steps(self) -> None:
+        """Put our wrapper in the place of each step, wherever it is defined."""
+        classes = {base: None for obj in (*self.reach.parts, *self.reach.objects) for base in type(obj).__mro__}
+        for cls in classes:
+            for name, function in list(vars(cls).items()):
+                if is_step(function):
+                    setattr(cls, name, self._stepped(function))
+                    self._patched.append((cls, name, function))
+
+    def _subclass(self, cls: type, is_part: bool) -> type:
+        body: dict[str, Any] = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+        if is_part:
+            body |= {"__getattr__": self._getattr_of(cls), "__setattr__": self._setattr_of(cls)}
+        else:
+            body["__setattr__"] = _function_of(self._refuse_write)
+        body["__delattr__"] = _function_of(self._refuse_delete)
+        return type(cls)(cls.__name__, (cls,), body)
+
+    def vary_slot(self, u: int) -> None:
+        """The slot varies from now on."""
+        part, name = self.slot[u]
+        if u in self._fixed_lists:
+            held = self._fixed_lists.pop(u)
+            del self._fixed[u]
+            others = {*self.reach.lists.get(id(held), ())} - {f"{self.reach.name[id(part)]}.{name}"}
+            if others:
+                raise ModelError(f"the list {self.where(u)} changes, but {min(others)} is the same list:"
+                                 " a list that changes must be held in one place")
+        self.vary[id(part), name] = u
+        self.grown += 1
+        if self._swapped:
+            self._empty(u)
+
+    def _empty(self, u: int) -> None:
+        try:  # noqa: SIM105  # suppress() takes three times as long
+            self.descr[u].__delete__(self.slot[u][0])
+        except AttributeError:
+            pass
+
+    def number(self, u: int, value: Any) -> int:
+        """The number of a value of a unit; a new one gets the next."""
+        key = self._key(u, value)
+        i = self.ids[u].get(key)
+        if i is None:
+            self.grown += 1
+            i = self.ids[u][key] = len(self.values[u])
+            self.values[u].append(freeze(value))
+        return i
+
+    # -- what Python calls on emptied parts
+    def _getattr_of(self, cls: type) -> Callable[[Any, str], Any]:
+        fallback = getattr(cls, "__getattr__", None)
+
+        def __getattr__(part: Any, name: str) -> Any:
+            u = self.vary.get((id(part), name))
+            if u is not None and u not in self._dirty:
+                if u not in self._loaded:
+                    self._load(u)
+                value = self._held(u)
+                if value is not UNSET:
+                    return value
+            if fallback is not None:
+                return fallback(part, name)
+            raise AttributeError(f"{cls.__qualname__} object has no attribute {name!r}", name=name, obj=part)
+        return __getattr__
+
+    def _setattr_of(self, cls: type) -> Callable[[Any, str, Any], None]:
+        descriptors = {name: getattr(cls, name) for name in slots_of(cls)}
+
+        def __setattr__(part: Any, name: str, value: Any) -> None:
+            u = self.vary.get((id(part), name))
+            if u is not None:
+                self._dirty.add(u)
+                descriptors[name].__set__(part, value)
+            elif name not in descriptors:
+                object.__setattr__(part, name, value)        # a property's setter, or an error
+            elif self.running:
+                u = self.home[id(part), name]
+                if type(value) is list or self._key(u, value) != self._key(u, self._held(u)):
+                    self._newly.add(u)
+                descriptors[name].__set__(part, value)
+        return __setattr__
+
+    def _refuse_write(self, obj: Any, name: str, value: Any) -> None:
+        before = getattr(obj, name, UNSET)
+        try:
+            if key_of(before, self.known) == key_of(value, self.known):
+                return
+        except TypeError:
+            pass
+        self._refuse(f"{self.reach.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is written (it held"
+                     f" {shown(before)}, now {shown(value)}): {NO_PART}")
+
+    def _refuse_delete(self, obj: Any, name: str) -> None:
+        self._refuse(f"{self.reach.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is deleted")
+
+    def _refuse(self, message: str) -> NoReturn:
+        """Leave the run, whatever the model catches, with this ModelError."""
+        self._fault = self._fault or message
+        raise _Refused
+
+    def _load(self, u: int) -> None:
+        self._reads.append(u)
+        self._loaded.add(u)
+        value = self.values[u][self._row[u]]
+        if type(value) is Frozen:
+            live = self._live.setdefault(u, [])      # one list for all of a run: the model may hold on to it
+            live[:] = value
+            self.descr[u].__set__(self.slot[u][0], live)
+        elif value is not UNSET:
+            self.descr[u].__set__(self.slot[u][0], value)
+
+    # -- runs
+    def run(self, call: Call, row: Sequence[int]) -> Path:
+        """Run a call on emptied parts, from a row.
+
+        Raises Varies where it wrote slots that were taken for constants, ModelError where it wrote
+        anything that is no part. An exception of the model itself is the path's `raised`.
+        """
+        self.runs += 1
+        self.running = True
+        self._newly: set[int] = set()
+        self._fault = None
+        self._live: dict[int, list[Any]] = {}
+        self._segments: list[Segment] = []
+        self._begin(list(row))
+        path = Path(self._segments)
+        try:
+            path.value = call()
+            self._end()
+        except Exception as e:
+            path.raised = e
+            self._end_quietly()
+        except _Refused:
+            pass
+        finally:
+            self._clear()
+            self.running = False
+        if self._fault:
+            raise ModelError(self._fault)
+        if self._newly:
+            for u in self._newly:
+                self.vary_slot(u)
+            raise Varies
+        return path
+
+    def _end_quietly(self) -> None:
+        with suppress(_Refused):
+            self._end()
+
+    def _begin(self, row: Row) -> None:
+        self._row = row
+        self._reads: list[int] = []
+        self._loaded: set[int] = set()
+        self._dirty: set[int] = set()
+        self._segments.append(Segment(row, self._reads))
+
+    def _end(self) -> None:
+        """Close the segment: note what it changed."""
+        if self._fault:
+            return
+        effects = self._segments[-1].effects
+        for u in self._dirty:
+            value = self._held(u)
+            if type(value) is list:
+                self._live[u] = value
+            else:
+                self._live.pop(u, None)
+            new = self.number(u, value)
+            if u not in self._loaded or new != self._row[u]:
+                effects.append((u, new))
+        for u, live in self._live.items():
+            if u in self._loaded and u not in self._dirty:
+                old = self.values[u][self._row[u]]
+                if (len(live) != len(old) or any(map(is_not, live, old))) and (
+                        new := self.number(u, live)) != self._row[u]:
+                    effects.append((u, new))
+        if len(self._live) > 1 and len({id(live) for live in self._live.values()}) < len(self._live):
+            same = [self.where(u) for u in self._live]
+            self._refuse(f"one list is in two of these slots: {', '.join(same)}. Give each a copy")
+        effects.sort()
+
+    def _clear(self) -> None:
+        for u in self._loaded | self._dirty:
+            self._empty(u)
+        for u, held in self._fixed_lists.items():
+            if len(held) != len(self._fixed[u]) or any(map(is_not, held, self._fixed[u])):
+                self._newly.add(u)
+                held[:] = self._fixed[u]
+        for u in self._newly:
+            if u in self._fixed_lists:
+                self.descr[u].__set__(self.slot[u][0], self._fixed_lists[u])
+            elif self.initial[u] is UNSET:
+                self._empty(u)
+            else:
+                self.descr[u].__set__(self.slot[u][0], self.initial[u])
+        self._loaded, self._dirty = set(), set()
+
+    # -- steps
+    def _stepped(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def method(obj: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self.running or id(obj) not in self.known:
+                return function(obj, *args, **kwargs)
+            return self._run_step(function, obj, args, kwargs)
+        return method
+
+    def _run_step(self, function: Callable[..., Any], obj: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        name = function.__qualname__
+        try:
+            if any(type(x) is list for x in (*args, *kwargs.values())):
+                raise TypeError("give a step a tuple, or the owner of the list")
+            key = (function, id(obj), tuple([key_of(x, self.known) for x in args]),
+                   tuple([(k, key_of(x, self.known)) for k, x in sorted(kwargs.items())]))
+        except TypeError as e:
+            self._refuse(f"step {name} is called with {shown(args)}: {e}")
+        step = self.steps.setdefault(key, len(self.steps))
+        if step == len(self.results):
+            self.results.append({})
+            self.result_values.append([])
+            self.step_names.append(f"{name} of {self.reach.name.get(id(obj), type(obj).__qualname__)}")
+        self._end()
+        outer, mine = self._segments, self._segments[-1]
+        held: list[int] = []
+        if self._live:
+            mine_too = {u for s in outer for u in (*s.reads, *(u for u, _ in s.effects))}
+            held = [u for u in self._live if u in mine_too]
+        row = self._next_row()
+        mine.step = step
+        known = self.recall(step, row) if self.recalling and not (self._newly or self._fault) else None
+        if known is not None:
+            mine.inner = Path([], *known)
+            for u, v in known[1]:
+                row[u] = v
+            self._begin(row)
+            for u in held:
+                self._load(u)
+            result = self.result_values[step][known[0]]
+            if type(result) is _Raised:
+                raise result.error
+            return result
+        self._segments = []
+        self._begin(row)
+        path = mine.inner = Path(self._segments)
+        try:
+            path.value = value = function(obj, *args, **kwargs)
+            self._leave_step(step, path, name, outer, held)
+        except Exception as e:
+            path.raised = e
+            self._leave_step(step, path, name, outer, held)
+            raise
+        return value
+
+    def _leave_step(self, step: int, path: Path, name: str, outer: list[Segment], held: list[int]) -> None:
+        self._end()
+        path.result = self._result(step, path, name)
+        row = self._next_row()
+        self._segments = outer
+        self._begin(row)
+        for u in held:                               # the caller may still hold this list: it sees what is in it
+            self._load(u)
+
+    def _next_row(self) -> Row:
+        row = list(self._row)
+        for u, value in self._segments[-1].effects:
+            row[u] = value
+        for u in self._loaded.union(self._dirty):
+            self._empty(u)
+        return row
+
+    def _result(self, step: int, path: Path, name: str) -> int:
+        try:
+            if type(path.value) is list:
+                raise TypeError("return a tuple")
+            if path.raised is None:
+                value, key = path.value, key_of(path.value, self.known)
+            else:
+                value = _Raised(path.raised)
+                key = OBJECT, type(path.raised), key_of(path.raised.args, self.known)
+        except TypeError as e:
+            self._refuse(f"step {name} returns {shown(path.value)}: {e}")
+        result = self.results[step].setdefault(key, len(self.results[step]))
+        if result == len(self.result_values[step]):
+            self.result_values[step].append(value)
+        return result
+
+    # -- checks on the model, after many runs
+    def check_constants(self, runs: list[tuple[str, Call, Row]], now: bool = False) -> None:
+        """Raise ModelError if one of these runs changed something that is no part; empty the list if none did.
+
+        Looking takes time: it is done where much more time has passed since, or `now`.
+        """
+        began = time.perf_counter()
+        if not now and began < self._look_again:
+            return
+        suspect = self.seal.suspect()
+        if suspect is not None:
+            self._find_culprit(suspect, runs)
+        runs.clear()
+        ended = time.perf_counter()
+        self._look_again = ended + _SELDOM * (ended - began)
+
+    def _find_culprit(self, suspect: int, runs: list[tuple[str, Call, Row]]) -> NoReturn:
+        what = self.seal.change(suspect) or "something that is no part"
+        self.seal.restore()
+        before, culprit = self.seal.change(suspect), "one of the actions"
+        for name, call, row in runs:
+            with suppress(Varies):
+                self.run(call, row)
+            again = self.seal.change(suspect)
+            if again is not None and again != before:
+                what, culprit = again, name
+                break
+        raise ModelError(f"{culprit} changes {what}: {NO_PART}")
+
+    def check_repeats(self, name: str, call: Call, row: Row, path: Path) -> None:
+        """Run once more, and raise ModelError if the two runs differ: they are not deterministic."""
+        again = self.run(call, row)
+        a, b = self._story(path), self._story(again)
+        if a != b:
+            self.check_constants([(name, call, row)], now=True)
+            i = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+            first, second = (s[i] if i < len(s) else "ends" for s in (a, b))
+            raise ModelError(f"{name} is not deterministic: run twice from the same state, it first {first}, then"
+                             f" {second}. The state: {self.describe(row)}")
+
+    def _story(self, path: Path) -> list[str]:
+        out: list[str] = []
+        for s in path.segments:
+            out += [f"reads {self.where(u)}" for u in s.reads]
+            out += [f"writes {self.where(u)} = {shown(self.values[u][v])}" for u, v in s.effects]
+            if s.inner is not None:
+                out += [f"calls {self.step_names[s.step]}", *self._story(s.inner)]
+        out.append(f"raises {shown(path.raised)}" if path.raised else
+                   "returns False" if path.value is False else f"returns result {path.result}")
+        return out
+
+    def describe(self, row: Sequence[int]) -> dict[str, Any]:
+        """The varying slots of a state, by name."""
+        return {self.where(u): self.values[u][row[u]] for u in sorted(self.vary.values())}
+
+
+def _function_of(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain function, which a class hands its object to; a bound method would not get it."""
+    def function(*args: Any) -> Any:
+        return method(*args)
+    return function
+
+
+class _Refused(BaseException):
+    """Leaves a run of a model that is refused; the model must not catch it."""
+

@@ -1,0 +1,288 @@
+"""The search in plain Python: every state is a tuple of all slots, restored and read around each call.
+
+It learns nothing and assumes nothing but that all state is in the parts, so it is what the explorer is
+checked against; and for small models it is done before the compiled code is loaded.
+"""
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vgic.engine.model.reach import Named, Reach, Seal
+from vgic.engine.model.result import Broken, Delivered
+from vgic.engine.model.values import NO_PART, UNSET, ModelError, freeze, key_of, shown, thaw
+
+State = tuple[int, ...]
+
+_LONGEST: Final = 200
+_REPEATED: Final = 100              # so many states are expanded twice, to see whether the actions are deterministic,
+_SAMPLED: Final = 16                # then one in so many
+_TOLD: Final = 4                    # differences of two runs, in words
+_WATCHED: Final = 2                 # so often a write to what is no part is looked for after an action
+
+
+@dataclass
+class Broke:
+    """A broken rule: what it said, or the exception that a call raised, and the actions that lead there."""
+    rule: str
+    said: Any
+    actions: list[str]
+
+
+@dataclass
+class PlainResult:
+    """What a plain search found. `columns`: for each slot, its values in the order met (the first: at the start)."""
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    complete: bool = False
+    broken: Broke | None = None
+    expanded: int = 0
+    """How many states were expanded: a search cut at so many is repeated exactly."""
+    columns: list[list[Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class PlainSearch:
+    """A breadth-first search from the parts' present values. The parts are left as they were."""
+
+    def __init__(self, reach: Reach, actions: Sequence[Named], rules: Sequence[Named]) -> None:
+        self.reach, self.actions, self.rules = reach, actions, rules
+        self.known = {id(x) for x in (*reach.parts, *reach.objects)}
+        slots = list(reach.slots())
+        self._get = [(part, getattr(type(part), name)) for part, name in slots]
+        self._where = [f"{reach.title(part)}.{name}" for part, name in slots]
+        self._ids: list[dict[Hashable, int]] = [{} for _ in slots]
+        self.values: list[list[Any]] = [[] for _ in slots]
+        """For each slot: its values, in the order met; a state is the number of each slot's value."""
+        self._held: list[Any] = [_read(part, d) for part, d in self._get]
+        self._now = [self.number(i, value) for i, value in enumerate(self._held)]
+        self._lists = {i: held for i, held in enumerate(self._held) if type(held) is list}
+        self.start = tuple(self._now)
+        self.parent: dict[State, tuple[State, str] | None] = {self.start: None}
+        self.edges: dict[State, list[tuple[str, State]]] = {}
+
+    def number(self, i: int, value: Any) -> int:
+        """The number of a value of slot i."""
+        try:
+            key = key_of(value, self.known)
+        except TypeError as e:
+            raise ModelError(f"{self._where[i]} can't hold {shown(value)}: {e}") from None
+        n = self._ids[i].setdefault(key, len(self.values[i]))
+        if n == len(self.values[i]):
+            self.values[i].append(freeze(value))
+        return n
+
+    def read(self) -> State:
+        """The present state."""
+        held, now = self._held, self._now
+        for i, (part, descriptor) in enumerate(self._get):
+            value = _read(part, descriptor)
+            if value is not held[i] or type(value) is list:
+                held[i] = value
+                now[i] = self.number(i, value)
+        return tuple(now)
+
+    def write(self, state: State) -> None:
+        """Make a state the present one."""
+        now = self.read()
+        if now == state:
+            return
+        for i, n in enumerate(state):
+            if n != now[i]:
+                part, descriptor = self._get[i]
+                value = thaw(self.values[i][n])
+                if value is UNSET:
+                    descriptor.__delete__(part)
+                else:
+                    descriptor.__set__(part, value)
+                self._held[i], self._now[i] = value, n
+
+    def restore(self) -> None:
+        """Make the first state the present one, with the very lists that the slots held."""
+        self.write(self.start)
+        for i, held in self._lists.items():
+            part, descriptor = self._get[i]
+            held[:] = self.values[i][self.start[i]]
+            descriptor.__set__(part, held)
+            self._held[i] = held
+
+    def describe(self, state: State) -> dict[str, Any]:
+        """All slots that were seen to vary, by name."""
+        return {where: values[n] for where, values, n in zip(self._where, self.values, state, strict=True)
+                if len(values) > 1}
+
+    def widest(self) -> tuple[str, int]:
+        """The slot that took most values, and how many."""
+        return max(((where, len(values)) for where, values in zip(self._where, self.values, strict=True)),
+                   key=lambda slot: slot[1])
+
+    def way(self, state: State) -> list[str]:
+        """The actions that lead to a state."""
+        out = []
+        while (step := self.parent[state]) is not None:
+            state, name = step
+            out.append(name)
+        return out[::-1]
+
+    def run(self, stop: Callable[[PlainResult, float], bool] = lambda result, seconds: False,
+            depth: int | None = None, edges: bool = False) -> PlainResult:
+        """Search until all is explored, a rule is broken, the depth is reached, or `stop` says so (it is asked
+        before each state is expanded). With `edges`, what leads where is kept.
+        """
+        t0 = time.perf_counter()
+        result = PlainResult()
+        self._seal = seal = Seal(self.reach)
+        try:
+            self._search(result, stop, depth, edges, t0)
+        finally:
+            self.restore()
+        changed = seal.changed()
+        if changed:
+            raise ModelError(f"an action changes {changed}: {NO_PART}")
+        result.states = len(self.parent)
+        result.columns = [list(values) for values in self.values]
+        result.seconds = time.perf_counter() - t0
+        return result
+
+    def _search(self, result: PlainResult, stop: Callable[[PlainResult, float], bool], depth: int | None,
+                edges: bool, t0: float) -> None:
+        result.broken = self._judge(self.start)
+        level = [self.start]
+        looked = Counter[str]()
+        while level and not result.broken:
+            if result.depth == depth:
+                return
+            new: list[State] = []
+            for state in level:
+                result.states = len(self.parent)
+                if stop(result, time.perf_counter() - t0):
+                    return
+                result.expanded += 1
+                repeated = result.expanded < _REPEATED or result.expanded % _SAMPLED == 0
+                for name, call in self.actions:
+                    self.write(state)
+                    try:
+                        possible = call() is not False
+                    except Exception as e:
+                        result.broken = Broke(name, e, [*self.way(state), name])
+                        return
+                    after = self.read() if possible else None
+                    if repeated:
+                        looked[name] += after is not None
+                        self._repeat(name, call, state, after, after is not None and looked[name] <= _WATCHED)
+                    if after is None:
+                        continue
+                    result.transitions += 1
+                    if edges:
+                        self.edges.setdefault(state, []).append((name, after))
+                    if after not in self.parent:
+                        self.parent[after] = state, name
+                        new.append(after)
+                        if len(new) == 1:
+                            result.depth += 1
+                        result.broken = self._judge(after)
+                        if result.broken:
+                            return
+            level = new
+        result.complete = not result.broken
+
+    def _repeat(self, name: str, call: Callable[[], Any], state: State, after: State | None, watched: bool) -> None:
+        """Call once more, which must lead to the same state, or be impossible again (None)."""
+        self.write(state)
+        try:
+            again = self.read() if call() is not False else None
+            odd = "" if again == after else self._two(state, after, again)
+        except Exception as e:
+            odd = f"first {'leads on' if after else 'is not possible'}, then raises {shown(e)}"
+        changed = self._seal.changed() if odd or watched else None
+        if changed:
+            raise ModelError(f"{name} changes {changed}: {NO_PART}")
+        if odd:
+            way = "  ".join(f"{n}. {step}" for n, step in enumerate(self.way(state), 1)) or "at the start"
+            raise ModelError(f"{name} is not deterministic: run twice from the same state, it {odd}."
+                             f" The way to that state: {way}")
+
+    def _two(self, state: State, first: State | None, second: State | None) -> str:
+        """Where two runs of an action differ."""
+        if first is None or second is None:
+            return "first leads on, then is not possible" if first else "first is not possible, then leads on"
+        differ = [i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b]
+        told = [f"{self._where[i]} = {shown(self.values[i][first[i]])}, then {shown(self.values[i][second[i]])}"
+                for i in differ[:_TOLD]]
+        more = f"; and {len(differ) - _TOLD} more" if len(differ) > _TOLD else ""
+        return f"first gives {'; '.join(told)}{more}"
+
+    def _judge(self, state: State) -> Broke | None:
+        self.write(state)
+        for name, rule in self.rules:
+            try:
+                said = rule()
+            except Exception as e:
+                said = e
+            if said:
+                return Broke(name, said, self.way(state))
+        return None
+
+
+def _read(part: Any, descriptor: Any) -> Any:
+    try:
+        return descriptor.__get__(part)
+    except AttributeError:
+        return UNSET
+
+
+# ---------------------------------------------------------------------------- nothing is lost
+def lasso(start: Any, steps: Callable[[Any], Sequence[tuple[str, Any]]]) -> tuple[list[str], int | None]:
+    """Follow steps to states not yet met, until none is left. Returns their names, and where in them the loop
+    begins, or None where no step is possible at the end."""
+    names: list[str] = []
+    way = [start]
+    while len(names) < _LONGEST:
+        after = steps(way[-1])
+        new = next(((name, s) for name, s in after if s not in way), None)
+        if new is None:
+            if not after:
+                return names, None
+            name, s = after[0]
+            return [*names, name], way.index(s)
+        names.append(new[0])
+        way.append(new[1])
+    return names, 0
+
+
+def said_of(loop: int | None) -> str:
+    """What a `lasso` shows, in words."""
+    return ("no fair step is possible in the end" if loop is None
+            else "fair steps go round, and none of the states that they can reach is the goal")
+
+
+def lost_plainly(search: PlainSearch, rule: Delivered) -> Broken | None:
+    """What `vgic.engine.search.liveness.lost` finds, on a plain search that is complete and has kept its edges."""
+    back: dict[State, list[State]] = {}
+    for state, edges in search.edges.items():
+        for name, after in edges:
+            if rule.fair(name):
+                back.setdefault(after, []).append(state)
+    can = {state for state in search.parent if _holds(search, state, rule.goal)}
+    todo = list(can)
+    while todo:
+        for state in back.get(todo.pop(), ()):
+            if state not in can:
+                can.add(state)
+                todo.append(state)
+    for state in search.parent:                      # in breadth-first order
+        if state not in can and (rule.when is None or _holds(search, state, rule.when)):
+            search.restore()
+            then, loop = lasso(state, lambda s: [e for e in search.edges.get(s, ()) if rule.fair(e[0])])
+            return Broken(rule.name, said_of(loop), search.way(state), "delivered", then, loop)
+    search.restore()
+    return None
+
+
+def _holds(search: PlainSearch, state: State, call: Callable[[], Any]) -> bool:
+    search.write(state)
+    return bool(call())

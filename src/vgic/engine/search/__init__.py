@@ -1,0 +1,1 @@
+"""The compiled search, from set-up to verdict."""

@@ -1,0 +1,219 @@
+"""A search that can be killed and goes on from where it last was at rest.
+
+A checkpoint is a directory. `states-G-R.bin` holds the states of region R in layout G, in the order found, as
+little-endian words; states are never rewritten, so a save only appends the new ones. `search.json` says
+how many of them count, how they are laid out, and how far the search is; it is replaced atomically,
+after the states have reached the disk. So whatever happens, the last complete save can be read.
+
+Values are not stored. `history` lists the runs in which a new value or a new varying slot was met; they are
+repeated, in order, and meet the same ones again. The fingerprint covers the machine as it was built (all objects
+reachable from it, the actions and the rules) and the source text of its modules: a search of another model is refused.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType
+from typing import Any, Final
+
+import numpy as np
+
+from vgic.engine.kernels import table
+from vgic.engine.learn.paths import Varies
+from vgic.engine.model.reach import Named, Reach, contents
+from vgic.engine.model.values import CheckpointError
+from vgic.engine.search.forward import Search
+from vgic.engine.search.store import Store
+
+__all__ = ["Checkpoint", "CheckpointError", "fingerprint"]
+
+FORMAT: Final = 2
+_META: Final = "search.json"
+
+
+def fingerprint(reach: Reach, actions: Sequence[Named], rules: Sequence[Named]) -> str:
+    """What tells this model from another."""
+    text = hashlib.sha256(f"{FORMAT} {[n for n, _ in actions]} {[n for n, _ in rules]}".encode())
+    place = {key: i for i, key in enumerate(reach.model)}
+    for obj in reach.model.values():
+        held = [f"#{place[id(v)]}" if id(v) in place else f"id #{place[v]}" if type(v) is int and v in place
+                else _text(v) for v in contents(obj)]
+        if isinstance(obj, (set, frozenset)):
+            held.sort()
+        code = _code(obj.__code__) if isinstance(obj, FunctionType) else ""
+        text.update(f"{type(obj).__qualname__}({', '.join(held)}){code}\n".encode())
+    for name in sorted(reach.modules):
+        source = getattr(sys.modules.get(name), "__file__", None)
+        if source and os.path.exists(source):
+            text.update(Path(source).read_bytes())
+    return text.hexdigest()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (FunctionType, type)):
+        return value.__qualname__
+    if isinstance(value, MethodType):
+        return value.__func__.__qualname__
+    return repr(value) if isinstance(value, (int, str, bytes, float, type(None))) else str(type(value))
+
+
+def _code(code: CodeType) -> str:
+    return f"{code.co_name} {code.co_names} {[c for c in code.co_consts if not isinstance(c, CodeType)]}"
+
+
+class Checkpoint:
+    """The checkpoint of one search in a directory, made by the first save if it is missing."""
+
+    def __init__(self, path: str | os.PathLike[str], fingerprint: str) -> None:
+        self.path, self.fingerprint = Path(path), fingerprint
+        self._saved: list[int] = []
+        self._generation = -1
+        self._layout = -1
+        self.unsaved = ""
+        """Why the last save failed, if it did."""
+        try:
+            self.meta = self._read()
+        except OSError as e:
+            raise CheckpointError(f"{self.path}: can't be a checkpoint's directory: {e.strerror}") from None
+
+    def _read(self) -> dict[str, Any] | None:
+        meta = self.path / _META
+        if not self.path.exists():
+            return None
+        if not meta.exists():
+            if any(self.path.iterdir()) and not any(self.path.glob("states-*.bin")):
+                raise CheckpointError(f"{self.path}: holds other files, but no {_META}: name an empty or new directory")
+            return None
+        try:
+            held = json.loads(meta.read_bytes())
+            found = held["format"], held["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise CheckpointError(f"{meta}: can't be read ({e}): remove {self.path} to begin anew") from None
+        if found[0] != FORMAT:
+            raise CheckpointError(f"{meta}: has format {found[0]!r}, this is {FORMAT}: remove it to begin anew")
+        if found[1] != self.fingerprint:
+            raise CheckpointError(f"{meta}: is of another model, or of this one before it was changed. Name another"
+                                  f" directory, or remove {self.path} to begin anew")
+        assert isinstance(held, dict)
+        return held
+
+    # -- save
+    def save(self, search: Search, warm: int) -> None:
+        """Save a search that is at rest. `warm`: how many states plain Python expanded before it."""
+        store, layout = search.store, search.layout
+        if store.generation != self._layout:
+            self._layout, self._generation = store.generation, self._generation + 1
+            self._saved = [0] * store.regions
+        starts = store.levels[0]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            for r in range(store.regions):
+                with open(self._states(r), "r+b" if self._saved[r] else "wb") as f:
+                    f.seek(8 * layout.W * self._saved[r])
+                    f.write(store.states[starts[r] + self._saved[r]:store.ends[r]].astype("<u8", copy=False).data)
+                    f.truncate()
+                    f.flush()
+                    os.fsync(f.fileno())
+                self._saved[r] = store.ends[r] - starts[r]
+            fields = {str(u): [layout.at[u], layout.width[u], len(search.units.values[u])]
+                      for u in sorted(search.units.vary.values())}
+            meta = {
+                "format": FORMAT, "fingerprint": self.fingerprint, "generation": self._generation, "words": layout.W,
+                "regions": [end - start for end, start in zip(store.ends, starts, strict=True)],
+                "levels": [[at - start for at, start in zip(level, starts, strict=True)] for level in store.levels],
+                "pending": [[lo // store.cap, lo % store.cap, hi - lo] for lo, hi in search.pending],
+                "depth": search.depth, "transitions": search.transitions,
+                "fields": fields, "warm": warm, "history": search.trie.history,
+            }
+            new = self.path / (_META + ".new")
+            with open(new, "w") as text:
+                json.dump(meta, text)
+                text.flush()
+                os.fsync(text.fileno())
+            os.replace(new, self.path / _META)
+        except OSError as e:
+            raise CheckpointError(f"{self.path}: can't save: {e.strerror}") from None
+        self._remove(keep=self._generation)
+
+    def _states(self, region: int) -> Path:
+        return self.path / f"states-{self._generation}-{region}.bin"
+
+    def _remove(self, keep: int | None) -> None:
+        for old in self.path.glob("states-*.bin"):
+            if old.name.split("-")[1] != str(keep):
+                old.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """The search has come to its end: nothing is left to go on with."""
+        if self.path.is_dir():
+            (self.path / _META).unlink(missing_ok=True)
+            self._remove(keep=None)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
+
+    # -- load
+    def load(self, search: Search) -> None:
+        """Bring a search that has not begun to where it was saved."""
+        assert self.meta is not None
+        try:
+            self._load(search, self.meta)
+        except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as e:
+            why = f"{type(e).__name__}: {e}"
+            raise CheckpointError(f"{self.path}: is damaged ({why}): remove it to begin anew") from None
+
+    def _load(self, search: Search, meta: dict[str, Any]) -> None:
+        units = search.units
+        for row, root, call in meta["history"]:
+            self._repeat(search, row, root, call)
+        search.trie.history[:] = [([(u, v) for u, v in row], root, call) for row, root, call in meta["history"]]
+        fields = {int(u): field for u, field in meta["fields"].items()}
+        if {u: n for u, (_, _, n) in fields.items()} != {u: len(units.values[u]) for u in units.vary.values()}:
+            raise ValueError("its history leads to other values")
+        search.trie.resize()
+        search.trie.clear()
+        if not search.layout.fits():
+            raise ValueError("its history leads to other values")
+        self._generation = int(meta["generation"])
+        moves = tuple(np.array(column, np.int64) for column in zip(
+            *[(at, (1 << width) - 1, search.layout.at[u]) for u, (at, width, _) in sorted(fields.items()) if width],
+            strict=True)) or (np.zeros(0, np.int64),) * 3
+        search.store = self._store(search, meta, moves)
+        search.depth = int(meta["depth"])
+        search.transitions = int(meta["transitions"])
+        search.resume()
+
+    def _repeat(self, search: Search, row: list[list[int]], root: int, call: int) -> None:
+        full = [0] * len(search.units.slot)
+        for u, v in row:
+            full[u] = v
+        with suppress(Varies):
+            search.units.run(search.trie.roots[root].calls[call][1], full)
+
+    def _store(self, search: Search, meta: dict[str, Any], moves: tuple[Any, ...]) -> Store:
+        """All states, level by level, in the first region; the threads may be others than before."""
+        W, ends = int(meta["words"]), meta["regions"]
+        levels = [*meta["levels"], ends]
+        store = Store(search.layout.ws, search.crew.threads, search.store.memory)
+        held = [np.memmap(self._states(r), "<u8", "r", shape=(n, W)) if n else np.zeros((0, W), np.uint64)
+                for r, n in enumerate(ends)]
+        store.levels = []
+        moved: dict[int, int] = {}
+        n = 0
+        for d in range(len(levels) - 1):
+            store.levels.append([n, *store.ends[1:]])
+            for r, states in enumerate(held):
+                lo, hi = levels[d][r], levels[d + 1][r]
+                if d == meta["depth"]:
+                    moved[r] = n - lo
+                if hi > lo:
+                    part = np.array(states[lo:hi])
+                    table.repack(part, store.states[n:n + hi - lo], 0, hi - lo, *moves)
+                    n += hi - lo
+        store.ends[0] = n
+        search.pending = [(at + moved[r], at + moved[r] + size) for r, at, size in meta["pending"]]
+        return store

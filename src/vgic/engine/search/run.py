@@ -1,0 +1,172 @@
+"""One search by the compiled engine: set up, run within its limits, look at what was found, clean up.
+
+Apart from the rest because it imports Numba, which takes longer than to search a small model.
+"""
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vgic.engine.learn.units import Units
+from vgic.engine.model.result import Broken, Limits, Progress, Result
+from vgic.engine.model.values import CheckpointError
+from vgic.engine.plain import PlainResult
+from vgic.engine.search.forward import Search
+from vgic.engine.search.liveness import Stopped, lost
+from vgic.engine.search.way import actions_to, way_to
+
+if TYPE_CHECKING:
+    from vgic.engine.explorer import Explorer
+    from vgic.engine.search.checkpoint import Checkpoint
+
+_REPORT: Final = 0.2
+
+
+@dataclass
+class Orders:
+    """How to search: see `Explorer.search`. `look` is called with what was found before it is given up."""
+    threads: int = 1
+    progress: Callable[[Progress], None] | None = None
+    saved: Checkpoint | None = None
+    every: float = 60.0
+    farthest: bool = False
+    look: Callable[[Units, Search], None] | None = None
+
+
+class _Rest:
+    """What is seen to between rounds; called, it gives a reason to stop, or None."""
+
+    def __init__(self, search: Search, limits: Limits, orders: Orders, warm: int,
+                 interrupted: Callable[[], bool]) -> None:
+        self.search, self.limits, self.orders, self.warm = search, limits, orders, warm
+        self.interrupted = interrupted
+        search.impatient = self.is_due
+        self._report, self._save = 0.0, time.perf_counter() + orders.every
+
+    def __call__(self) -> str | None:
+        now, search, orders = time.perf_counter(), self.search, self.orders
+        if orders.progress is not None and now > self._report:
+            self._report = now + _REPORT
+            orders.progress(Progress(search.depth, search.store.n, search.transitions, now - self.limits.began,
+                                     search.store.bytes))
+        if now > self._save:
+            self.save()
+            self._save = time.perf_counter() + max(orders.every, 10 * (time.perf_counter() - now))
+        if self.interrupted():
+            return "interrupted"
+        return self.limits.cut(search.depth, search.store.n)
+
+    def is_due(self) -> bool:
+        """Whether there is a reason to stop that does not wait for the end of a round."""
+        return self.patience() is not None
+
+    def patience(self) -> str | None:
+        """A reason to stop when all states are known."""
+        return "interrupted" if self.interrupted() else self.limits.cut(-1, 0)
+
+    def save(self) -> None:
+        """Save, if that can be: a search goes on where it can't."""
+        saved = self.orders.saved
+        if saved is not None:
+            try:
+                saved.save(self.search, self.warm)
+                saved.unsaved = ""
+            except CheckpointError as e:
+                saved.unsaved = str(e)
+
+
+def explore(x: Explorer, warm: PlainResult, limits: Limits, orders: Orders) -> Result:
+    """Search, beginning with what a plain search has learned of the slots that vary, and their values."""
+    units = Units(x.reach)
+    for u, column in enumerate(warm.columns):
+        if len(column) > 1:
+            units.vary_slot(u)
+            for value in column:
+                units.number(u, value)
+    try:
+        units.take()
+        search = Search(units, x.actions, x.rules, orders.threads, limits.memory or _available())
+        try:
+            with _interrupts() as interrupted:
+                rest = _Rest(search, limits, orders, warm.expanded, interrupted)
+                why, broken, farthest = _run(x, search, rest)
+        finally:
+            search.close()
+    finally:
+        units.give_back()
+    if broken is not None:
+        x.confirm(broken)
+    store = search.store
+    widest = max(((units.where(u), len(units.values[u])) for u in units.vary.values()), key=lambda slot: slot[1],
+                 default=("", 0))
+    return Result(store.n, search.transitions, search.deepest, why is None, why, broken, x.count,
+                  time.perf_counter() - limits.began, "compiled", store.bytes, search.learning, search.trie.paths,
+                  search.layout.W, search.trie.learned(), farthest,
+                  orders.saved.unsaved if orders.saved is not None and why not in (None, "broken") else "", widest)
+
+
+def _run(x: Explorer, search: Search, rest: _Rest) -> tuple[str | None, Broken | None, tuple[str, ...]]:
+    saved = rest.orders.saved
+    if saved is not None and saved.meta is not None:
+        saved.load(search)
+    else:
+        search.begin()
+    why = search.run(rest)
+    if not search.found:
+        rest.save()
+    search.check_model()
+    if rest.orders.look is not None:
+        rest.orders.look(search.units, search)
+    broken = None
+    if search.found:
+        broken = way_to(search)
+    elif why is None:
+        try:
+            broken = next(filter(None, (lost(search, rule, rest.patience) for rule in x.delivered)), None)
+        except Stopped as e:
+            why = str(e)
+    why = "broken" if broken else why
+    farthest: list[str] = []
+    if rest.orders.farthest:
+        farthest = actions_to(search, search.row(search.store.level(search.deepest)[-1][1] - 1), search.deepest)
+    if saved is not None and why in (None, "broken"):
+        saved.remove()
+    return why, broken, tuple(farthest)
+
+
+def _available() -> int:
+    """Three quarters of the memory available, in bytes."""
+    try:
+        with open("/proc/meminfo") as f:
+            for line in f:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 768
+    except OSError:
+        pass
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Note the first interrupt instead of raising KeyboardInterrupt anywhere; the second raises."""
+    hit = False
+
+    def note(number: int, frame: Any) -> None:
+        nonlocal hit
+        if hit:
+            raise KeyboardInterrupt
+        hit = True
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: hit
+    finally:
+        signal.signal(signal.SIGINT, before)

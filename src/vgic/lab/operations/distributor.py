@@ -1,0 +1,89 @@
+"""What a guest does at its distributor, and at its redistributors: each is an access that traps. SGIs, too."""
+from __future__ import annotations
+
+from vgic.lab.guest_steps import GuestSteps
+from vgic.lab.operations import operands
+from vgic.lab.operations.operands import Intid, Owner, Priority, Spi, Vcpu
+from vgic.lab.operations.operation import Operation
+from vgic.lab.vcpus import VcpuRun
+from vgic.parts import step
+
+
+class WriteBit(Operation):
+    """Writes an interrupt's bit of the register of its name; nothing where the VM does not have the interrupt."""
+
+    operands = (Intid(), Owner())
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, of: int | None) -> None:
+        owner = run if of is None else run.vm.vcpus[of]
+        if intid in owner.irqs:
+            guests.write(run, self.word, owner, intid, 1, run.vm.face.bit(self.word, intid, owner.vcpu))
+
+
+class ReadBit(Operation):
+    """Reads an interrupt's pending or active bit, and sees whether that is true; rule 22."""
+
+    operands = (Intid(),)
+
+    def __init__(self, register: str, help: str) -> None:
+        super().__init__(f"READ {register}", help)
+        self.register = register
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int) -> None:
+        if intid in run.irqs:
+            access = run.vm.face.bit(self.register, intid, run.vcpu, write=False)
+            shown = guests.trapped(run, access) >> intid % 32 & 1
+            guests.m.tell.guest_read(run, self.register, run, intid, bool(shown))
+
+
+class SetPriority(Operation):
+    """Writes an interrupt's byte of IPRIORITYR."""
+
+    operands = (Intid(), Priority())
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, priority: int) -> None:
+        if intid in run.irqs:
+            access = run.vm.face.priority(intid, run.vcpu, priority)
+            guests.write(run, "IPRIORITYR", run, intid, priority, access)
+
+
+class Route(Operation):
+    """Writes an SPI's IROUTER or ITARGETSR."""
+
+    operands = (Spi(), Vcpu())
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, target: int) -> None:
+        if intid in run.irqs:
+            access = run.vm.face.route(intid, run.vm.vcpus[target].vcpu)
+            guests.write(run, "IROUTER", run, intid, target, access)
+
+
+class Sgi(Operation):
+    """Writes ICC_SGI1R_EL1 or GICD_SGIR."""
+
+    operands = (operands.Sgi(), Vcpu("to"))
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, to: int) -> None:
+        target = run.vm.vcpus[to]
+        guests.m.tell.guest_sends_sgi(run, target, intid)
+        guests.trapped(run, run.vm.face.sgi(intid, target.vcpu))
+
+
+DISTRIBUTOR: tuple[Operation, ...] = (
+    WriteBit("ISENABLER", "enables an interrupt"),
+    WriteBit("ICENABLER", "disables an interrupt"),
+    WriteBit("ISPENDR", "makes an interrupt pending"),
+    WriteBit("ICPENDR", "makes an interrupt not pending"),
+    WriteBit("ISACTIVER", "makes an interrupt active"),
+    WriteBit("ICACTIVER", "makes an interrupt inactive"),
+    SetPriority("IPRIORITYR", "sets an interrupt's priority"),
+    Route("ROUTE", "sends an SPI to a vCPU (IROUTER, ITARGETSR)"),
+    ReadBit("ISPENDR", "reads an interrupt's pending bit, and sees whether that is true"),
+    ReadBit("ISACTIVER", "reads an interrupt's active bit, and sees whether that is true"),
+    Sgi("SGI", "sends an SGI to a vCPU"),
+)

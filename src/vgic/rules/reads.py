@@ -1,0 +1,63 @@
+"""Rules of what a guest reads: IAR with nothing to take, and the pending and active state (16, 22)."""
+
+from __future__ import annotations
+
+from vgic.arch.intid import special
+from vgic.rules.ghost import DROPPED, PRESENT
+from vgic.rules.judge import MomentCheck, RecordingCheck
+from vgic.rules.world import VcpuView
+
+# -- 16: an IAR that finds nothing changes nothing
+
+class SpuriousLeavesAll(MomentCheck):
+    """Rule 16, at each IAR that a guest reads without being asked to. Where that traps, list registers are emptied by
+    the exit."""
+
+    rule_id = 16
+
+    def guest_read_iar(self, who: VcpuView, expected: int, got: int, changed: bool | None) -> None:
+        if special(got) and changed and who.vcpu.in_guest:
+            self.broken(f"{who.name} reads {got} from IAR, and the interface changes")
+
+
+class SpuriousChangesNothing(RecordingCheck):
+    """Rule 16, at each acknowledge where the chip has nothing to deliver: it returns a special INTID, and a guest's
+    leaves the list registers as they are (one that holds a special INTID would be taken)."""
+
+    rule_id = 16
+
+    def guest_read_iar(self, pe: int, expected: int, got: int, changed: bool | None) -> None:
+        """The guest's IAR."""
+        if special(expected):
+            self.judged += 1
+            if not special(got):
+                self.broken(f"the guest's IAR on pe{pe} returned {got}, and nothing was deliverable")
+            elif changed:
+                self.broken(f"the guest's IAR on pe{pe} returned {got} and changed a list register")
+
+    def host_read_iar(self, pe: int, expected: int, got: int) -> None:
+        """The host's IAR."""
+        if special(expected):
+            self.judged += 1
+            if not special(got):
+                self.broken(f"the host's IAR on pe{pe} returned {got}, and nothing was deliverable")
+
+
+# -- 22: what is read was true
+
+class ReadsAreTrue(MomentCheck):
+    """Rule 22: what a guest reads of active is what guests did; of pending, what devices and guests did, as far as it
+    cannot be on its way."""
+
+    rule_id = 22
+
+    def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: bool) -> None:
+        ghost = owner.irqs[vintid]
+        if register == "ISACTIVER":
+            true = value == (ghost.active is not None)
+        elif value:
+            true = ghost.owed or ghost.soft or ghost.cause in (PRESENT, DROPPED) or ghost.credit > 0
+        else:
+            true = not ghost.soft
+        if not true:
+            self.broken(f"{who.name} reads {register} of {vintid} as {int(value)}")

@@ -1,0 +1,191 @@
+"""The witness: it turns the moments of a machine into what rules remember of it.
+
+The machine tells what happens and knows nothing of rules; the rules look at ghosts and never at what happened. Between
+the two stands the witness: it hears every moment, after the rules that are judged as it happens, and brings the ghosts
+up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vgic.parts import step
+from vgic.rules.ghost import DROPPED, GONE, NOBODY, PRESENT, STORM, Faults, IrqGhost, TakenGhost
+from vgic.rules.moments import Moments
+from vgic.rules.world import VcpuView, World, elsewhere
+from vgic.silicon.virtual_interface import ListRegister
+
+
+class Witness(Moments[VcpuView]):
+    """Remembers. It never changes itself; the ghosts do.
+
+    Args:
+        w: the machine. forwarded: the pINTIDs of the level interrupts that guests have. pes: how many PEs.
+
+    Attributes:
+        faults: what rules found as it happened. taken: by (PE, pINTID), how often the host took a forwarded interrupt.
+    """
+
+    def __init__(self, w: World, forwarded: Iterable[int], pes: int) -> None:
+        self.w = w
+        self.faults = Faults()
+        self.taken = {(pe, pintid): TakenGhost() for pe in range(pes) for pintid in sorted(forwarded)}
+
+    def _changed(self) -> None:
+        """Something happened that may let the host take an interrupt again."""
+        for ghost in self.taken.values():
+            if ghost.times:
+                ghost.times = 0
+
+    # -- devices, time and the host
+
+    def device_drives(self, who: VcpuView | None, vintid: int, level: bool, device: str) -> None:
+        if who is not None:
+            who.irqs[vintid].line_moved(level)
+        self._changed()
+
+    def device_pulses(self, who: VcpuView | None, vintid: int, device: str) -> None:
+        self._changed()
+
+    def edge_accepted(self, who: VcpuView, vintid: int) -> None:
+        ghost = who.irqs[vintid]
+        ghost.edge_came()
+        ghost.was_disabled = ghost.was_disabled or not ghost.enabled
+
+    def time_passed(self, count: int) -> None:
+        self._changed()
+
+    def host_disables(self, pintid: int, disable: bool) -> None:
+        self._changed()
+
+    def host_took(self, pe: int, pintid: int) -> None:
+        ghost = self.taken.get((pe, pintid))
+        if ghost is not None:
+            ghost.times = min(STORM, ghost.times + 1)
+
+    # -- vCPUs
+
+    def loaded(self, who: VcpuView, pe: int) -> None:
+        self._changed()
+
+    def put(self, who: VcpuView) -> None:
+        self._changed()
+
+    def enters(self, who: VcpuView) -> None:
+        """What the guest's own model has lowered is known to be low from here on."""
+        for vintid, ghost in who.irqs.items():
+            if (ghost.software and ghost.cause == DROPPED and ghost.target == who.vcpu.index
+                    and not elsewhere(self.w, who, vintid)):
+                ghost.cause = GONE
+
+    def entered(self, who: VcpuView) -> None:
+        pe = who.vcpu.pe
+        assert pe is not None
+        if self.w.gic.maintenance(pe):
+            who.ghost.maintained = True
+        elif who.ghost.barren:
+            who.ghost.barren = 0
+
+    def left(self, who: VcpuView, reason: str) -> None:
+        if reason == "signal":
+            self._changed()
+        self._exit(who)
+
+    @step
+    def _exit(self, who: VcpuView) -> None:
+        if who.ghost.maintained:
+            who.ghost.barren = min(STORM, who.ghost.barren + 1)
+            who.ghost.maintained = False
+        if who.vcpu.pe is not None:
+            for lr in self.w.gic.virtual[who.vcpu.pe].lrs:
+                self._sees(who, lr)
+
+    @step
+    def _sees(self, who: VcpuView, lr: ListRegister) -> None:
+        """The exit sees that a level has dropped, where it is pending or active in a list register; what the guest had
+        ended was seen by its end. An irqfd carries no falling edge: there it is the end alone that tells."""
+        ghost = who.irqs.get(lr.vintid) if lr.state else None
+        if (ghost is not None and ghost.cause == DROPPED and ghost.target == who.vcpu.index
+                and lr.vintid not in who.vm.completions):
+            ghost.cause = GONE
+
+    # -- guests
+
+    def guest_steps(self, who: VcpuView) -> None:
+        self._changed()
+        if who.ghost.barren:
+            who.ghost.barren = 0
+        if who.ghost.maintained:
+            who.ghost.maintained = False
+
+    def guest_acknowledged(self, who: VcpuView, vintid: int, lr: ListRegister | None, source: int) -> None:
+        ghost = who.irqs.get(vintid)
+        if ghost is None:
+            return
+        if who.vcpu.vm.gic == 2 and vintid < 16:
+            ghost.sources &= ~(1 << source)
+        elif vintid >= 16 and who.vm.is_level(vintid):
+            ghost.soft = False
+        else:
+            ghost.credit = max(0, ghost.credit - 1)
+            ghost.owed = ghost.was_disabled = False
+        ghost.active = who.vcpu.index
+
+    def guest_deactivates(self, who: VcpuView, vintid: int) -> None:
+        ghost = who.irqs.get(vintid)
+        if ghost is not None:
+            ghost.active = None
+            if ghost.cause == DROPPED:
+                ghost.cause = GONE
+
+    def guest_sends_sgi(self, who: VcpuView, target: VcpuView, intid: int) -> None:
+        ghost = target.irqs[intid]
+        if who.vcpu.vm.gic == 2:
+            ghost.sources |= 1 << who.vcpu.index
+        else:
+            ghost.edge_came()
+
+    def guest_writes(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
+        ghost = owner.irqs[vintid]
+        match register:
+            case "IPRIORITYR":
+                ghost.priority = value
+            case "IROUTER":
+                ghost.target = value
+            case "ISENABLER":
+                ghost.enabled = True
+                if ghost.cause == DROPPED and vintid not in who.vm.completions and not elsewhere(self.w, who, vintid):
+                    ghost.cause = GONE          # an enable samples the line
+            case "ICENABLER":
+                ghost.was_disabled = True
+            case "ISPENDR" | "ICPENDR":
+                self._pends(who, register, vintid, ghost)
+            case "ISACTIVER":
+                ghost.active = NOBODY if ghost.active is None else ghost.active
+            case "ICACTIVER":
+                ghost.active = None
+
+    def _pends(self, who: VcpuView, register: str, vintid: int, ghost: IrqGhost) -> None:
+        if who.vcpu.vm.gic == 2 and vintid < 16:
+            return                              # a GICv2's SGIs have sources: writes are ignored (IHI 0048B 4.3.7)
+        if register == "ICPENDR":
+            if ghost.soft and ghost.cause != PRESENT and elsewhere(self.w, who, vintid):
+                ghost.cause = DROPPED           # it may be taken there until that vCPU is left
+            ghost.owed = ghost.soft = False
+        elif who.vm.is_level(vintid):
+            ghost.soft = True
+        else:
+            ghost.edge_came()
+
+    def guest_wrote(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
+        if register == "ICENABLER":             # disabled from the moment that the write has returned
+            owner.irqs[vintid].enabled = False
+
+    def booted(self, vcpus: Iterable[VcpuView]) -> None:
+        """The machine begins here: what came of the way there does not count."""
+        for run in vcpus:
+            run.ghost.barren = 0
+
+    def parts(self) -> tuple[object, ...]:
+        """The ghosts that are of no VM; those of a VM are in its `VmGhosts`."""
+        return (*self.taken.values(), self.faults)

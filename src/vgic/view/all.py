@@ -1,0 +1,78 @@
+"""`vgic check --all`: every scenario by one design, as a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from vgic.explore.all import Checked
+from vgic.view.report import Report, Status
+from vgic.view.words import many, table, wrap
+
+UNEXPLORED = ("REFUSED", "FAILED")
+"""Verdicts of what was not explored."""
+DOES = {True: "breaks", False: "does not break", None: "not found in time"}
+
+
+class AllReport(Report):
+    """What `vgic check --all` says.
+
+    Args:
+        found: what was explored. asked: how many were to be. interrupted: whether Ctrl-C ended that early.
+    """
+
+    def __init__(self, found: Sequence[Checked], asked: int | None = None, interrupted: bool = False) -> None:
+        self.found = sorted(found, key=lambda c: (c.scenario, c.list_registers))
+        self.asked = len(found) if asked is None else asked
+        self.interrupted = interrupted
+
+    @property
+    def exit_status(self) -> int:
+        """HOLDS where every verdict is as announced, BROKEN where one is not."""
+        if self.interrupted:
+            return Status.INTERRUPTED
+        return Status.HOLDS if all(c.expected for c in self.found) else Status.BROKEN
+
+    def text(self) -> str:
+        """A row for each; what is to be told of some; the sums."""
+        explored = [c for c in self.found if c.verdict not in UNEXPLORED]
+        lines = table(("scenario", "design", "LRs", "verdict", "rule", "depth", "states", "s", "announced"),
+                      [_row(c) for c in explored], {2, 4, 5, 6, 7}) if explored else []
+        told = [line for c in self.found for line in _remarks(c)]
+        return "\n".join([*lines, *([""] if lines and told else []), *told, "", *wrap("", self._sums())])
+
+    def _sums(self) -> str:
+        counts = Counter(c.verdict for c in self.found)
+        sums = ", ".join(f"{counts[v]} {v}" for v in ("HOLDS", "BROKEN", "BOUNDED", *UNEXPLORED) if counts[v])
+        odd = sum(not c.expected for c in self.found)
+        verdict = f"{odd} not as announced." if odd else "All as announced."
+        more = f" Interrupted: {len(self.found)} of {self.asked} searched." if self.interrupted else ""
+        return f"{len(self.found)} searched: {sums or 'none'}. {verdict}{more}"
+
+    def json(self) -> list[dict[str, Any]]:
+        """A row for each, in the order of names."""
+        return [{**c._asdict(), "expected": c.expected} for c in self.found]
+
+
+def line(c: Checked) -> str:
+    """One of them, in a line."""
+    if c.verdict in UNEXPLORED:
+        return f"{c.scenario}  {c.verdict}: {c.what}"
+    return "  ".join(cell for cell in _row(c) if cell)
+
+
+def _row(c: Checked) -> tuple[str, ...]:
+    announced = [f"{rule} {DOES[broken]}" for rule, broken in c.breaks.items()]
+    if c.verdict == "BROKEN" and c.rule not in c.breaks:
+        announced.append("not announced")
+    return (c.scenario, c.design, str(c.list_registers), c.verdict, "" if c.rule is None else str(c.rule),
+            str(c.depth), f"{c.states:,}", f"{c.seconds:.1f}", ", ".join(announced))
+
+
+def _remarks(c: Checked) -> list[str]:
+    if c.verdict in UNEXPLORED:
+        return wrap(f"{c.verdict}  ", c.what)
+    if c.verdict == "BROKEN" and c.rule not in c.breaks:
+        return wrap(f"{c.scenario}: ", f"rule {c.rule}, not announced, breaks in {many(c.steps, 'step')}: {c.what}")
+    return wrap(f"{c.scenario}: ", f"cut by --{c.cut}") if c.cut is not None else []

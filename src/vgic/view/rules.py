@@ -1,0 +1,34 @@
+"""`vgic rules`: what must hold."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from vgic.rules.catalogue import Rule
+from vgic.rules.checks import awaits, judged
+from vgic.view.report import Report
+
+AWAITS = {"ITS": "awaits the ITS", "VFIO": "awaits VFIO", "x86": "awaits posted interrupts"}
+
+
+class RulesReport(Report):
+    """What `vgic rules` says of these rules."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+
+    def text(self) -> str:
+        """Each with its section, and where it is judged."""
+        lines: list[str] = []
+        for rule in self.rules:
+            where = ", ".join(judged(rule.id))
+            told = f"judged {where}" if where else AWAITS.get(awaits(rule.id), "judged nowhere yet")
+            lines += textwrap.wrap(rule.sentence, 95, initial_indent=f"{rule.id:3}  ", subsequent_indent="     ")
+            lines.append(f"     {rule.section}; {told}")
+        return "\n".join(lines)
+
+    def json(self) -> list[dict[str, Any]]:
+        """One object a rule."""
+        return [{**rule._asdict(), "judged": list(judged(rule.id))} for rule in self.rules]

@@ -1,0 +1,316 @@
+"""`vgic check`, of one scenario and of all, and `vgic run`: users' designs, odd options, caches that can't be used."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from tests.commands.runner import ROOT, Runner, refused
+
+from vgic.explore.all import Checked, Task
+from vgic.lab import watch
+
+HEAD = "from vgic.designs.kvm.vgic import Kvm\n"
+LOUD = HEAD + """
+print("imported")
+class Mine(Kvm):
+    def flush(self, vcpu):
+        print("flushed")
+        super().flush(vcpu)
+"""
+LOOPS = HEAD + """
+class Mine(Kvm):
+    def fold_lr(self, vcpu, irq, n, empty, pe):
+        while True:
+            pass
+"""
+GROWS = LOOPS.replace("while", "held = []\n        while").replace("pass", "held.append(bytearray(1 << 20))")
+CACHES = HEAD + """
+import functools
+@functools.lru_cache
+def known(x):
+    return x
+class Mine(Kvm):
+    def flush(self, vcpu):
+        known(vcpu)
+        if known.cache_info().hits < 9:
+            super().flush(vcpu)
+"""
+COUNTS = HEAD + """
+import helper_of_mine
+class Mine(Kvm):
+    def flush(self, vcpu):
+        helper_of_mine.N += 1
+        super().flush(vcpu)
+"""
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_what_a_design_prints_is_not_in_the_report(vgic: Runner, command: str) -> None:
+    ran = vgic(command, "msi-once", "--design", vgic.design(LOUD), "--json")
+    assert json.loads(ran.out)["design"] == "mine.py:Mine"
+    assert "imported" in ran.err
+    assert "flushed" in ran.err
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_call_that_does_not_come_back(vgic: Runner, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "PATIENCE", 1.0)
+    ran = vgic(command, "edge-again", "--design", vgic.design(LOOPS))
+    assert ran.status == 2
+    assert "failed: one call has run for 1 s: does it loop for ever?" in ran.err
+    assert "in fold_lr" in ran.err
+    assert "watch.py" not in ran.err
+
+
+def test_a_file_that_loops_when_it_is_imported(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "PATIENCE", 1.0)
+    ran = vgic("check", "edge-again", "--design", vgic.design("while True:\n    pass\n"))
+    assert (ran.status, "can't be imported: one call has run for 1 s" in ran.err) == (2, True)
+
+
+def test_a_call_that_takes_all_memory(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "MOST_MEMORY", 1 << 27)
+    ran = vgic("check", "edge-again", "--design", vgic.design(GROWS))
+    assert (ran.status, "of memory: does it grow for ever?" in ran.err) == (2, True)
+
+
+def test_a_counterexample_that_can_not_be_played_again(vgic: Runner) -> None:
+    ran = vgic("check", "edge-again", "--design", vgic.design(CACHES))
+    assert ran.status == 2
+    assert "it does one thing now and another then" in ran.err
+    assert "The schedule: 1. " in ran.err
+    assert "edge-again.toml" not in ran.err
+
+
+def test_a_helper_beside_the_file_is_found_and_held_to_the_same(vgic: Runner) -> None:
+    (vgic.here / "helper_of_mine.py").write_text("N = 0\n")
+    ran = vgic("check", "edge-again", "--design", vgic.design(COUNTS))
+    assert (ran.status, "changes module helper_of_mine.N" in ran.err) == (2, True)
+
+
+def test_a_global_is_told_by_the_files_name(vgic: Runner) -> None:
+    text = COUNTS.replace("import helper_of_mine", "N = [0]").replace("helper_of_mine.N", "N[0]")
+    ran = vgic("check", "edge-again", "--design", vgic.design(text))
+    assert "vcpu0 enters changes mine.N[0] (it held" in ran.err
+
+
+@pytest.mark.parametrize(("method", "says"), [
+    ("def flush(self): pass", "mine.py:4: Mine.flush(self): too many positional arguments: expected (self, vcpu)"),
+    ("def flush(self, vcpu, more): pass", "missing a required argument: 'more'"),
+    ("def __init__(self, kernel): pass", "expected (self, kernel, vms, timers, observer), as Design.__init__ has it"),
+])
+def test_methods_of_another_signature(vgic: Runner, method: str, says: str) -> None:
+    ran = vgic("check", "edge-again", "--design", vgic.design(f"{HEAD}\nclass Mine(Kvm):\n    {method}\n"))
+    assert (ran.status, "Traceback" in ran.err) == (2, False)
+    assert says in ran.err
+
+
+@pytest.mark.parametrize("method", [
+    "def flush(self, *a, **k): super().flush(*a, **k)", "def flush(self, v, flag=True): super().flush(v)",
+    "def __init__(self, *a, **k): super().__init__(*a, **k)", "extra = staticmethod(lambda: 1)",
+])
+def test_methods_that_can_be_called_alike(vgic: Runner, method: str) -> None:
+    ran = vgic("run", "edge-again", "--design", vgic.design(f"{HEAD}\nclass Mine(Kvm):\n    {method}\n"))
+    assert (ran.status, ran.err) == (0, "")
+
+
+def test_two_files_of_one_name(vgic: Runner) -> None:
+    (vgic.here / "other").mkdir()
+    (vgic.here / "other" / "mine.py").write_text(HEAD + 'class Mine(Kvm):\n    name = "second"\n')
+    first = vgic.design(HEAD + 'class Mine(Kvm):\n    name = "first"\n')
+    ran = vgic("compare", "edge-again", "--designs", f"{first},{vgic.here / 'other' / 'mine.py'}:Mine")
+    assert ran.status == 0
+    assert {"first", "second"} <= set(ran.out.split())
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    (("--lrs", "1.."), "--lrs 1..: expected N, or A..B with A at most B, 1 to 16"),
+    (("--lrs", "..4"), "--lrs ..4: expected N"), (("--lrs", "1..2..3"), "--lrs 1..2..3: expected N"),
+    (("--seconds", "0.5"), "--seconds 0.5: expected a whole number, 1 to"),
+    (("--depth", "-1"), "--depth -1: expected a whole number, 0 to"),
+    (("--memory", "0"), "--memory 0: expected a number, more than 0"),
+    (("--memory", "nan"), "--memory nan: expected a number, more than 0"),
+    (("--rules", "-6,7"), "--rules -6,7: expected 1,2,9 or -6,-17"), (("--design", ""), "design '': there is none"),
+])
+def test_odd_options(vgic: Runner, options: tuple[str, str], says: str) -> None:
+    ran = vgic("check", "edge-again", *options)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith(f"vgic: {says}")
+
+
+def test_rules_left_out_as_the_help_writes_it(vgic: Runner) -> None:
+    ran = vgic("check", "edge-again", "--rules", "-6,-17", "--depth", "0", "--json")
+    told = json.loads(ran.out)
+    assert (told["states"], told["depth"], told["cut_by"]) == (1, 0, "depth")
+    assert {6, 17}.isdisjoint(told["judged"])
+
+
+def test_one_of_each(vgic: Runner) -> None:
+    ran = vgic("check", "edge-again", "--rules", "1", "--depth", "0")
+    assert "BOUNDED  1 rule holds in 1 state up to depth 0" in ran.out
+    assert "\n1 state, 0 transitions, depth 0" in ran.out
+
+
+def test_a_cache_that_can_not_be_written(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert vgic("check", "level-trap").status == 0
+    ran = vgic("check", "retarget-pending", "--states", "21000")
+    assert (ran.status, "BOUNDED" in ran.out) == (0, True)
+    assert "can't save: Not a directory; the search can't be resumed" in ran.err
+
+
+def test_a_save_that_can_not_be_used(vgic: Runner) -> None:
+    design = vgic.design(HEAD + "class Mine(Kvm):\n    pass\n")
+    cut = ("check", "retarget-pending", "--design", design, "--states", "21000")
+    assert vgic(*cut).status == 0
+    vgic.design(HEAD + "class Mine(Kvm):\n    pass  # edited\n")
+    ran = vgic(*cut, "--resume")
+    assert (ran.status, ran.out) == (2, "")
+    assert "is of another model, or of this one before it was changed" in ran.err
+    assert "Traceback" not in ran.err
+    for saved in (vgic.here / "cache").rglob("search.json"):
+        saved.write_text("{")
+    ran = vgic(*cut, "--resume")
+    assert (ran.status, "Traceback" in ran.err) == (2, False)
+    assert "to begin anew" in ran.err
+
+
+def test_nothing_to_resume(vgic: Runner) -> None:
+    ran = vgic("check", "level-trap", "--resume")
+    assert (ran.status, ran.err) == (0, "vgic: nothing was saved of this search: it began anew\n")
+    assert not list((vgic.here / "cache").rglob("*"))
+
+
+@pytest.mark.parametrize("states", ["600", "25000"])
+def test_a_counter_without_end_is_named(vgic: Runner, states: str) -> None:
+    """By plain Python, and by the compiled search."""
+    text = HEAD + """
+from vgic.parts import Part
+class Counter(Part):
+    __slots__ = ("n",)
+class Mine(Kvm):
+    def __init__(self, *a, **k):
+        super().__init__(*a, **k)
+        self.counter = Counter()
+        self.counter.n = 0
+    def flush(self, vcpu):
+        self.counter.n += 1
+        super().flush(vcpu)
+    def parts(self):
+        return (*super().parts(), self.counter)
+"""
+    ran = vgic("check", "edge-again", "--design", vgic.design(text), "--states", states)
+    said = " ".join(ran.out.split())
+    assert "--states reached" in said
+    assert ("machine.design.counter.n took" in said) == (states == "25000")
+    told = json.loads(vgic("check", "edge-again", "--design", vgic.design(text), "--states", states, "--json").out)
+    assert told["widest"]["slot"] == "machine.design.counter.n"
+
+
+def test_json_has_these_keys(vgic: Runner) -> None:
+    ran = vgic("check", "level-irqfd-v3", "--json", "--export", str(vgic.here / "out"))
+    told = json.loads(ran.out)
+    said = (ROOT / "docs" / "check.md").read_text().partition("`--json` prints one object")[2].partition("\n## ")[0]
+    for key in (*told, *told["broken"]):
+        assert f"`{key}`" in said
+    assert [Path(name).name for name in told["written"]] == [
+        "counterexample-3.toml", "counterexample_3_test.py", "counterexample-3.c"]
+    refused(vgic("check", "nothing-such", "--json"), "nothing-such")
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [
+    ("title = ", "design_options = { kernel = 1 }\ntitle = ", "mine.toml:3: design_options: "),
+    ("title = ", "design_options = { self = 1 }\ntitle = ", "mine.toml:3: design_options: "),
+    ("[run]", "[check]\nnever = ['*']\n[run]", "mine.toml:15: check: actions and never leave nothing that can happen"),
+])
+def test_scenarios_that_no_machine_comes_of(vgic: Runner, old: str, new: str, says: str) -> None:
+    text = (ROOT / "scenarios" / "edge-again.toml").read_text()
+    (vgic.here / "mine.toml").write_text(text.replace(old, new, 1))
+    ran = vgic("check", str(vgic.here / "mine.toml"))
+    assert (ran.status, "Traceback" in ran.err) == (2, False)
+    assert says in ran.err
+
+
+def test_a_byte_order_mark(vgic: Runner) -> None:
+    text = (ROOT / "scenarios" / "edge-again.toml").read_bytes()
+    (vgic.here / "mine.toml").write_bytes(b"\xef\xbb\xbf" + text)
+    assert vgic("check", str(vgic.here / "mine.toml"), "--depth", "1").status == 0
+
+
+# -- all
+
+SMALL = ("saved-sgi-v2", "soft-pended-level")
+"""One that holds, and one that breaks rule 6 as announced."""
+
+
+def test_all_is_a_table_and_as_announced(vgic: Runner) -> None:
+    ran = vgic("check", "--all", *SMALL, "--jobs", "1")
+    assert (ran.status, ran.err) == (0, "")
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert rows[0] == ["scenario", "design", "LRs", "verdict", "rule", "depth", "states", "s", "announced"]
+    assert rows[1][:6] == ["saved-sgi-v2", "kvm", "4", "HOLDS", "12", "45"]
+    assert (rows[2][:5], rows[2][-2:]) == (["soft-pended-level", "kvm", "4", "BROKEN", "6"], ["6", "breaks"])
+    assert ran.out.endswith("2 searched: 1 HOLDS, 1 BROKEN. All as announced.\n")
+
+
+def test_all_by_another_design_looks_beyond_what_is_announced(vgic: Runner) -> None:
+    ran = vgic("check", "--all", "soft-pended-level", "level-irqfd", "--design", "xen", "--confirm", "--json")
+    assert ran.status == 0
+    found = {c["scenario"]: c for c in json.loads(ran.out)}
+    assert found["level-irqfd"]["verdict"] == "REFUSED"
+    assert "tells no completions" in found["level-irqfd"]["what"]
+    assert found["soft-pended-level"].items() >= {
+        "verdict": "HOLDS", "rule": None, "breaks": {"3": True}, "expected": True, "list_registers": 4}.items()
+
+
+def test_all_with_what_is_not_announced(vgic: Runner) -> None:
+    text = (ROOT / "scenarios" / "soft-pended-level.toml").read_text()
+    (vgic.here / "mine.toml").write_text(text.replace("rules = [6]", "rules = [5]"))
+    ran = vgic("check", "--all", str(vgic.here / "mine.toml"), "saved-sgi-v2")
+    assert ran.status == 1
+    assert "not announced" in ran.out
+    assert "soft-pended-level: rule 6, not announced, breaks in 3 steps: " in ran.out
+    assert "1 not as announced." in ran.out
+
+
+def test_all_cut_by_a_bound_speaks_against_nothing(vgic: Runner) -> None:
+    ran = vgic("check", "--all", "sgi", "--depth", "2", "--lrs", "1..2")
+    assert ran.status == 0
+    assert ran.out.count("sgi: cut by --depth\n") == 3
+    assert ran.out.endswith("3 searched: 3 BOUNDED. All as announced.\n")
+
+
+def test_all_interrupted_tells_what_was_found(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(todo: list[Task], bounds: object, confirm: bool, jobs: int) -> Generator[Checked, None, None]:
+        assert ([t.scenario for t in todo], confirm, jobs) == (["soft-pended-level", "saved-sgi-v2"], True, 3)
+        yield Checked("saved-sgi-v2", "kvm", 4, "HOLDS")
+        raise KeyboardInterrupt
+    monkeypatch.setattr("vgic.explore.all.check_all", interrupted)
+    ran = vgic("check", "--all", *SMALL, "--jobs", "3", "--confirm")
+    assert ran.status == 130
+    assert "Interrupted: 1 of 2 searched." in ran.out
+
+
+def test_all_tells_each_as_it_ends_on_a_terminal(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    ran = vgic("check", "--all", *SMALL, "--jobs", "1")
+    told = re.sub(r"\r[^\r\n]*\x1b\[K(?!\n)", "", ran.err)
+    assert [line.split()[0].lstrip("\r") for line in told.splitlines()] == ["soft-pended-level", "saved-sgi-v2"]
+    assert "\r1 of 2 searched\x1b[K" in ran.err
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ((), "check: expected one scenario"), (("sgi", "level-held"), "check: expected one scenario"),
+    (("--all", "nothing-such"), "'nothing-such': there is none of that name"),
+    (("--all", "--design", "nobody"), "design 'nobody': there is none"),
+    (("--all", "--jobs", "0"), "--jobs 0: expected"), (("--all", "--lrs", "0"), "--lrs 0: expected N"),
+    (("--all", "--resume"), "--resume goes with one scenario"),
+    (("--all", "--self-check"), "--self-check goes with one scenario"),
+    (("sgi", "--jobs", "2"), "--jobs goes with --all"), (("sgi", "--confirm"), "--confirm goes with --all"),
+])
+def test_what_does_not_go_together(vgic: Runner, options: tuple[str, ...], says: str) -> None:
+    refused(vgic("check", *options), says)

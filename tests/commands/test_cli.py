@@ -1,0 +1,47 @@
+"""The command line as a whole: help, what it does with streams that are closed, full or of few letters."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.commands.runner import ROOT, Runner, process, refused, shell
+
+from vgic import __version__
+
+
+def test_help_and_version(vgic: Runner) -> None:
+    assert vgic("--version").out == f"vgic {__version__}\n"
+    assert vgic("--help").status == 0
+    ran = vgic()
+    assert ran.status == 2
+    assert "trace" in ran.out
+
+
+def test_no_such_command(vgic: Runner) -> None:
+    refused(vgic("dance"), "dance")
+
+
+@pytest.mark.parametrize("arguments", [["run", "edge-again"], ["rules", "--json"], ["scenarios", "--schema"]])
+def test_a_full_disk_behind_standard_output(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        ran = process(*arguments, stdout=full)
+    assert (ran.returncode, ran.stderr) == (2, "vgic: standard output: No space left on device\n")
+
+
+def test_no_standard_output_at_all() -> None:
+    ran = shell("exec vgic check timer-cval-only --design timer-mask >&-")
+    assert (ran.returncode, ran.stderr) == (1, "")
+
+
+def test_a_title_that_the_terminal_has_no_letters_for(tmp_path: Path) -> None:
+    text = (ROOT / "scenarios" / "level-irqfd-v3.toml").read_text()
+    text = re.sub("(?m)^title = .*", 'title = "ü ☃ a level, held"', text)
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    ran = process("check", str(tmp_path / "mine.toml"), "--export", str(tmp_path), LC_ALL="C", PYTHONUTF8="0",
+                  PYTHONCOERCECLOCALE="0", XDG_CACHE_HOME=str(tmp_path))
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert "\\xfc \\u2603 a level, held" in ran.stdout
+    assert "ü ☃" in (tmp_path / "counterexample-3.toml").read_text(encoding="utf-8")
+    assert f"Replay:  vgic run {tmp_path}/counterexample-3.toml\n" in ran.stdout

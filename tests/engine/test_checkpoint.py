@@ -1,0 +1,158 @@
+"""A search that is cut, killed or interrupted goes on to the same counts."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from bench.engine import rich
+from bench.engine.protocol import COUNTS, Machine
+
+from vgic.engine.explorer import Delivered, Explorer, Result
+from vgic.engine.search.checkpoint import CheckpointError
+from vgic.engine.search.forward import Search
+
+ROOT = Path(__file__).parents[2]
+
+
+def search(path: Path, machine: Machine | None = None, states: int | None = None, depth: int | None = None,
+           threads: int = 1) -> Result:
+    m = machine or Machine(1)
+    return Explorer(m, m.actions(), m.rules()).search(
+        checkpoint=path, engine="compiled", states=states, depth=depth, threads=threads)
+
+
+def test_cut_searches_go_on_to_the_same_counts(tmp_path: Path) -> None:
+    path = tmp_path / "saved"
+    cuts = 0
+    for limit in (1, 3_000, 20_000, 60_000, 100_000, None):
+        result = search(path) if limit is None else search(path, states=limit, threads=1 + cuts % 2)
+        if limit is not None:
+            assert (result.verdict, result.why_cut) == ("BOUNDED", "states")
+            assert result.states >= limit
+            cuts += 1
+    assert (result.states, result.transitions, result.verdict) == (*COUNTS[1], "HOLDS")
+    assert not path.exists()
+
+
+def test_depth_can_be_raised_step_by_step(tmp_path: Path) -> None:
+    path = tmp_path / "saved"
+    once = search(tmp_path / "other", depth=12)
+    for depth in range(1, 13):
+        result = search(path, depth=depth)
+        assert (result.depth, result.why_cut) == (depth, "depth")
+    assert (result.states, result.transitions) == (once.states, once.transitions)
+
+
+def test_a_stop_while_it_is_judged_what_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All states are known and kept, and that is all: nothing is said to hold before the goals were judged."""
+    def goals(stop: str | None) -> Result:
+        monkeypatch.setattr("vgic.engine.search.run._Rest.patience", lambda rest: stop)
+        m = rich.Machine(1, 2)
+        guest, vcpu = m.guests[0], m.vcpus[0]
+        goal = Delivered("nothing runs", lambda: not guest.stack and not vcpu.in_guest, lambda name: True)
+        x = Explorer(m, m.actions(), delivered=[goal])
+        return x.search(engine="compiled", checkpoint=tmp_path / "saved")
+    cut = goals("interrupted")
+    assert (cut.verdict, cut.why_cut, cut.states) == ("BOUNDED", "interrupted", rich.COUNTS[1, 2][0])
+    assert (tmp_path / "saved").exists()
+    whole = goals(None)
+    assert (whole.verdict, whole.states, whole.transitions) == ("HOLDS", *rich.COUNTS[1, 2])
+
+
+def test_a_broken_rule_is_found_after_going_on(tmp_path: Path) -> None:
+    path = tmp_path / "saved"
+    straight = Machine(1, forgets=True)
+    want = Explorer(straight, straight.actions(), straight.rules()).search(engine="compiled").broken
+    assert want is not None
+    search(path, Machine(1, forgets=True), depth=len(want.actions) - 1)
+    got = search(path, Machine(1, forgets=True)).broken
+    assert got is not None
+    assert len(got.actions) == len(want.actions)
+
+
+def test_another_model_is_refused(tmp_path: Path) -> None:
+    search(tmp_path, depth=3)
+    with pytest.raises(CheckpointError, match="another model"):
+        search(tmp_path, Machine(1, forgets=True))
+    with pytest.raises(CheckpointError, match="another model"):
+        search(tmp_path, Machine(2))
+
+
+@pytest.mark.parametrize("damage", [
+    lambda p: (p / "search.json").write_text("{"),
+    lambda p: (p / "search.json").write_text("[]"),
+    lambda p: (p / "search.json").write_text(json.dumps(json.loads((p / "search.json").read_text()) | {"format": 99})),
+    lambda p: (p / "search.json").write_text(json.dumps(json.loads((p / "search.json").read_text()) | {"history": []})),
+    lambda p: (p / "search.json").write_text(json.dumps(json.loads((p / "search.json").read_text()) | {"levels": 3})),
+    lambda p: next(p.glob("states-*.bin")).write_bytes(b"1234"),
+    lambda p: next(p.glob("states-*.bin")).unlink(),
+])
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: object) -> None:
+    assert callable(damage)
+    search(tmp_path, depth=6)
+    damage(tmp_path)
+    with pytest.raises(CheckpointError, match="remove"):
+        search(tmp_path)
+
+
+def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(CheckpointError, match="other files"):
+        search(tmp_path)
+    assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+CHILD = """
+import sys
+from bench.engine.protocol import Machine
+from vgic.engine.explorer import Explorer
+m = Machine(2)
+x = Explorer(m, m.actions(), m.rules())
+r = x.search(checkpoint=sys.argv[1], every=0.02, progress=lambda p: print(p, flush=True))
+print("end", r.states, r.transitions, r.why_cut, flush=True)
+"""
+
+
+def child(path: Path) -> subprocess.Popen[str]:
+    environment = dict(os.environ, PYTHONPATH=f"{ROOT / 'src'}:{ROOT}")
+    return subprocess.Popen([sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE, text=True,
+                            env=environment)
+
+
+def test_kill_and_interrupt_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "saved"
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+        with child(path) as run:
+            deadline = time.monotonic() + 60
+            while not (path / "search.json").exists() and run.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(0.05)
+            run.send_signal(number)
+            out = run.communicate()[0]
+        assert "end" not in out or "interrupted" in out or f"{COUNTS[2][0]} {COUNTS[2][1]} None" in out
+    with child(path) as run:
+        out = run.communicate()[0]
+    assert out.splitlines()[-1] == f"end {COUNTS[2][0]} {COUNTS[2][1]} None"
+
+
+def test_a_resumed_search_plans_its_lookups_when_it_has_learned(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At first it knows nothing of what is read: a plan made then would be kept until there are many more states."""
+    planned: list[int] = []
+    plan = Search.plan
+
+    def noted(s: Search) -> None:
+        planned.append(s.store.n)
+        plan(s)
+    monkeypatch.setattr(Search, "plan", noted)
+    cut = search(tmp_path / "saved", states=60_000)
+    planned.clear()
+    search(tmp_path / "saved")
+    assert planned
+    assert planned[0] > cut.states
