@@ -273,9 +273,9 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
     except ScenarioError:
         if file is None:
             raise
-        raise ScenarioError(_moody(verdict, broken, "its schedule is not possible")) from None
+        raise ScenarioError(_unrepeatable(verdict, broken, "its schedule is not possible")) from None
     if broken.kind == "raised":
-        raise ScenarioError(_moody(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
+        raise ScenarioError(_unrepeatable(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
     if broken.kind == "delivered":
         rule = RULES[_lost_rule(schedule.machine, broken.rule)]
         what = f"{broken.rule} never gets to its guest: {broken.said}"
@@ -287,7 +287,7 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
                    then=tuple(broken.then), loop=broken.loop)
 
 
-def _moody(verdict: Verdict, broken: Broken, what: str) -> str:
+def _unrepeatable(verdict: Verdict, broken: Broken, what: str) -> str:
     """What is said of a counterexample that can't be played again."""
     schedule = "  ".join(f"{n}. {name}" for n, name in enumerate(broken.actions, 1))
     return (f"{verdict.scenario.name}: design {verdict.design} can't be explored: the search came to a counterexample"

@@ -77,7 +77,7 @@ def base_of(bug: type[Historical]) -> type[Design]:
 
 
 def clean_of(bug: type[Historical]) -> type[Design]:
-    """The design without the bug."""
+    """The design without the bug, which should hold where the bug shows."""
     from vgic.lab.loader import find_design
 
     return find_design(bug.entry.clean) if bug.entry.clean else base_of(bug)

@@ -35,7 +35,7 @@ LAST = 4
 
 
 def designs() -> dict[str, type[Design]]:
-    """Ours, by name."""
+    """The designs that come with vgic, historical bugs included, by name."""
     found: dict[str, type[Design]] = {}
     for info in pkgutil.walk_packages(vgic.designs.__path__, "vgic.designs."):
         module = importlib.import_module(info.name)

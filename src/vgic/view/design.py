@@ -22,7 +22,7 @@ class DesignReport(Report):
         return self.analysis.exit_status
 
     def text(self) -> str:
-        """All that came out."""
+        """What was compared, and each entry that differs."""
         a, o = self.analysis, self.analysis.outcome
         machines = ", ".join(f"{vm.name} ({len(vm.vcpus)} vCPUs, GICv{vm.gic})" for vm in a.replay.vms.values())
         out = wrap(f"{a.file}   ",
@@ -53,7 +53,7 @@ class DesignReport(Report):
         return "\n".join(out)
 
     def json(self) -> dict[str, Any]:
-        """Everything, for programs."""
+        """All figures, and the entries that differ."""
         a, o = self.analysis, self.analysis.outcome
         return {
             "file": a.file, "gic": a.configuration.version, "design": a.design_class.name, "asked": a.name,
