@@ -19,7 +19,7 @@ from vgic.designs.bugs import Bug, bugs
 from vgic.designs.bugs.bases import LateIsr
 from vgic.designs.bugs.bug import Historical
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import VirtualIrq
+from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.timer_mask import TimerMask
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen
@@ -42,7 +42,7 @@ class Other(Historical, Kvm):
     name = "B011"
     entry = ENTRY._replace(scenario="timer-wfi", rules=(23,))
 
-    def queue_irq(self, vm: Vm, irq: VirtualIrq) -> bool:
+    def queue_irq(self, vm: Vm, irq: VgicIrq) -> bool:
         return False
 
 
@@ -62,7 +62,7 @@ class WrongWithout(Historical, Kvm):
     name = "B011"
     entry = ENTRY._replace(scenario="timer-guest-disabled", rules=(2, 8, 17, 19), clean="B004")
 
-    def queue_irq(self, vm: Vm, irq: VirtualIrq) -> bool:
+    def queue_irq(self, vm: Vm, irq: VgicIrq) -> bool:
         return False
 
 

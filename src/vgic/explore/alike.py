@@ -22,7 +22,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from vgic.designs.kvm.irq import VirtualIrq
+from vgic.designs.vgic.irq import VirtualIrq
 from vgic.designs.vgic.resident import ResidentCpu
 from vgic.designs.vm import Vcpu
 from vgic.explore.reach import attributes_of

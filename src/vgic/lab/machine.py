@@ -92,7 +92,7 @@ class Machine:
             pintid_of(d) for d in specs if d.kind != "edge" and d.vm != "host" and not d.emulated())
         self.taken = {(pe, i): TakenGhost() for pe in range(self.pes) for i in sorted(self.forwarded)}
         self.twins = {(vm.name, v): pintid_of(d) for vm in self.vms for v, d in vm.devices.items() if not d.emulated()}
-        self.trapped_timers = frozenset({"CNTP"} if getattr(self.design, "vhe", True) is False else ())
+        self.trapped_timers = self.design.trapped_timers
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.faults = Faults()
         self.steps = GuestSteps(self)
@@ -158,10 +158,7 @@ class Machine:
 
     def virq(self, run: VcpuRun) -> bool:
         """Whether a virtual interrupt is signalled to a vCPU that is loaded."""
-        line = getattr(self.design, "virq", None)       # a design may drive the PE's line itself (HCR_EL2.VI)
-        if line is not None:
-            return bool(line(run.vcpu))
-        return run.vcpu.pe is not None and self.gic.virq(run.vcpu.pe)
+        return self.design.virq(run.vcpu)
 
     # -- where everybody is
 
@@ -301,7 +298,7 @@ class Machine:
         run.vcpu.kicked = False
         self.tell("give up", run)
         self.design.flush(run.vcpu)
-        getattr(self.design, "abandon_entry", self.design.sync)(run.vcpu)
+        self.design.abandon_entry(run.vcpu)
         self.settle()
         return True
 
