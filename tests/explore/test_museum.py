@@ -4,7 +4,7 @@ interrupt."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,7 +13,7 @@ from vgic.designs.bugs import Bug, bugs
 from vgic.designs.bugs.bases import LateIsr
 from vgic.designs.bugs.bug import Historical
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import VirtualIrq
+from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.timer_mask import TimerMask
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen
@@ -36,7 +36,7 @@ class Other(Historical, Kvm):
     name = "B011"
     entry = ENTRY._replace(scenario="timer-wfi", rules=(23,))
 
-    def queue_irq(self, vm: Vm, irq: VirtualIrq) -> bool:
+    def queue_irq(self, vm: Vm, irq: VgicIrq) -> bool:
         return False
 
 
@@ -56,7 +56,7 @@ class WrongWithout(Historical, Kvm):
     name = "B011"
     entry = ENTRY._replace(scenario="timer-guest-disabled", rules=(2, 8, 17, 19), clean="B004")
 
-    def queue_irq(self, vm: Vm, irq: VirtualIrq) -> bool:
+    def queue_irq(self, vm: Vm, irq: VgicIrq) -> bool:
         return False
 
 
@@ -109,7 +109,7 @@ def test_the_design_that_a_bug_was_planted_in() -> None:
     assert bases("B038") == (LateIsr, LateIsr)
     assert bases("B001") == (TimerMask, Kvm)
     with pytest.raises(LookupError, match="planted in no design"):
-        base_of(Historical)
+        base_of(cast(Any, Historical))
 
 
 def test_nothing_flipped_is_not_found(plant: Any) -> None:

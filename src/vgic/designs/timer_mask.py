@@ -11,19 +11,17 @@ Other interrupts go as in `trap`.
 from __future__ import annotations
 
 from vgic.designs.base import Unsupported
-from vgic.designs.kvm.timer import IMASK, ArchTimer
 from vgic.designs.trap import Trap
+from vgic.designs.vgic.timer import IMASK, GuestTimer
 from vgic.designs.vm import Vm
 
 
-class ImaskTimer(ArchTimer):
+class ImaskTimer(GuestTimer[Trap]):
     """In hardware only while the guest runs; an expired one is masked at its source."""
-
-    forwarded = False
 
     def connect(self) -> None:
         """No twin, and an edge: the line is no longer known once it was masked."""
-        self.kvm.get_irq(self.vcpu.vm, self.vcpu, self.vintid).edge = True
+        self.design.get_irq(self.vcpu.vm, self.vcpu, self.vintid).edge = True
 
     def load(self, pe: int) -> None:
         self.soft.cancel()
@@ -47,7 +45,7 @@ class ImaskTimer(ArchTimer):
         """The guest's own register gets IMASK."""
         if self.should_fire():
             self.state.ctl |= IMASK
-            self.kvm.inject(self.vcpu.vm, self.vcpu, self.vintid, True, self)
+            self.inject(True)
 
     def handle(self, pe: int) -> None:
         """The exit that it caused is enough."""

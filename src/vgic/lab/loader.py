@@ -41,7 +41,7 @@ def designs() -> dict[str, type[Design]]:
         module = importlib.import_module(info.name)
         for value in vars(module).values():
             if (isinstance(value, type) and issubclass(value, Design) and value.__module__ == info.name
-                    and "name" in vars(value) and value is not Design):
+                    and "name" in vars(value) and not inspect.isabstract(value)):
                 found[value.name] = value
     return dict(sorted(found.items()))
 
@@ -82,6 +82,12 @@ def _from_file(name: str) -> type[Design]:
                 if isinstance(v, type) and issubclass(v, Design) and v.__module__ == module_name]
         what = "is no subclass of vgic.designs.base.Design" if found is not None else "is not there"
         raise ScenarioError(f"design {name!r}: {cls} {what}: {file} has {', '.join(have) or 'no design'}")
+    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    if missing:
+        raise ScenarioError(
+            f"design {name!r}: {file}: {cls} is half written: it has no {', '.join(missing)}"
+            f" ({'a method' if len(missing) == 1 else 'methods'} that every design has of its own: see"
+            " vgic.designs.base.Design)")
     _check_signatures(found, name, file)
     if "name" not in vars(found):
         found.name = f"{path.name}:{cls}"

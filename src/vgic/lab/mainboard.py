@@ -77,7 +77,7 @@ class Mainboard(ABC):
         self.devices = tuple(self._device(d) for d in specs if d.kind != "timer")
         self.device_of = {(d.vm.name, d.vintid): d for d in self.devices if d.vm is not None}
         self.twins = {(vm.name, v): pintid_of(d) for vm in self.vms for v, d in vm.devices.items() if not d.emulated()}
-        self.trapped_timers = frozenset({"CNTP"} if getattr(self.design, "vhe", True) is False else ())
+        self.trapped_timers = self.design.trapped_timers
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.guests = GuestSteps(self)
         try:
@@ -143,10 +143,7 @@ class Mainboard(ABC):
 
     def virq(self, run: VcpuRun) -> bool:
         """Whether a virtual interrupt is signalled to a vCPU that is loaded."""
-        line = getattr(self.design, "virq", None)       # a design may drive the PE's line itself (HCR_EL2.VI)
-        if line is not None:
-            return bool(line(run.vcpu))
-        return run.vcpu.pe is not None and self.gic.virq(run.vcpu.pe)
+        return self.design.virq(run.vcpu)
 
     def next_is_maintenance(self, pe: int) -> bool:
         """Whether the physical interrupt that a PE would take next is its maintenance interrupt."""
@@ -241,10 +238,6 @@ class Mainboard(ABC):
     def _sync(self, run: VcpuRun) -> None:
         self.design.sync(run.vcpu)
         self.settle()
-
-    def abandon_entry(self, vcpu: Vcpu) -> None:
-        """What follows a flush without an entry."""
-        getattr(self.design, "abandon_entry", self.design.sync)(vcpu)
 
     def parts(self) -> tuple[object, ...]:
         """Every object that changes."""

@@ -9,7 +9,7 @@ from vgic.arch.intid import LPI_START
 from vgic.designs.base import Observer, TimerRegisters
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import PRIVATE
+from vgic.designs.vgic.irq import PRIVATE
 from vgic.designs.vm import Vm
 from vgic.host import Kernel
 from vgic.silicon import GicV3

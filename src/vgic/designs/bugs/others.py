@@ -8,9 +8,10 @@ from vgic.designs.base import InputLevel, Observer, TimerRegisters
 from vgic.designs.bugs.bases import LateRelease
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import PRIVATE, Lr, VirtualIrq
+from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.lrs import Summary
 from vgic.designs.vgic.hw import NPIE, UIE
+from vgic.designs.vgic.irq import PRIVATE, Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen, XenIrq
 from vgic.host import IrqDesc, Kernel
@@ -39,7 +40,7 @@ class B044(Historical, Kvm):
 class _IgnoredInflight(Historical, Xen):
     """A cause that comes while the interrupt is in flight is dropped."""
 
-    def queue(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+    def queue(self, vcpu: Vcpu, irq: XenIrq) -> None:
         """In flight: waiting, pending or active."""
         if irq.vcpu is None:
             super().queue(vcpu, irq)
@@ -75,7 +76,7 @@ class B100(Historical, Xen):
 
     def raise_inflight(self, vcpu: Vcpu, irq: XenIrq) -> None:
         """Without one, list register 0 is taken for its."""
-        if self.current(vcpu):
+        if self.lists.current(vcpu):
             self.update_one_lr(vcpu, irq, irq.lr if irq.on_lr else 0)
 
 
@@ -104,7 +105,7 @@ class B102(Historical, Kvm):
         "the affinity changes first, and what is in flight is taken off its list later", "retarget-level-software",
         (4, 5))
 
-    def set_route(self, vcpu: Vcpu, irq: VirtualIrq, mpidr: int) -> None:
+    def set_route(self, vcpu: Vcpu, irq: VgicIrq, mpidr: int) -> None:
         """On two lists."""
         super().set_route(vcpu, irq, mpidr)
         if irq.vcpu is not None and irq.target_vcpu is not None and irq.target_vcpu is not irq.vcpu:
@@ -166,7 +167,7 @@ class B111(Historical, Kvm):
         2026, "Bao", "bao-project/bao-hypervisor PR 398", "livelock: a maintenance interrupt comes again and again",
         "with no free list register nothing is evicted, and NPIE stays armed", "overflow-split", (13, 17))
 
-    def order(self, vcpu: Vcpu, irq: VirtualIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
+    def order(self, vcpu: Vcpu, irq: VgicIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
         """What is active keeps its list register."""
         other, disabled, _, priority, soft = super().order(vcpu, irq, enables)
         return other, disabled, not irq.active, priority, soft
@@ -214,7 +215,7 @@ class B115(Historical, Kvm):
         2026, "FreeBSD vmm", "freebsd/freebsd-src PR 2437", "a level is not looked at again after the guest's EOI",
         "list registers of level interrupts have no EOI bit", "level-irqfd", (2, 3, 18))
 
-    def compute_lr(self, vm: Vm, irq: VirtualIrq) -> Lr:
+    def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
         """EOI 0."""
         return super().compute_lr(vm, irq)._replace(eoi=False)
 
@@ -227,5 +228,5 @@ class B117(Historical, Kvm):
         2026, "libvmm", "au-ts/libvmm PR 257", "one injection is delivered again and again",
         "the pending state is kept when it moves into a list register", "edge-again-software", (4,))
 
-    def consume_pending(self, vm: Vm, irq: VirtualIrq) -> None:
+    def consume_pending(self, vm: Vm, irq: VgicIrq) -> None:
         """Not consumed."""
