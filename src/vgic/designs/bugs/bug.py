@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from vgic.designs.base import Design
@@ -68,11 +69,10 @@ class Historical(Design):
 
 
 def bugs() -> dict[str, type[Historical]]:
-    """All, by id."""
-    import vgic.designs.bugs as package
+    """All historical bugs that are designs, by id."""
     found: dict[str, type[Historical]] = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
+    for info in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        module = importlib.import_module(f"{__package__}.{info.name}")
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Historical) and "entry" in vars(value):
                 found[value.name] = value
