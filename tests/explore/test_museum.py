@@ -16,15 +16,15 @@ import pytest
 
 from vgic.designs.base import Design
 from vgic.designs.bugs import Bug, bugs
-from vgic.designs.bugs.bases import LateIsr
-from vgic.designs.bugs.bug import Historical
+from vgic.designs.bugs.bases import LateIsr, LateRelease
+from vgic.designs.bugs.bug import Historical, exhibit
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.timer_mask import TimerMask
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen
 from vgic.explore.check import Verdict, check
-from vgic.explore.museum import base_of, clean_of, visit, visit_all
+from vgic.explore.museum import clean_of, visit, visit_all
 
 ENTRY = Bug(2026, "a test", "none", "nothing", "nothing", "guest-ispendr-mapped", (6,))
 
@@ -66,13 +66,32 @@ class WrongWithout(Historical, Kvm):
         return False
 
 
+class Rootless(Historical):
+    """A bug of a design that is nothing else."""
+
+    name = "B011"
+    entry = ENTRY
+
+    def flush(self, vcpu: Vcpu) -> None:
+        """Nothing."""
+
+    def sync(self, vcpu: Vcpu) -> None:
+        """Nothing."""
+
+    def pending(self, vcpu: Vcpu) -> bool:
+        return False
+
+    def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
+        return False
+
+
 @pytest.fixture
 def plant(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Has a class take the place of an entry, for this process."""
     real = bugs()
 
     def put(design: type[Historical]) -> None:
-        monkeypatch.setattr("vgic.explore.museum.bugs", lambda: {**real, design.name: design})
+        monkeypatch.setattr("vgic.explore.museum.bugs", lambda: {**real, design.name: exhibit(design)})
     return put
 
 
@@ -107,15 +126,19 @@ def test_the_clean_design_of_the_timer_mask_is_todays() -> None:
 
 def test_the_design_that_a_bug_was_planted_in() -> None:
     def bases(identity: str) -> tuple[type[Design], type[Design]]:
-        return base_of(bugs()[identity]), clean_of(bugs()[identity])
+        bug = bugs()[identity]
+        assert not bug.base.exchanged
+        return bug.base.design, clean_of(bug).design
 
     assert bases("B002") == (Kvm, Kvm)
     assert bases("B029-blind") == (Kvm, Kvm)
     assert bases("B096") == (Xen, Xen)
     assert bases("B038") == (LateIsr, LateIsr)
     assert bases("B001") == (TimerMask, Kvm)
+    assert bases("B103") == (LateRelease, LateRelease)
+    assert bases("B106") == (Kvm, Kvm)
     with pytest.raises(LookupError, match="planted in no design"):
-        base_of(Historical)
+        _ = exhibit(Rootless).base
 
 
 def test_nothing_flipped_is_not_found(plant: Any) -> None:

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from vgic.designs.bugs import bugs
+from vgic.designs.build import Buildable
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc
 from vgic.lab.loader import find_scenario
-from vgic.lab.machine import MakeDesign
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES
 from vgic.rules.state import AWAITED, STATE_RULES
 from vgic.silicon.ich import VirtualInterfaceV3
 
 
-def judged(scenario: str, design: MakeDesign) -> Run:
+def judged(scenario: str, design: Buildable) -> Run:
     return Schedule(find_scenario(scenario), design, lenient=True).run()
 
 

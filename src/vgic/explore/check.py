@@ -25,7 +25,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from vgic.designs.base import Design, Unsupported
+from vgic.designs.base import Unsupported
+from vgic.designs.build import Buildable
 from vgic.explore.alike import exchanges
 from vgic.explore.explorer import Delivered, Exchange, Explorer, ModelError, Progress, Result
 from vgic.explore.mirror import NoSymmetry
@@ -111,7 +112,7 @@ class Verdict:
 
 
 def check(
-    scenario: Scenario, design: type[Design], *, list_registers: int | None = None, rules: Iterable[int] | None = None,
+    scenario: Scenario, design: Buildable, *, list_registers: int | None = None, rules: Iterable[int] | None = None,
     bounds: Bounds = NO_BOUNDS, threads: int = 1, engine: str = "auto", liveness: bool = True,
     progress: Callable[[Progress], None] | None = None, checkpoint: str | None = None, symmetry: str = "auto",
 ) -> Verdict:
@@ -214,7 +215,7 @@ def check(
         raise ScenarioError(f"{scenario.name}: {e}") from e
 
 
-def self_check(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
+def self_check(scenario: Scenario, design: Buildable, **how: Any) -> Verdict:
     """The verdict of the compiled search, after it was found to be that of plain Python, count by count: what it stands
     for, if it is reduced by symmetry.
 
@@ -340,7 +341,7 @@ def _one_by_one(together: Result, alone: Result) -> Result:
 
 # -- the counterexample
 
-def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_registers: int | None) -> Verdict:
+def _shown(verdict: Verdict, broken: Broken, design: Buildable, list_registers: int | None) -> Verdict:
     """The verdict with its counterexample played again."""
     ended = verdict.scenario.run.model_copy(update={"finish": False})
     scenario = verdict.scenario.model_copy(update={"run": ended})

@@ -1,10 +1,10 @@
 """The museum: every historical bug found again by search, and the design without it clean on the same scenario.
 
-A bug is a design with one rule flipped back (`vgic.designs.bugs`); its entry names the scenario that shows it and the
-rules that it breaks there. `visit` explores all schedules of that scenario with the bug, and then with the design
-without it: the one that it was planted in, or the one that the entry names, where that one never had the right rule.
-The bug is judged by its own rules, so that what is found is the symptom that it is known for; the clean design by all.
-A clean design that breaks a rule there is a false alarm (or a find), and is told either way.
+A bug is a design, a chip or a kernel with one rule flipped back (`vgic.designs.bugs`); its entry names the scenario
+that shows it and the rules that it breaks there. `visit` explores all schedules of that scenario with the bug, and then
+with the design without it: the one that it was planted in, or the one that the entry names, where that one never had
+the right rule. The bug is judged by its own rules, so that what is found is the symptom that it is known for; the clean
+design by all. A clean design that breaks a rule there is a false alarm (or a find), and is told either way.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, NamedTuple
 
-from vgic.designs.base import Design
-from vgic.designs.bugs import Bug, bugs
-from vgic.designs.bugs.bug import Historical
+from vgic.designs.bugs import Bug, Exhibit, bugs
+from vgic.designs.build import Build
 
 if TYPE_CHECKING:
     from vgic.explore.check import Verdict
@@ -62,19 +61,11 @@ class Visit(NamedTuple):
         return self.found and self.clean_rule is None and not self.error
 
 
-def base_of(bug: type[Historical]) -> type[Design]:
-    """The design that the bug was planted in: the nearest class without an entry, which a user could run."""
-    for cls in bug.__mro__[1:]:
-        if issubclass(cls, Design) and not issubclass(cls, Historical) and cls is not Design:
-            return cls
-    raise LookupError(f"{bug.name} is planted in no design")
-
-
-def clean_of(bug: type[Historical]) -> type[Design]:
-    """The design without the bug."""
+def clean_of(bug: Exhibit) -> Build:
+    """What is searched for comparison: the build without the bug."""
     from vgic.lab.loader import find_design
 
-    return find_design(bug.entry.clean) if bug.entry.clean else base_of(bug)
+    return find_design(bug.entry.clean) if bug.entry.clean else bug.base
 
 
 def visit(identity: str, seconds: float = SECONDS) -> Visit:
@@ -102,7 +93,7 @@ def visit(identity: str, seconds: float = SECONDS) -> Visit:
         without.rule.id if without.rule is not None else None, without.result.states)
 
 
-def _explored(scenario: Scenario, design: type[Design], seconds: float, rules: tuple[int, ...] | None) -> Verdict:
+def _explored(scenario: Scenario, design: Build, seconds: float, rules: tuple[int, ...] | None) -> Verdict:
     from vgic.explore.check import Bounds, check
 
     verdict = check(scenario, design, rules=rules, bounds=Bounds(seconds=seconds))

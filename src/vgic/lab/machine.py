@@ -30,9 +30,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from vgic.designs.base import Design, Unsupported
+from vgic.designs.base import Unsupported
+from vgic.designs.build import Buildable, build_of
 from vgic.designs.vm import Vcpu
-from vgic.host import CannotForward, Kernel, Work
+from vgic.host import CannotForward, Work
 from vgic.lab.assembly import MAINTENANCE, make_chip
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
@@ -48,22 +49,21 @@ from vgic.silicon import GenericTimers, GicV3
 from vgic.silicon.virtual_interface import PENDING, ListRegister
 
 Action = tuple[str, Callable[[], bool]]
-MakeDesign = Callable[..., Design]
-"""A design's class: called with the kernel, the VMs, timers=, observer=."""
 
 
 class Machine:
     """A machine as a scenario describes it, booted, with every first vCPU of a PE loaded and its guest running.
 
     Args:
-        scenario: what it is made of. design: the class of the design. observer: hears everything, None for nobody.
-        list_registers: instead of the scenario's.
+        scenario: what there is in it. design: what it is built of, or the class of the design.
+        observer: hears everything, None for nobody. list_registers: instead of the scenario's.
     """
 
-    def __init__(self, scenario: Scenario, design: MakeDesign, observer: Observer | None = None,
+    def __init__(self, scenario: Scenario, design: Buildable, observer: Observer | None = None,
                  list_registers: int | None = None) -> None:
         self.scenario, self.observer = scenario, None
-        self.gic = make_chip(scenario, observer, list_registers)
+        build = build_of(design)
+        self.gic = make_chip(scenario, build, observer, list_registers)
         self.pes = scenario.machine.pes
         self.vms = tuple(VmRun(n, scenario, self.gic, self.reach) for n in range(len(scenario.vm)))
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
@@ -72,16 +72,16 @@ class Machine:
         self.vm_of = {v.name: vm for vm in self.vms for v in vm.vcpus}
         specs = scenario.device
         physical = sorted({pintid_of(d) for d in specs if not d.emulated()})
-        self.kernel = Kernel(self.gic, (*physical, MAINTENANCE), split_eoi=scenario.machine.host_split,
-                             maintenance=MAINTENANCE, observer=observer.kernel if observer else None)
+        self.kernel = build.kernel(self.gic, (*physical, MAINTENANCE), split_eoi=scenario.machine.host_split,
+                                   maintenance=MAINTENANCE, observer=observer.kernel if observer else None)
         timer_ppis: dict[str, int] = {d.timer: pintid_of(d) for d in specs if d.kind == "timer"}
         self.timers = GenericTimers(self.pes, self.gic.set_line, timer_ppis)
         for pe in range(self.pes):
             if isinstance(self.gic, GicV3):
                 self.gic.set_pe_state(pe, imo=True, fmo=True)
         try:
-            self.design = design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
-                                 observer=observer.design if observer else None, **scenario.design_options)
+            self.design = build.design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
+                                       observer=observer.design if observer else None, **scenario.design_options)
         except TypeError as e:
             if not scenario.design_options or not re.search("keyword argument|multiple values", str(e)):
                 raise

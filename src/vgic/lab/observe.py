@@ -1,6 +1,7 @@
 """Watching a machine: accesses, events of kernels and designs, what guests do. Nothing here is state of the machine.
 
-`TappedV2` and `TappedV3` are the chips with a tap at each access. A machine without an observer uses the plain chips.
+`TappedV2` and `TappedV3` are the chips with a tap at each access; `tapped_v2` and `tapped_v3` put it on another class
+of chip. A machine without an observer uses the chips themselves.
 """
 
 from __future__ import annotations
@@ -110,3 +111,13 @@ class TappedV2(GicV2):
         super().write(address, size, value, pe, secure=secure)
         place, guest = self._place(address)
         self.tap.access("mmio", True, place, value, pe, guest)
+
+
+def tapped_v3(chip: type[GicV3]) -> type[TappedV3]:
+    """A class of GICv3 with the taps."""
+    return TappedV3 if chip is GicV3 else type(f"Tapped{chip.__name__}", (TappedV3, chip), {})
+
+
+def tapped_v2(chip: type[GicV2]) -> type[TappedV2]:
+    """A class of GICv2 with the taps."""
+    return TappedV2 if chip is GicV2 else type(f"Tapped{chip.__name__}", (TappedV2, chip), {})

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from vgic.designs.build import Buildable
 from vgic.lab.errors import ScenarioError
 from vgic.lab.guest import intid_of
-from vgic.lab.machine import Machine, MakeDesign
+from vgic.lab.machine import Machine
 from vgic.lab.observe import Both, Observer
 from vgic.lab.scenario import Scenario
 from vgic.lab.story import Story
@@ -153,17 +154,18 @@ class Schedule:
     """Runs one schedule. ScenarioError for an action that there isn't, or that isn't possible when its turn comes.
 
     Args:
-        scenario: what runs. design: the design's class. list_registers: instead of the scenario's.
-        observer: told everything, too. lenient: what a script asks and isn't possible is left out.
+        scenario: what runs. design: what it is built of, or the design's class.
+        list_registers: instead of the scenario's. observer: told everything, too.
+        lenient: what a script asks and isn't possible is left out.
     """
 
     def __init__(
-        self, scenario: Scenario, design: MakeDesign, list_registers: int | None = None,
+        self, scenario: Scenario, design: Buildable, list_registers: int | None = None,
         observer: Observer | None = None, lenient: bool = False,
     ) -> None:
         self.scenario, self.lenient = scenario, lenient
         guests = {vm.gic or scenario.machine.gic for vm in scenario.vm}
-        self.story = Story(getattr(design, "name", "design"), guests == {2})
+        self.story = Story(design.name, guests == {2})
         heard: Observer = self.story if observer is None else Both(self.story, observer)
         self.machine = Machine(scenario, design, heard, list_registers)
         self.story.counts.clear()

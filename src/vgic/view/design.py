@@ -14,7 +14,7 @@ def text(a: DesignAnalysis) -> str:
     machines = ", ".join(f"{vm.name} ({len(vm.vcpus)} vCPUs, GICv{vm.gic})" for vm in a.replay.vms.values())
     out = wrap(f"{a.file}   ",
                f"QEMU trace, GICv{a.configuration.version}, {a.reader.lines:,} lines, {a.seconds:.1f} s")
-    out += wrap("design           ", f"{a.design_class.name} ({a.why})")
+    out += wrap("design           ", f"{a.build.name} ({a.why})")
     out += wrap("machines         ", machines or "none")
     out += wrap("stimulus         ", _counts(o.stimuli))
     if o.adopted:

@@ -8,7 +8,7 @@ from typing import Any
 
 from vgic.designs.bugs import AWAITED, SECTIONS, Section, bugs, section
 from vgic.explore.differ import Difference
-from vgic.explore.museum import Visit, base_of, clean_of
+from vgic.explore.museum import Visit, clean_of
 from vgic.view.table import WIDTH, table, wrap
 
 INTERRUPTED = 130
@@ -93,7 +93,7 @@ class Museum:
         if identity in AWAITED:
             return {**known, **AWAITED[identity]._asdict()}
         design = self.bugs[identity]
-        return {**known, "base": base_of(design).name, **design.entry._asdict(), "clean": clean_of(design).name}
+        return {**known, "base": design.base.name, **design.entry._asdict(), "clean": clean_of(design).name}
 
 
 class Found:
