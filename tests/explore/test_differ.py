@@ -76,7 +76,7 @@ class LosesAll(Xen):
 def test_what_is_lost_for_ever_counts() -> None:
     found = differ(find_scenario("edge-again"), LosesAll, made_of(LosesAll), 60)
     assert found.rule is not None
-    assert made_of(LosesAll) is Xen
+    assert made_of(LosesAll).design is Xen
 
 
 def test_what_cant_be_explored_is_told() -> None:

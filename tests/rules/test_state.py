@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from vgic.designs.bugs import bugs
+from vgic.designs.build import Buildable
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc
 from vgic.lab.loader import find_scenario
-from vgic.lab.mainboard import MakeDesign
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES
 from vgic.rules.checks import CHECKS, MACHINE_RULES, anytime, awaits, broken
@@ -22,7 +22,7 @@ from vgic.rules.checks import judged as judged_where
 from vgic.silicon.ich import VirtualInterfaceV3
 
 
-def judged(scenario: str, design: MakeDesign) -> Run:
+def judged(scenario: str, design: Buildable) -> Run:
     return Schedule(find_scenario(scenario), design, lenient=True).run()
 
 

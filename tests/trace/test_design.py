@@ -68,7 +68,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_linux_612_writes_what_its_design_writes(file: Path, entries: int, undetermined: int) -> None:
     found = DesignAnalysis(str(file), "kvm")
     o = found.outcome
-    assert found.design_class is Kvm612
+    assert found.build.design is Kvm612
     assert (o.determined, o.equal, o.exact) == (entries, entries, entries)
     assert sum(o.undetermined.values()) == undetermined
     assert set(o.acknowledged) == {"equal"}
@@ -104,7 +104,7 @@ def test_a_guest_whose_frames_lie_elsewhere(tmp_path: Path, short: Path) -> None
 
 def test_todays_kvm_keeps_no_lpi_active(short: Path) -> None:
     found = DesignAnalysis(str(short), "kvm-today")
-    assert found.design_class is Kvm
+    assert found.build.design is Kvm
     assert set(found.outcome.classes) == {"LPI only in the kernel's"}
     assert found.exit_status == 1
     assert "DIFFERENT in     LPI only in the kernel's" in DesignReport(found).text()
@@ -267,10 +267,10 @@ def test_msis() -> None:
 
 def test_the_recorded_kernels_rules() -> None:
     survey = Survey([], 3)
-    assert chosen("kvm", survey)[0] is Kvm612
+    assert chosen("kvm", survey)[0].design is Kvm612
     survey.arms_group_enables = True
-    assert chosen("kvm", survey)[0] is Kvm
-    assert chosen("kvm612", survey)[0] is Kvm612
+    assert chosen("kvm", survey)[0].design is Kvm
+    assert chosen("kvm612", survey)[0].design is Kvm612
 
 
 def test_outcomes() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from vgic.designs.base import InputLevel, Observer, TimerRegisters
+from vgic.designs.base import InputLevel
 from vgic.designs.bugs.bases import LateRelease
-from vgic.designs.bugs.bug import Bug, Historical
+from vgic.designs.bugs.bug import Bug, BugBuild, Historical
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.lrs import Summary
@@ -15,8 +13,6 @@ from vgic.designs.vgic.irq import PRIVATE, Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen, XenIrq
 from vgic.host import IrqDesc, Kernel
-from vgic.host.gic_v3 import GicV3Driver
-from vgic.silicon import GicV3
 
 
 class B044(Historical, Kvm):
@@ -113,35 +109,21 @@ class B102(Historical, Kvm):
             self.kick(irq.target_vcpu)
 
 
-class _NoEnd(GicV3Driver):
-    """An interrupt that nobody wants any more gets no EOIR."""
+class NoEnd(Kernel):
+    """A kernel in which an interrupt that nobody wants any more gets no EOIR."""
 
-    def __init__(self, kernel: Kernel, gic: GicV3) -> None:
-        super().__init__(gic, kernel.driver.split_eoi)
-        self.kernel = kernel
-
-    def drop(self, iar: int, pe: int) -> None:
-        intid = self.intid(iar)
-        if intid < PRIVATE or not self.kernel.irq(intid).depth:
-            super().drop(iar, pe)
+    def priority_drop(self, iar: int, pe: int) -> None:
+        """Of what is wanted, or private."""
+        intid = self.driver.intid(iar)
+        if intid < PRIVATE or not self.irq(intid).depth:
+            super().priority_drop(iar, pe)
 
 
-class B103(Historical, LateRelease):
-    """The end of an interrupt that nobody wants is nothing."""
-
-    name = "B103"
-    entry = Bug(
-        2019, "Xen 4.12", "Xen 8aa276235b93", "a CPU gets no interrupt of the same or a lower priority any more",
-        "an interrupt that arrives while it is released is neither dropped nor deactivated", "released-while-taken",
-        (33,))
-
-    def __init__(
-        self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
-        observer: Observer | None = None, vhe: bool = True, hw_deactivation: bool = True,
-    ) -> None:
-        super().__init__(kernel, vms, timers=timers, observer=observer, vhe=vhe, hw_deactivation=hw_deactivation)
-        if isinstance(kernel.gic, GicV3):
-            kernel.driver = _NoEnd(kernel, kernel.gic)
+B103 = BugBuild(LateRelease, kernel=NoEnd, name="B103", entry=Bug(
+    2019, "Xen 4.12", "Xen 8aa276235b93", "a CPU gets no interrupt of the same or a lower priority any more",
+    "an interrupt that arrives while it is released is neither dropped nor deactivated", "released-while-taken",
+    (33,)))
+"""The end of an interrupt that nobody wants is nothing."""
 
 
 class B105(Historical, Kvm):
