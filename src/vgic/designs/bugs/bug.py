@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from vgic.designs.base import Design
@@ -97,10 +98,10 @@ def exhibit(bug: type[Historical]) -> Exhibit:
 
 def bugs() -> dict[str, Exhibit]:
     """Every bug that can be run, by its id."""
-    import vgic.designs.bugs as package
+    package = __name__.rpartition(".")[0]
     found: dict[str, Exhibit] = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
+    for info in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        module = importlib.import_module(f"{package}.{info.name}")
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Historical) and "entry" in vars(value):
                 found[value.name] = exhibit(value)
