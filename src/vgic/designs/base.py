@@ -301,7 +301,7 @@ class Design(ABC):
         return ()
 
     def event(self, name: str, vcpu: Vcpu | None = None, intid: int = -1) -> None:
-        """Tells the observer."""
+        """Tells the observer an event."""
         if self.observer is not None:
             self.observer(name, vcpu, intid)
 

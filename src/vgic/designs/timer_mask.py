@@ -42,7 +42,7 @@ class ImaskTimer(GuestTimer[Trap]):
         self.expire()
 
     def expire(self) -> None:
-        """The guest's own register gets IMASK."""
+        """An expired timer gets IMASK in the guest's own register, and its interrupt is injected."""
         if self.should_fire():
             self.state.ctl |= IMASK
             self.inject(True)
@@ -52,13 +52,13 @@ class ImaskTimer(GuestTimer[Trap]):
 
 
 class TimerMask(Trap):
-    """IMASK in the guest's timer."""
+    """The timer as of 2012, other interrupts as in `trap`."""
 
     name = "timer-mask"
     timer_class = ImaskTimer
 
     def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
-        """Unsupported for CNTP."""
+        """The virtual timer. Unsupported for CNTP."""
         if timer == "CNTP":
             raise Unsupported(f"{self.name}: {vm.name} uses CNTP: Linux has given guests one since 4.11")
         super().assign_timer(vm, timer, vintid)

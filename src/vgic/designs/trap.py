@@ -25,11 +25,11 @@ class MaskedTimer(KvmTimer[Design]):
     """The PPI is masked on the PE while the timer's line is known to be high, instead of being active. No twin."""
 
     def hold_ppi(self, pe: int) -> None:
-        """By its mask."""
+        """The PPI is masked while the line is high."""
         self.set_masked(self.state.level, pe)
 
     def handle(self, pe: int) -> None:
-        """Tell, and mask until the line falls."""
+        """The line is told, and the PPI masked until it falls."""
         super().handle(pe)
         if self.state.level:
             self.set_masked(True, pe)
@@ -41,7 +41,7 @@ class MaskedTimer(KvmTimer[Design]):
             self.set_masked(False, pe)
 
     def set_masked(self, masked: bool, pe: int) -> None:
-        """The PPI on this PE."""
+        """Masks or unmasks the PPI on this PE."""
         kernel, desc = self.design.kernel, self.desc
         assert desc is not None
         if masked == desc.percpu[pe].enabled:

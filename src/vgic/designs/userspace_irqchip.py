@@ -26,7 +26,7 @@ class ExportedTimer(KvmTimer[Design]):
     forwarded = True
 
     def hold_ppi(self, pe: int) -> None:
-        """By its active state."""
+        """The PPI is active while the line is high."""
         self.set_phys_active(self.state.level, pe)
 
     def sync(self, pe: int) -> None:
@@ -93,7 +93,7 @@ class UserspaceIrqchip(Design):
         return self.models[vcpu.vm].irq(vcpu.index)
 
     def pending(self, vcpu: Vcpu) -> bool:
-        """The virtual IRQ line."""
+        """Whether the VMM drives the virtual IRQ line."""
         return self.virq(vcpu)
 
     def vcpu_blocking(self, vcpu: Vcpu) -> None:
@@ -118,7 +118,7 @@ class UserspaceIrqchip(Design):
         raise Unsupported(f"{self.name}: on_ack: irqfd needs KVM's own virtual GIC")
 
     def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
-        """A line of the VMM's model."""
+        """Moves a line of the VMM's model."""
         model = self.models[vm]
         pe = vcpu.index if vcpu is not None and vintid < 32 else None
         before = [model.irq(v.index) for v in vm.vcpus]

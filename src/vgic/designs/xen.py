@@ -77,20 +77,20 @@ class XenTimer(GuestTimer["Xen"]):
     """
 
     def load(self, pe: int) -> None:
-        """virt_timer_restore."""
+        """virt_timer_restore: the registers, in place of Xen's timer."""
         if self.desc is not None:
             self.soft.cancel()
             self.restore(pe)
 
     def put(self, pe: int) -> None:
-        """virt_timer_save."""
+        """virt_timer_save: the registers out, and Xen's timer in their place."""
         if self.desc is not None:
             self.save(pe)
             if self.can_fire():
                 self.soft.arm(self.state.cval)
 
     def handle(self, pe: int) -> None:
-        """vtimer_interrupt."""
+        """vtimer_interrupt: IMASK, and an injection."""
         if self.should_fire():
             self.timers.sysreg_write(self.ctl_name, self.timers.sysreg_read(self.ctl_name, pe) | IMASK, pe)
             self.inject(True)
@@ -184,7 +184,7 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
     # -- entry and exit
 
     def sync_hwstate(self, vcpu: Vcpu) -> None:
-        """vgic_sync_from_lrs."""
+        """vgic_sync_from_lrs: every list register is looked at."""
         self.lists.set_hcr(self.here(vcpu), UIE, False)
         self.cpus[vcpu].vmcr = self.hw.read_vmcr(self.here(vcpu))
         for n, irq in enumerate(tuple(self.cpus[vcpu].held)):
@@ -193,7 +193,7 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
 
     @step
     def update_one_lr(self, vcpu: Vcpu, irq: XenIrq, n: int) -> None:
-        """gic_update_one_lr."""
+        """gic_update_one_lr: what a list register says of its interrupt."""
         lr = self.lists.read(vcpu, n)
         self.event("fold", vcpu, irq.intid)
         if lr.active:
@@ -297,7 +297,7 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
                     self.follow(irq)
 
     def vcpu_put(self, vcpu: Vcpu) -> None:
-        """List registers and all."""
+        """The list registers are saved first."""
         self.lists.save(vcpu, self.here(vcpu))
         super().vcpu_put(vcpu)
 
@@ -325,7 +325,7 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
         self.set_phys_enabled(irq, self.here(vcpu))
 
     def forget(self, vm: Vm, irq: XenIrq) -> None:
-        """It waits for no list register any more."""
+        """The interrupt waits for no list register any more, whoever had it."""
         for vcpu in vm.vcpus:
             waiting = self.cpus[vcpu].lr_pending
             if irq in waiting:
@@ -403,6 +403,6 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
 
 
 def _insert(irqs: list[XenIrq], irq: XenIrq) -> None:
-    """By priority, behind equals."""
+    """Puts an interrupt into a list by its priority, behind equals."""
     place = next((n for n, other in enumerate(irqs) if other.urgency > irq.urgency), len(irqs))
     irqs.insert(place, irq)

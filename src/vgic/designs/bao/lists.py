@@ -37,11 +37,11 @@ class BaoTimer(GuestTimer["BaoLists"]):
         self.restore(pe)
 
     def put(self, pe: int) -> None:
-        """What `load` restores."""
+        """The registers out; `load` restores them."""
         self.save(pe)
 
     def handle(self, pe: int) -> None:
-        """As any interrupt with a twin."""
+        """The PPI has arrived: injected, as any interrupt with a twin."""
         self.inject(True)
 
 
@@ -93,7 +93,7 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
         self.lists.load(vcpu, pe)
 
     def vcpu_put(self, vcpu: Vcpu) -> None:
-        """List registers and all."""
+        """The list registers are saved first."""
         self.lists.save(vcpu, self.here(vcpu))
         super().vcpu_put(vcpu)
 
@@ -117,7 +117,7 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
             irq.vcpu = None
 
     def redistributor(self, vm: Vm, irq: BaoIrq) -> Vcpu:
-        """Whose private interrupt it is."""
+        """The vCPU whose private interrupt it is."""
         return next(v for v in vm.vcpus if self.private[v].get(irq.intid) is irq)
 
     def target_of(self, vm: Vm, irq: BaoIrq) -> int:
@@ -125,7 +125,7 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
         return irq.targets if vm.gic == 2 else irq.mpidr
 
     def targets_of(self, vm: Vm, irq: BaoIrq) -> list[Vcpu]:
-        """Who may take it."""
+        """The vCPUs that may take it."""
         if irq.intid < PRIVATE:
             return [self.redistributor(vm, irq)]
         if vm.gic == 2:
@@ -135,12 +135,12 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
     # -- messages
 
     def send(self, vcpu: Vcpu, what: str, irq: BaoIrq, value: int = 0) -> None:
-        """To the PE of a vCPU: an IPI."""
+        """Leaves a message for the PE of a vCPU, and kicks that: an IPI."""
         self.cpus[vcpu].messages.append((what, irq, value))
         self.kick(vcpu)
 
     def take_messages(self, vcpu: Vcpu) -> None:
-        """vgic_ipi_handler."""
+        """vgic_ipi_handler: does what the messages ask for."""
         cpu = self.cpus[vcpu]
         while cpu.messages:
             what, irq, value = cpu.messages[0]
@@ -202,13 +202,13 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
         return lr if self.cpus[vcpu].held[irq.lr] is irq and (lr.pending or lr.active) else None
 
     def state(self, vcpu: Vcpu, irq: BaoIrq) -> tuple[bool, bool]:
-        """vgic_get_state: pending, active."""
+        """vgic_get_state: whether it is pending and whether active, wherever that is held."""
         lr = self.lr_of(vcpu, irq)
         pending, active = (irq.pending_latch, irq.active) if lr is None else (lr.pending, lr.active)
         return pending or (vcpu.vm.gic == 2 and irq.source != 0), active
 
     def add_lr(self, vcpu: Vcpu, irq: BaoIrq) -> None:
-        """vgic_add_lr."""
+        """vgic_add_lr: into a free list register, or another's; else it is spilled."""
         if not irq.enabled or irq.on_lr:
             return
         elrsr = self.hw.elrsr(self.here(vcpu))
@@ -244,7 +244,7 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
             self.yield_ownership(vcpu, irq)
 
     def write_lr(self, vcpu: Vcpu, irq: BaoIrq, n: int) -> None:
-        """vgic_write_lr."""
+        """vgic_write_lr: the state moves from memory into list register n."""
         previous = self.cpus[vcpu].held[n]
         if (previous is not None and previous is not irq and previous.intid >= PRIVATE
                 and previous.vcpu is vcpu and previous.on_lr and previous.lr == n):
@@ -346,7 +346,7 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
     # -- maintenance
 
     def maintenance_handler(self, desc: IrqDesc, pe: int) -> bool:
-        """gic_maintenance_handler."""
+        """gic_maintenance_handler: for the vCPU that is loaded there."""
         vcpu = self.running(pe)
         if vcpu is not None:
             self.maintain(vcpu)
@@ -411,7 +411,7 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
 
     @abstractmethod
     def set_field(self, vcpu: Vcpu, irq: BaoIrq, what: str, value: int) -> None:
-        """A register's field changes; see `Bao`."""
+        """A field of an interrupt changes, by a register write or an injection; see `Bao`."""
 
 
 def _name(vcpu: Vcpu) -> str:

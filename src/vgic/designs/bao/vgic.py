@@ -26,7 +26,7 @@ from vgic.parts import step
 
 
 class Bao(BaoLists):
-    """Bao's."""
+    """Bao's virtual GIC: what the guest's registers do."""
 
     name = "bao"
 
@@ -49,7 +49,7 @@ class Bao(BaoLists):
         self.yield_ownership(vcpu, irq)
 
     def update(self, vcpu: Vcpu, irq: BaoIrq, what: str, value: int) -> bool:
-        """A field; whether it changed."""
+        """Sets a field of an interrupt. Returns whether it changed."""
         before = (irq.enabled, irq.pending_latch, irq.active, irq.priority, irq.edge, irq.targets, irq.mpidr)
         v2_sgi = self.v2_sgi(vcpu.vm, irq)
         if what == ENABLE and not v2_sgi:
@@ -99,22 +99,22 @@ class Bao(BaoLists):
 
     @step
     def set_enabled(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> None:
-        """ISENABLER."""
+        """ISENABLER, carried out by the owner."""
         self.set_field(vcpu, irq, ENABLE, 1)
 
     @step
     def clear_enabled(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> None:
-        """ICENABLER."""
+        """ICENABLER, carried out by the owner."""
         self.set_field(vcpu, irq, ENABLE, 0)
 
     @step
     def set_pending(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> None:
-        """ISPENDR."""
+        """ISPENDR, carried out by the owner."""
         self.set_field(vcpu, irq, PEND, 1)
 
     @step
     def clear_pending(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> None:
-        """ICPENDR."""
+        """ICPENDR, carried out by the owner."""
         self.set_field(vcpu, irq, PEND, 0)
 
     @step
@@ -124,7 +124,7 @@ class Bao(BaoLists):
 
     @step
     def set_active(self, vcpu: Vcpu, irq: BaoIrq, active: bool, user: bool) -> None:
-        """ISACTIVER, ICACTIVER."""
+        """ISACTIVER and ICACTIVER, carried out by the owner."""
         self.set_field(vcpu, irq, ACT, int(active))
 
     @step
@@ -139,17 +139,17 @@ class Bao(BaoLists):
 
     @step
     def write_config(self, vcpu: Vcpu, irq: BaoIrq, edge: bool) -> None:
-        """ICFGR."""
+        """ICFGR: what is in a list register is written there anew."""
         self.set_field(vcpu, irq, CONFIG, int(edge))
 
     @step
     def set_targets(self, vcpu: Vcpu, irq: BaoIrq, targets: int) -> None:
-        """ITARGETSR."""
+        """ITARGETSR: changed at once, and routed anew by the owner."""
         self.set_field(vcpu, irq, TARGET, targets)
 
     @step
     def set_route(self, vcpu: Vcpu, irq: BaoIrq, mpidr: int) -> None:
-        """IROUTER."""
+        """IROUTER: changed at once, and routed anew by the owner."""
         self.set_field(vcpu, irq, TARGET, mpidr)
 
     @step

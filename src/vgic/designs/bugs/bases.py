@@ -33,7 +33,7 @@ class LatchKept(Kvm):
     irq_class = LatchIrq
 
     def consume_pending(self, vm: Vm, irq: VgicIrq) -> None:
-        """A level's latch, too."""
+        """A level's latch is consumed, too."""
         super().consume_pending(vm, irq)
         if not irq.edge:
             assert isinstance(irq, LatchIrq)
@@ -51,14 +51,18 @@ class LatchKept(Kvm):
         irq.pending_latch = latch
 
     def clear_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
-        """What a list register shows of it, too."""
+        """What a list register shows of the latch is cleared, too."""
         assert isinstance(irq, LatchIrq)
         irq.shown_latch = False
         super().clear_pending(vcpu, irq, user)
 
 
 class LateTimer(ArchTimer):
-    """A timer whose interrupt may be handled after a put has disabled it: the PE had it already."""
+    """A timer whose interrupt may be handled after a put has disabled it: the PE had acknowledged it already.
+
+    Attributes:
+        late: the rest of that handler.
+    """
 
     def __init__(self, design: Queueing, vcpu: Vcpu, name: str, vintid: int, desc: IrqDesc | None) -> None:
         super().__init__(design, vcpu, name, vintid, desc)
@@ -88,14 +92,14 @@ class LateIsr(Kvm):
     timer_class = LateTimer
 
     def work(self) -> Sequence[Work]:
-        """The late handlers, too."""
+        """The late handlers, beside the timers of KVM."""
         timers = [t for vcpu in self.vcpus for t in self.arch_timers.of(vcpu)]
         return (*super().work(), *(t.late for t in timers if isinstance(t, LateTimer)))
 
 
 class LateRelease(Kvm):
-    """KVM on a host that takes an interrupt away from its guest without waiting: one that the PE has already
-    acknowledged is handled afterwards, and finds nobody who wants it."""
+    """KVM on a host that takes an interrupt away from its guest without masking it: one that is on its way to the PE
+    then is still taken, and finds nobody who wants it."""
 
     name = "kvm-late-release"
 

@@ -89,7 +89,7 @@ class B013(Historical, Kvm):
         "ISENABLER queues a mapped level with the line as it was last seen", "timer-disabled-dropped", (3, 8))
 
     def set_enabled(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
-        """No sample."""
+        """The line is not sampled."""
         irq.enabled = True
         self.queue_irq(vcpu.vm, irq)
 
@@ -104,7 +104,7 @@ class B014(Historical, Kvm):
         "timer-stale-line", (3,))
 
     def handle_resampling(self, vcpu: Vcpu, irq: VgicIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
-        """As if it had not been deactivated."""
+        """As if the guest had not deactivated the interrupt."""
         super().handle_resampling(vcpu, irq, False, still_pending, pe)
 
 
@@ -132,7 +132,7 @@ class B017(Historical, Kvm):
         "other vCPUs are stopped if INTID > 32", "active-cleared-elsewhere", (11, 12, 22))
 
     def prepare_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
-        """Off by one."""
+        """SPI 32 is taken for private: other vCPUs are not stopped."""
         if intid != PRIVATE:
             super().prepare_active(accessor, owner, intid)
 
@@ -164,7 +164,7 @@ class B020(Historical, Kvm):
         "userspace's ISPENDR0 of a GICv2 follows the guest's rule: SGI bits are ignored", "saved-sgi-v2", (21,))
 
     def set_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
-        """Ignored."""
+        """Userspace's write is ignored for SGIs, as the guest's is."""
         if not self.v2_sgi(vcpu.vm, irq):
             super().set_pending(vcpu, irq, user)
 
@@ -179,7 +179,7 @@ class B022(Historical, Kvm):
         (11, 14, 39))
 
     def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
-        """The wrong source."""
+        """An active SGI gets the source of the pending one."""
         lr = super().compute_lr(vm, irq)
         if self.v2_sgi(vm, irq) and irq.active and irq.source:
             return lr._replace(cpuid=lowest(irq.source))
@@ -195,7 +195,7 @@ class B023(Historical, Kvm):
         "an interrupt that is on a list already needs nothing more", "edge-after-eoi", (20,))
 
     def queue_irq(self, vm: Vm, irq: VgicIrq) -> bool:
-        """No kick."""
+        """What is on a list already kicks nobody."""
         if irq.vcpu is not None:
             return False
         return super().queue_irq(vm, irq)
@@ -209,7 +209,7 @@ class _Return:
         self.work = WorkItem(f"{vm.name}'s MSI {intid} is injected again", self.inject)
 
     def inject(self) -> None:
-        """Once more."""
+        """Injects once more."""
         Kvm.inject(self.kvm, self.vm, None, self.intid, True)
 
 
@@ -233,7 +233,7 @@ class B025(Historical, Kvm):
         return accepted
 
     def work(self) -> Sequence[Work]:
-        """What follows the returns, too."""
+        """What follows the returns of injections, too."""
         return (*super().work(), *(r.work for r in self.returns.values()))
 
 
@@ -255,7 +255,7 @@ class B026(Historical, Kvm):
         self.stale[vcpu].pmr = self.cpus[vcpu].vmcr >> 24
 
     def pending(self, vcpu: Vcpu) -> bool:
-        """With the PMR of then."""
+        """Judged with the PMR of the last load."""
         pmr = self.stale[vcpu].pmr
         return self.dists[vcpu.vm].enabled and any(self.deliverable(irq, pmr) for irq in self.cpus[vcpu].ap_list)
 
@@ -281,7 +281,7 @@ class B028(Historical, Kvm):
         "the active state of a list register is kept for LPIs, too", "lpi-spilled", (15,))
 
     def keeps_active(self, irq: VgicIrq) -> bool:
-        """Of all."""
+        """An active state counts for LPIs, too."""
         return True
 
 
@@ -294,7 +294,7 @@ class B029(Historical, Kvm):
         "EOIcount is ignored", "overflow-nested", (1, 11))
 
     def replay_eois(self, vcpu: Vcpu, count: int, pe: int) -> None:
-        """Nothing."""
+        """The ends that EOIcount counted are not replayed."""
 
 
 class B031(Historical, Kvm):
@@ -306,7 +306,7 @@ class B031(Historical, Kvm):
         "the list is sorted with active interrupts first", "overflow-split", (13,))
 
     def order(self, vcpu: Vcpu, irq: VgicIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
-        """The third key turned round."""
+        """The third key is turned round: active ones first."""
         other, disabled, not_takeable, priority, soft = super().order(vcpu, irq, enables)
         return other, disabled, not not_takeable, priority, soft
 
@@ -321,7 +321,7 @@ class B032(Historical, Kvm):
         "overflow-eoi-late", (10, 11, 12))
 
     def replay_eois(self, vcpu: Vcpu, count: int, pe: int) -> None:
-        """From the head."""
+        """The ends are replayed from the head of the list."""
         for irq in tuple(self.cpus[vcpu].ap_list):
             if count and self.replay_eoi(vcpu, irq, pe):
                 count -= 1
@@ -346,5 +346,5 @@ class B029Blind(B029):
         wrong="EOIcount is ignored, and LRENPIE is not armed", rules=(11, 18))
 
     def configure_hcr(self, vcpu: Vcpu, summary: Any) -> int:
-        """Without LRENPIE."""
+        """LRENPIE is not armed."""
         return super().configure_hcr(vcpu, summary) & ~LRENPIE

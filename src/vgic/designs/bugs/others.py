@@ -24,7 +24,7 @@ class B044(Historical, Kvm):
         "a level source is treated as an edge: its line is never lowered", "level-software-withdrawn", (3,))
 
     def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
-        """Only rises."""
+        """A fall of a level is ignored, and a rise latched."""
         irq = self.get_irq(vm, vcpu, vintid)
         if irq.edge or not level:
             return irq.edge and super().inject(vm, vcpu, vintid, level, owner)
@@ -37,7 +37,7 @@ class _IgnoredInflight(Historical, Xen):
     """A cause that comes while the interrupt is in flight is dropped."""
 
     def queue(self, vcpu: Vcpu, irq: XenIrq) -> None:
-        """In flight: waiting, pending or active."""
+        """Nothing is queued of what waits, is pending or is active."""
         if irq.vcpu is None:
             super().queue(vcpu, irq)
 
@@ -87,7 +87,7 @@ class B099(Historical, Kvm):
     def map_phys_irq(
         self, vcpu: Vcpu, desc: IrqDesc, vintid: int, get_input_level: InputLevel | None = None,
     ) -> None:
-        """vINTID for pINTID."""
+        """The list register will name the physical interrupt of the virtual number."""
         super().map_phys_irq(vcpu, desc, vintid, get_input_level)
         self.get_irq(vcpu.vm, vcpu, vintid).hwintid = vintid
 
@@ -102,7 +102,7 @@ class B102(Historical, Kvm):
         (4, 5))
 
     def set_route(self, vcpu: Vcpu, irq: VgicIrq, mpidr: int) -> None:
-        """On two lists."""
+        """It is put on the new target's list, too."""
         super().set_route(vcpu, irq, mpidr)
         if irq.vcpu is not None and irq.target_vcpu is not None and irq.target_vcpu is not irq.vcpu:
             self.cpus[irq.target_vcpu].ap_list.append(irq)
@@ -113,7 +113,7 @@ class NoEnd(Kernel):
     """A kernel in which an interrupt that nobody wants any more gets no EOIR."""
 
     def priority_drop(self, iar: int, pe: int) -> None:
-        """Of what is wanted, or private."""
+        """EOIR only for what somebody wants, and for private interrupts."""
         intid = self.driver.intid(iar)
         if intid < PRIVATE or not self.irq(intid).depth:
             super().priority_drop(iar, pe)
@@ -127,7 +127,7 @@ B103 = BugBuild(LateRelease, kernel=NoEnd, name="B103", entry=Bug(
 
 
 class B105(Historical, Kvm):
-    """1 << 32 - 1 in 32 bits."""
+    """With 32 list registers or more an overflow is not noticed: 1 << 32 - 1 in 32 bits."""
 
     name = "B105"
     entry = Bug(
@@ -136,7 +136,7 @@ class B105(Historical, Kvm):
         (18, 20))
 
     def configure_hcr(self, vcpu: Vcpu, summary: Summary) -> int:
-        """No UIE and no NPIE with so many."""
+        """With 32 list registers no exit is armed for what is outside."""
         hcr = super().configure_hcr(vcpu, summary)
         return hcr & ~(UIE | NPIE) if summary.nr_lr >= 32 else hcr
 
@@ -155,7 +155,7 @@ class B111(Historical, Kvm):
         return other, disabled, not irq.active, priority, soft
 
     def configure_hcr(self, vcpu: Vcpu, summary: Summary) -> int:
-        """NPIE for whatever is outside."""
+        """NPIE is armed while anything is outside."""
         return super().configure_hcr(vcpu, summary) | (NPIE if summary.outside() and summary.pending else 0)
 
 
@@ -168,7 +168,7 @@ class B112(Historical, Kvm):
         "spilling arms no exit", "overflow-spin", (18, 20))
 
     def configure_hcr(self, vcpu: Vcpu, summary: Summary) -> int:
-        """No NPIE and no UIE."""
+        """No exit is armed for what is outside."""
         return super().configure_hcr(vcpu, summary) & ~(NPIE | UIE)
 
 
@@ -181,7 +181,7 @@ class B114(Historical, Kvm):
         "the message that forwards a write carries redistributor 0", "redistributor-of-another", (19, 20, 1, 34))
 
     def mmio_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
-        """Of another's redistributor, the offset alone arrives."""
+        """Of a write to another vCPU's redistributor the offset alone arrives."""
         gicr = vcpu.vm.map.gicr
         rd, offset = divmod(address - gicr, 0x2_0000)
         if address >= gicr and rd != vcpu.index and rd < len(vcpu.vm.vcpus):
@@ -198,7 +198,7 @@ class B115(Historical, Kvm):
         "list registers of level interrupts have no EOI bit", "level-irqfd", (2, 3, 18))
 
     def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
-        """EOI 0."""
+        """The EOI bit is clear."""
         return super().compute_lr(vm, irq)._replace(eoi=False)
 
 
@@ -211,4 +211,4 @@ class B117(Historical, Kvm):
         "the pending state is kept when it moves into a list register", "edge-again-software", (4,))
 
     def consume_pending(self, vm: Vm, irq: VgicIrq) -> None:
-        """Not consumed."""
+        """The pending state stays where it was, too."""

@@ -79,7 +79,7 @@ class B008(Historical, Kvm):
     timer_class = _SampledAtEntry
 
     def flush(self, vcpu: Vcpu) -> None:
-        """In the wrong order."""
+        """The virtual GIC first, then the timers."""
         self.flush_hwstate(vcpu)
         for timer in self.arch_timers.of(vcpu):
             timer.flush(self.here(vcpu))

@@ -75,7 +75,7 @@ class Kvm612(Kvm):
 
     @step
     def lr_count(self, irq: VgicIrq) -> int:
-        """VgicIrq.lr_count."""
+        """How many list registers an interrupt could fill."""
         return irq.lr_count()
 
     @step
@@ -118,7 +118,7 @@ class Kvm612(Kvm):
         return any(self.deliverable(irq, pmr) for irq in cpu.ap_list)
 
     def vcpu_put(self, vcpu: Vcpu) -> None:
-        """VMCR is saved here."""
+        """VMCR is saved, with the rest."""
         self.cpus[vcpu].vmcr = self.hw.read_vmcr(self.here(vcpu))
         super().vcpu_put(vcpu)
 
@@ -131,7 +131,7 @@ class Timer2018(ArchTimer):
 
 
 class Kvm2018(Kvm612):
-    """Linux 4.18's."""
+    """Linux 4.18's virtual GIC and timers."""
 
     name = "kvm2018"
     timer_class = Timer2018
@@ -190,7 +190,7 @@ class Timer2015(ArchTimer):
 
 
 class Kvm2015(Kvm612):
-    """Linux 4.4's."""
+    """Linux 4.4's virtual GIC and timers."""
 
     name = "kvm2015"
     timer_class = Timer2015
@@ -202,7 +202,7 @@ class Kvm2015(Kvm612):
         super().assign_irq(vm, desc, vintid)
 
     def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
-        """Unsupported for CNTP."""
+        """The virtual timer. Unsupported for CNTP."""
         if timer == "CNTP":
             raise Unsupported(f"{self.name}: {vm.name} uses CNTP: Linux has given guests one since 4.11")
         super().assign_timer(vm, timer, vintid)
@@ -219,7 +219,7 @@ class Kvm2015(Kvm612):
         irq.line_level = level
 
     def handle_resampling(self, vcpu: Vcpu, irq: VgicIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
-        """There is none."""
+        """Nothing is sampled at an exit but the timer."""
 
     @step
     def set_enabled(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:

@@ -59,11 +59,11 @@ class Summary(NamedTuple):
         return self.active + self.pending > self.nr_lr
 
     def pending_outside(self) -> bool:
-        """Some pending ones may not."""
+        """Some pending interrupts may get no list register."""
         return self.pending > self.nr_lr
 
     def active_outside(self) -> bool:
-        """Some active ones may not."""
+        """Some active interrupts may get no list register."""
         return self.active > 0 and self.outside()
 
 
@@ -131,7 +131,7 @@ class ListRegisters(Queueing):
                 not irq.hw)
 
     def sort_ap_list(self, vcpu: Vcpu) -> None:
-        """What can be taken now to the front."""
+        """Sorts the list: what can be taken now comes first."""
         cpu = self.cpus[vcpu]
         enables = cpu.vmcr & (VENG0 | VENG1)
         cpu.ap_list.sort(key=lambda irq: self.order(vcpu, irq, enables))

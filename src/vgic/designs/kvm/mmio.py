@@ -65,7 +65,7 @@ class GuestDistributor(ListRegisters):
 
     @step
     def clear_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
-        """ICPENDR."""
+        """ICPENDR. The twin's pending state goes, too, and unless the interrupt is active, the twin's active state."""
         if self.v2_sgi(vcpu.vm, irq):
             if not user:
                 return
@@ -131,7 +131,7 @@ class GuestDistributor(ListRegisters):
 
     @step
     def set_group(self, vcpu: Vcpu, irq: VgicIrq, group: int) -> None:
-        """IGROUPR."""
+        """IGROUPR. What is pending is queued anew."""
         irq.group = group
         self.queue_irq(vcpu.vm, irq)
 
@@ -148,12 +148,12 @@ class GuestDistributor(ListRegisters):
         self.queue_irq(target.vm, irq)
 
     def read_sgi_sources(self, irq: VgicIrq) -> int:
-        """SPENDSGIR, CPENDSGIR."""
+        """SPENDSGIR or CPENDSGIR is read: the sources that were not served."""
         return irq.source
 
     @step
     def set_sgi_sources(self, vcpu: Vcpu, irq: VgicIrq, sources: int) -> None:
-        """SPENDSGIR."""
+        """SPENDSGIR: pending from these sources, too."""
         irq.source |= sources
         if irq.source:
             irq.pending_latch = True
@@ -161,7 +161,7 @@ class GuestDistributor(ListRegisters):
 
     @step
     def clear_sgi_sources(self, irq: VgicIrq, sources: int) -> None:
-        """CPENDSGIR."""
+        """CPENDSGIR: no longer pending from these sources."""
         irq.source &= ~sources
         if not irq.source:
             irq.pending_latch = False

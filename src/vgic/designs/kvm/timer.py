@@ -46,19 +46,19 @@ class KvmTimer(GuestTimer[G]):
         """The PPI must not arrive while the line is high and told, and must where it is low."""
 
     def put(self, pe: int) -> None:
-        """kvm_timer_vcpu_put."""
+        """kvm_timer_vcpu_put: the registers out; the PPI is left alone."""
         if self.desc is None:
             self.soft.cancel()
         else:
             self.save(pe)
 
     def handle(self, pe: int) -> None:
-        """kvm_arch_timer_handler."""
+        """kvm_arch_timer_handler: the line is told, if it is still high."""
         if self.should_fire():
             self.update_irq(True)
 
     def set_phys_active(self, active: bool, pe: int) -> None:
-        """The PPI's active state on this PE."""
+        """Sets or clears the PPI's active state on this PE."""
         assert self.desc is not None
         self.design.event("set_active" if active else "clear_active", self.vcpu, self.desc.pintid)
         self.design.kernel.irq_set_irqchip_state(self.desc, ACTIVE, active, pe)
@@ -79,7 +79,7 @@ class ArchTimer(KvmTimer[Queueing]):
         return self.should_fire()
 
     def hold_ppi(self, pe: int) -> None:
-        """By its active state."""
+        """The PPI is active while the guest has the interrupt, or the line is high."""
         self.set_phys_active(self.load_active(), pe)
 
     def load_active(self) -> bool:

@@ -72,13 +72,13 @@ class Kvm(GuestDistributor):
     # -- userspace
 
     def uaccess_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
-        """A register for a restore."""
+        """Writes a register for a restore: virtual state alone."""
         self.frames[vcpu.vm].write(vcpu, address, size, value, True)
 
     def uaccess_sysreg_read(self, vcpu: Vcpu, register: str) -> int:
-        """A CPU interface register for a save."""
+        """Reads a CPU interface register for a save."""
         return cpuif.read_icc(register, self.cpus[vcpu])
 
     def uaccess_sysreg_write(self, vcpu: Vcpu, register: str, value: int) -> None:
-        """A CPU interface register for a restore."""
+        """Writes a CPU interface register for a restore."""
         cpuif.write_icc(register, self.cpus[vcpu], value)

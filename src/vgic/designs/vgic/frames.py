@@ -80,7 +80,7 @@ class GuestFrames:
         return None
 
     def read(self, accessor: Vcpu, address: int, size: int, user: bool) -> int:
-        """A load."""
+        """The value of a load by a vCPU, or for one by userspace (`user`)."""
         found = self._find(accessor, address, size, user)
         if found is None or found[2] is None:
             return 0
@@ -89,7 +89,7 @@ class GuestFrames:
         return read(access) >> 8 * place.byte & (1 << 8 * size) - 1
 
     def write(self, accessor: Vcpu, address: int, size: int, value: int, user: bool) -> None:
-        """A store."""
+        """A store by a vCPU, or for one by userspace (`user`)."""
         found = self._find(accessor, address, size, user)
         if found is None or found[3] is None:
             return

@@ -168,7 +168,7 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
         irq.hwintid = desc.pintid
 
     def unmap_phys_irq(self, vcpu: Vcpu, vintid: int) -> None:
-        """It has none any more."""
+        """The virtual interrupt has no twin any more."""
         irq = self.get_irq(vcpu.vm, vcpu, vintid)
         irq.hw = False
         irq.hwintid = 0
@@ -214,7 +214,7 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
         irq.owner = owner
 
     def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
-        """Every vCPU of the VM has it."""
+        """Every vCPU of the VM has the timer."""
         self.arch_timers.assign(vm, timer, vintid)
 
     # -- the guest's accesses
@@ -227,17 +227,17 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
         return self.gic.map.gicv + offset
 
     def mmio_read(self, vcpu: Vcpu, address: int, size: int) -> int:
-        """A trapped load."""
+        """A trapped load: the frame decodes it."""
         self.event("mmio", vcpu)
         return self.frames[vcpu.vm].read(vcpu, address, size, False)
 
     def mmio_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
-        """A trapped store."""
+        """A trapped store: the frame decodes it."""
         self.event("mmio", vcpu)
         self.frames[vcpu.vm].write(vcpu, address, size, value, False)
 
     def sysreg_read(self, vcpu: Vcpu, register: str) -> int:
-        """An emulated timer's registers."""
+        """Reads an emulated timer's register."""
         self.event("sysreg", vcpu)
         return self.arch_timers.read(vcpu, register)
 
@@ -286,7 +286,7 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
         return result
 
     def distributor_enabled(self, vm: Vm) -> bool:
-        """GICD_CTLR's enable."""
+        """Whether GICD_CTLR enables the VM's distributor."""
         return self.dists[vm].enabled
 
     def enable_distributor(self, vcpu: Vcpu, enabled: bool) -> None:
@@ -301,7 +301,7 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
     # -- userspace
 
     def uaccess_read(self, vcpu: Vcpu, address: int, size: int) -> int:
-        """A register as it is known in memory."""
+        """A register as it is known in memory, for a save."""
         return self.frames[vcpu.vm].read(vcpu, address, size, True)
 
     # -- for whoever runs it

@@ -27,7 +27,7 @@ NAMES = tuple(dict.fromkeys((*READS, *WRITES, "GICC_CTLR", "GICC_IIDR")))
 
 
 def read(gic: GicV3, name: str, pe: int) -> int:
-    """A load by a GICv2 guest that runs on a PE."""
+    """The value of a load by a GICv2 guest that runs on a PE."""
     if name in READS:
         return gic.sysreg_read(READS[name], pe)
     if name == "GICC_IIDR":

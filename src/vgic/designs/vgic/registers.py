@@ -45,7 +45,7 @@ class GuestRegisters(ABC, Generic[I]):
 
     @abstractmethod
     def distributor_enabled(self, vm: Vm) -> bool:
-        """GICD_CTLR's enable."""
+        """Whether GICD_CTLR enables the VM's distributor."""
 
     @abstractmethod
     def enable_distributor(self, vcpu: Vcpu, enabled: bool) -> None:
@@ -55,11 +55,11 @@ class GuestRegisters(ABC, Generic[I]):
 
     @abstractmethod
     def set_enabled(self, vcpu: Vcpu, irq: I, user: bool) -> None:
-        """ISENABLER."""
+        """ISENABLER: the interrupt is enabled."""
 
     @abstractmethod
     def clear_enabled(self, vcpu: Vcpu, irq: I, user: bool) -> None:
-        """ICENABLER."""
+        """ICENABLER: the interrupt is disabled."""
 
     # -- pending
 
@@ -69,11 +69,11 @@ class GuestRegisters(ABC, Generic[I]):
 
     @abstractmethod
     def set_pending(self, vcpu: Vcpu, irq: I, user: bool) -> None:
-        """ISPENDR."""
+        """ISPENDR: the interrupt is set pending."""
 
     @abstractmethod
     def clear_pending(self, vcpu: Vcpu, irq: I, user: bool) -> None:
-        """ICPENDR."""
+        """ICPENDR: its pending state is cleared."""
 
     def assign_pending(self, vcpu: Vcpu, irq: I, pending: bool) -> None:
         """Userspace's ISPENDR of a GICv3 guest: a one sets, and a zero clears."""
@@ -97,7 +97,7 @@ class GuestRegisters(ABC, Generic[I]):
 
     @abstractmethod
     def set_active(self, vcpu: Vcpu, irq: I, active: bool, user: bool) -> None:
-        """ISACTIVER (active) or ICACTIVER."""
+        """ISACTIVER or ICACTIVER: the interrupt becomes active, or inactive."""
 
     # -- configuration
 

@@ -74,11 +74,11 @@ class GuestTimer(ABC, Generic[G]):
 
     @abstractmethod
     def load(self, pe: int) -> None:
-        """Its vCPU is loaded on a PE."""
+        """The vCPU is loaded on a PE: line, PPI, registers."""
 
     @abstractmethod
     def put(self, pe: int) -> None:
-        """Its vCPU leaves the PE."""
+        """The vCPU leaves the PE: registers, PPI."""
 
     def flush(self, pe: int) -> None:
         """Before each entry, ahead of the virtual GIC. Nothing, where the timer stays in hardware across exits."""
@@ -124,7 +124,7 @@ class GuestTimer(ABC, Generic[G]):
         self.design.inject(self.vcpu.vm, self.vcpu, self.vintid, level, self)
 
     def update_irq(self, level: bool) -> None:
-        """Tells the line."""
+        """Tells the guest the line, and remembers what was told."""
         self.state.level = level
         self.inject(level)
 
@@ -141,7 +141,7 @@ class GuestTimer(ABC, Generic[G]):
         state.loaded = False
 
     def restore(self, pe: int) -> None:
-        """Registers from memory."""
+        """Registers from memory into hardware."""
         state = self.state
         if state.loaded:
             return
@@ -180,7 +180,7 @@ class WakeUp:
         self.soft = KernelTimer(f"{vcpu.name}'s wake-up timer", self.expired)
 
     def expired(self) -> None:
-        """It has slept long enough."""
+        """The vCPU has slept long enough."""
         self.design.kick(self.vcpu)
 
 
