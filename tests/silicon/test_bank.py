@@ -119,3 +119,17 @@ def test_private_interrupts_have_the_nonsecure_view_too() -> None:
     b.edge(27)
     b.edge(28)
     assert b.r("GICR_ICFGR1", secure=True) == 2 << 22
+
+
+@pytest.mark.parametrize("nsacr", range(3))
+def test_gicr_nsacr_is_about_sending_sgis_alone(nsacr: int) -> None:
+    """IHI 0069, GICR_NSACR: it permits Non-secure accesses to generate an SGI, not to change its pending state."""
+    b = V3(security=True)
+    b.w("GICR_NSACR", nsacr * 0x5555_5555, secure=True)
+    b.w("GICR_ISPENDR0", 0xFFFF)
+    assert b.r("GICR_ISPENDR0", secure=True) == 0
+    b.w("GICR_ISPENDR0", 0xFFFF, secure=True)
+    b.w("GICR_ISACTIVER0", 0xFFFF, secure=True)
+    b.w("GICR_ICPENDR0", 0xFFFF)
+    assert [b.r(f"GICR_{name}0") for name in ("ISPENDR", "ICPENDR", "ISACTIVER", "ICACTIVER")] == [0] * 4
+    assert b.r("GICR_ISPENDR0", secure=True) == 0xFFFF

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from vgic.arch.gicc import GICC
+from vgic.arch.gicd import GICD_V2, GICD_V3
+from vgic.arch.gicr import GICR, STRIDE
+from vgic.arch.intid import LPI_START, PRIVATE
+from vgic.arch.located import FrameAt
 from vgic.parts import Part
 
 
@@ -61,6 +66,9 @@ class Vm:
             exist (a small state is quick to search).
         map: where the guest sees the frames. alone: whether it is the only VM of its machine, so that its vCPUs need
             not be told from another's.
+
+    Attributes:
+        gicd: the guest's distributor. gicc: GICv2: its CPU interface. gicr: GICv3: each vCPU's redistributor.
     """
 
     def __init__(
@@ -80,14 +88,21 @@ class Vm:
         self.spis = spis
         self.lpis = tuple(lpis)
         self.implemented = None if implemented is None else frozenset(implemented)
-        self.map = map if map is not None else GuestMap()
+        self.map = m = map if map is not None else GuestMap()
+        self.gicd = FrameAt(GICD_V2 if gic == 2 else GICD_V3, m.gicd)
+        self.gicc = FrameAt(GICC, m.gicc)
+        self.gicr = tuple(FrameAt(GICR, m.gicr + STRIDE * i) for i in range(vcpus if gic == 3 else 0))
         self.vcpus = tuple(Vcpu(i, self) for i in range(vcpus))
 
     def exists(self, intid: int) -> bool:
         """Whether the guest's GIC has this interrupt."""
-        if intid >= 8192:
+        if intid >= LPI_START:
             return intid in self.lpis
-        return 0 <= intid < 32 + self.spis and (self.implemented is None or intid in self.implemented)
+        return 0 <= intid < PRIVATE + self.spis and (self.implemented is None or intid in self.implemented)
+
+    def frame(self, intid: int, vcpu: Vcpu) -> FrameAt:
+        """The frame with an interrupt's registers, as a vCPU accesses it: GICD, of a GICv3's SGIs and PPIs its GICR."""
+        return self.gicr[vcpu.index] if self.gic == 3 and intid < PRIVATE else self.gicd
 
     def affinity(self, vcpu: Vcpu) -> int:
         """The vCPU's MPIDR affinity, aff3<<24 | aff2<<16 | aff1<<8 | aff0: sixteen to a cluster."""

@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vgic.arch.gicd import GICD_V3
+from vgic.arch.intid import LPI_START
 from vgic.designs.vm import Vcpu, Vm
 from vgic.lab.operations.operands import Awaited
 from vgic.lab.operations.operation import Op
 from vgic.parts import Part
 from vgic.silicon import Gic, GicV3
 
-OFFSETS = {
-    "ISENABLER": 0x100, "ICENABLER": 0x180, "ISPENDR": 0x200, "ICPENDR": 0x280, "ISACTIVER": 0x300, "ICACTIVER": 0x380,
-}
-IGROUPR, IPRIORITYR, ITARGETSR, ICFGR, SGIR, IROUTER = 0x80, 0x400, 0x800, 0xC00, 0xF00, 0x6000
 PMR = 0xF0
 
 
@@ -118,32 +116,23 @@ class FaceV3:
 
     def enable_distributor(self) -> Access:
         """GICD_CTLR: ARE and group 1."""
-        return Access("GICD_CTLR", self.vm.map.gicd, 4, 0x12)
-
-    def _frame(self, intid: int, vcpu: Vcpu) -> tuple[str, int]:
-        if intid < 32:
-            return "GICR", self.vm.map.gicr + 0x2_0000 * vcpu.index + 0x1_0000
-        return "GICD", self.vm.map.gicd
+        return Access(*self.vm.gicd["CTLR"], GICD_V3["GICD_CTLR"].mask("ARE", "EnableGrp1"))
 
     def bit(self, register: str, intid: int, vcpu: Vcpu, write: bool = True) -> Access:
         """One of the registers with a bit for each interrupt."""
-        frame, base = self._frame(intid, vcpu)
-        n = intid // 32
-        return Access(f"{frame}_{register}{n}", base + OFFSETS[register] + 4 * n, 4, 1 << intid % 32 if write else None)
+        return Access(*self.vm.frame(intid, vcpu).of(register, intid), 1 << intid % 32 if write else None)
 
     def priority(self, intid: int, vcpu: Vcpu, priority: int) -> Access:
         """IPRIORITYR's byte."""
-        frame, base = self._frame(intid, vcpu)
-        return Access(f"{frame}_IPRIORITYR{intid // 4}", base + IPRIORITYR + intid, 1, priority)
+        return Access(*self.vm.frame(intid, vcpu).byte("IPRIORITYR", intid), priority)
 
     def edges(self, n: int, intids: Sequence[int], vcpu: Vcpu) -> Access:
         """ICFGR<n>: these are edge-triggered, the others of the word level-sensitive."""
-        frame, base = self._frame(16 * n, vcpu)
-        return Access(f"{frame}_ICFGR{n}", base + ICFGR + 4 * n, 4, sum(2 << 2 * (i % 16) for i in intids))
+        return Access(*self.vm.frame(16 * n, vcpu)[f"ICFGR{n}"], sum(2 << 2 * (i % 16) for i in intids))
 
     def route(self, intid: int, target: Vcpu) -> Access:
         """IROUTER."""
-        return Access(f"GICD_IROUTER{intid}", self.vm.map.gicd + IROUTER + 8 * intid, 8, self.vm.affinity(target))
+        return Access(*self.vm.gicd.of("IROUTER", intid), self.vm.affinity(target))
 
     def sgi(self, intid: int, target: Vcpu) -> Access:
         """ICC_SGI1R_EL1."""
@@ -164,38 +153,35 @@ class FaceV2(FaceV3):
     def __init__(self, vm: Vm, reach: Reach) -> None:
         self.vm, self.reach = vm, reach
 
-    def _gicc(self, vcpu: Vcpu, name: str, offset: int, value: int | None = None) -> int:
-        return self.reach(vcpu, Access(name, self.vm.map.gicc + offset, 4, value))
+    def _gicc(self, vcpu: Vcpu, name: str, value: int | None = None) -> int:
+        return self.reach(vcpu, Access(*self.vm.gicc[name], value))
 
     def iar(self, vcpu: Vcpu) -> int:
-        return self._gicc(vcpu, "GICC_IAR", 0xC)
+        return self._gicc(vcpu, "IAR")
 
     def eoir(self, vcpu: Vcpu, value: int) -> None:
-        self._gicc(vcpu, "GICC_EOIR", 0x10, value)
+        self._gicc(vcpu, "EOIR", value)
 
     def dir(self, vcpu: Vcpu, value: int) -> None:
-        self._gicc(vcpu, "GICC_DIR", 0x1000, value)
+        self._gicc(vcpu, "DIR", value)
 
     def pmr(self, vcpu: Vcpu, value: int) -> None:
-        self._gicc(vcpu, "GICC_PMR", 4, value)
+        self._gicc(vcpu, "PMR", value)
 
     def eoimode(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
-        self._gicc(vcpu, "GICC_CTLR", 0, grpen | split << 9)
+        self._gicc(vcpu, "CTLR", grpen | split << 9)
 
     def group(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
         self.eoimode(vcpu, split, grpen)
 
     def enable_distributor(self) -> Access:
-        return Access("GICD_CTLR", self.vm.map.gicd, 4, 1)
-
-    def _frame(self, intid: int, vcpu: Vcpu) -> tuple[str, int]:
-        return "GICD", self.vm.map.gicd
+        return Access(*self.vm.gicd["CTLR"], 1)
 
     def route(self, intid: int, target: Vcpu) -> Access:
-        return Access(f"GICD_ITARGETSR{intid // 4}", self.vm.map.gicd + ITARGETSR + intid, 1, 1 << target.index)
+        return Access(*self.vm.gicd.byte("ITARGETSR", intid), 1 << target.index)
 
     def sgi(self, intid: int, target: Vcpu) -> Access:
-        return Access("GICD_SGIR", self.vm.map.gicd + SGIR, 4, intid | 1 << 16 + target.index)
+        return Access(*self.vm.gicd["SGIR"], intid | 1 << 16 + target.index)
 
 
 class Guest:
@@ -279,4 +265,4 @@ def _pe(vcpu: Vcpu) -> int:
 
 def intid_of(iar: int) -> int:
     """The INTID in a value of IAR; a GICv2 puts an SGI's source above it."""
-    return iar & 0x3FF if iar < 8192 else iar
+    return iar & 0x3FF if iar < LPI_START else iar

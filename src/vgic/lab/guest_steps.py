@@ -19,9 +19,6 @@ from vgic.parts import step
 from vgic.silicon.report import Trap
 
 SGI_SOURCE = 10
-CPENDSGIR, SPENDSGIR = 0xF10, 0xF20
-CLEAR = 0x80
-"""From a set-bits register to its clear-bits twin."""
 
 
 class GuestSteps:
@@ -231,15 +228,17 @@ class GuestSteps:
             for register in ("ISENABLER", "ISPENDR", "ISACTIVER"):
                 for run in vm.vcpus:
                     for n in sorted({i // 32 for i in run.irqs if i < 32 or run.vcpu.index == 0}):
-                        address = vm.face.bit(register, 32 * n, run.vcpu, write=False).address
+                        frame = vm.vm.frame(32 * n, run.vcpu)
+                        address, clear = (frame.of(r, 32 * n).address for r in (register, f"IC{register[2:]}"))
                         value = self.m.design.uaccess_read(run.vcpu, address, 4)
-                        found.append((run, address, address + CLEAR, value))
+                        found.append((run, address, clear, value))
             if vm.vm.gic == 2:          # ISPENDR can't tell who sent an SGI
-                base = vm.vm.map.gicd
+                gicd = vm.vm.gicd
                 for run in vm.vcpus:
                     for n in sorted({i // 4 for i in run.irqs if i < 16}):
-                        value = self.m.design.uaccess_read(run.vcpu, base + SPENDSGIR + 4 * n, 4)
-                        found.append((run, base + SPENDSGIR + 4 * n, base + CPENDSGIR + 4 * n, value))
+                        address, clear = (gicd[f"{r}{n}"].address for r in ("SPENDSGIR", "CPENDSGIR"))
+                        value = self.m.design.uaccess_read(run.vcpu, address, 4)
+                        found.append((run, address, clear, value))
         except Unsupported:
             return None
         return found

@@ -17,7 +17,7 @@ from vgic.rules.ghost import Faults, IrqGhost, TakenGhost, VcpuGhost
 from vgic.silicon import GenericTimers, Gic
 from vgic.silicon.virtual_interface import ListRegister
 
-ISPENDR, ISACTIVER = 0x200, 0x300
+ISPENDR, ISACTIVER = "ISPENDR", "ISACTIVER"
 
 
 class GuestView(Protocol):
@@ -161,16 +161,13 @@ def elsewhere(w: World, run: VcpuView, vintid: int) -> bool:
     return vintid in held
 
 
-def design_bit(w: World, run: VcpuView, register: int, vintid: int) -> bool | None:
+def design_bit(w: World, run: VcpuView, register: str, vintid: int) -> bool | None:
     """A bit of ISPENDR or ISACTIVER as userspace reads it; None where the design has no such reads, and for LPIs."""
     if vintid >= LPI_START:
         return None
-    vm = run.vcpu.vm
-    base = vm.map.gicd
-    if vm.gic == 3 and vintid < 32:
-        base = vm.map.gicr + 0x2_0000 * run.vcpu.index + 0x1_0000
+    _, address, size = run.vcpu.vm.frame(vintid, run.vcpu).of(register, vintid)
     try:
-        word = w.design.uaccess_read(run.vcpu, base + register + vintid // 32 * 4, 4)
+        word = w.design.uaccess_read(run.vcpu, address, size)
     except Unsupported:
         return None
     return bool(word >> vintid % 32 & 1)

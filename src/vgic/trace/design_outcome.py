@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from vgic.designs.kvm.irq import LPI_START, PRIVATE, SGIS, Lr
+from vgic.designs.vgic.irq import LPI_START, PRIVATE, SGIS, Lr
 from vgic.designs.vm import Vcpu
 
 
