@@ -126,8 +126,8 @@ class Analysis:
     def profile(self) -> list[Deviation]:
         """QEMU's departures from the architecture that the chip follows."""
         o = self.configuration.options
-        return [d for d in PROFILE if d.gic == self.configuration.version
-                and getattr(o, d.option) != getattr(type(o)(), d.option)]
+        chosen, default = o.choices(), type(o)().choices()
+        return [d for d in PROFILE if d.gic == self.configuration.version and chosen[d.option] != default[d.option]]
 
     def deviations(self) -> list[tuple[Deviation, int]]:
         """Those that decided an outcome in this recording, and how often."""
