@@ -35,7 +35,6 @@ from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.redistributor import Redistributor
 from vgic.silicon.report import Notice, Report, Undefined
 
-
 _VIRT_GICR = tuple((r.base, r.size // r.stride) for r in VIRT_V3.regions if r.frame is GICR)
 
 
