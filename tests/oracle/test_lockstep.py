@@ -143,7 +143,9 @@ FLIPS: dict[str, tuple[str, Flip]] = {
         "v3", _flip("cpu_interface", "CpuInterface.signals", lambda i, irq: irq.priority <= i.state.pmr),
     ),
     "SGIs go nowhere": ("v3", _flip("icc", "CpuInterfaceV3.generate_sgi", _nothing)),
-    "acknowledges leave the priority": ("v2", _flip("cpu_interface", "CpuInterface.activate_priority", _nothing)),
+    "acknowledges leave the priority": (
+        "v2", _flip("cpu_interface", "CpuInterface.acknowledge", lambda i, candidate: candidate.acknowledge()),
+    ),
     "Non-secure sees all priorities": ("v3-secure", _flip("icc", "CpuInterfaceV3._restricted", _never)),
     "Secure interrupts show to all": ("v2-secure", _flip("distributor_v2", "DistributorV2.ns", _never)),
 }  # fmt: skip

@@ -15,8 +15,10 @@ from tests.oracle.conftest import Machines
 from vgic.oracle import mailbox as mailbox_module
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.errors import OracleAbsent, OracleDied, OracleError
-from vgic.oracle.machine import GICD, Machine, MachineOptions
+from vgic.oracle.machine import Machine, MachineOptions
 from vgic.oracle.mailbox import Mailbox, Place
+
+GICD = 0x0800_0000
 
 
 def _endless(a: Assembler) -> None:

@@ -16,6 +16,7 @@ from vgic.arch.gich import GICH
 from vgic.arch.gicr import GICR, STRIDE, STRIDE_V4
 from vgic.arch.gicv import GICV
 from vgic.arch.gits import GITS
+from vgic.arch.located import FrameAt
 from vgic.arch.register import Frame, nearest
 from vgic.arch.v2m import V2M
 
@@ -80,6 +81,13 @@ class Machine:
     gic_version: int
     regions: tuple[Region, ...]
 
+    def frame(self, name: str) -> FrameAt:
+        """A frame, GICR: PE 0's. LookupError where the machine has none of this name."""
+        for region in self.regions:
+            if region.frame.name == name:
+                return FrameAt(region.frame, region.base)
+        raise LookupError(f"{self.name} has no frame {name}")
+
     def locate(self, address: int) -> Location | None:
         """Where the address falls, None where no frame of the GIC is."""
         for region in self.regions:
@@ -123,6 +131,8 @@ MACHINES: Final = {
     )
 }
 """Every machine by its name."""
+
+VIRT_V2, VIRT_V3 = MACHINES["qemu-virt-v2"], MACHINES["qemu-virt-v3"]
 
 
 def find_machine(name: str) -> Machine:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from vgic.arch.machine import VIRT_V2
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.deviations import DEVIATIONS, Deviation, Sight
 from vgic.oracle.episode import Episode, Operation, Reference
-from vgic.oracle.machine import GICD, MachineOptions
+from vgic.oracle.machine import MachineOptions
 from vgic.oracle.model import Model, gic
 from vgic.oracle.probes import SWEEP_EVERY, BoundProbe, Plan, Probe
 from vgic.oracle.qemu import How, Outcome, Qemu, how_of
@@ -241,6 +242,6 @@ class Lockstep:
 
 def _nudge(a: Assembler) -> None:
     """Rewrite GICD_CTLR with its own value: QEMU's arm_gic looks at the physical side again."""
-    a.mov(1, GICD)
+    a.mov(1, VIRT_V2.frame("GICD")["CTLR"].address)
     a.load(0, 1, 4)
     a.store(0, 1, 4)

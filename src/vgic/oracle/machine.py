@@ -29,10 +29,6 @@ from vgic.oracle import stub
 from vgic.oracle.errors import OracleAbsent, OracleDied, OracleError
 from vgic.oracle.qtest import Channel, Qmp, Qtest
 
-GICD, GICC, GICH, GICV = 0x0800_0000, 0x0801_0000, 0x0803_0000, 0x0804_0000
-GICR, GICR_SIZE = 0x080A_0000, 0x2_0000
-"""Where QEMU's virt machine has the frames."""
-
 SPIS = 256
 """SPIs of the virt machine: INTIDs 32 to 287."""
 

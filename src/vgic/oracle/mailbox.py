@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vgic.arch.machine import VIRT_V2
 from vgic.arch.register import Encoding
 from vgic.oracle import a64, stub
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.errors import OracleError
-from vgic.oracle.machine import GICC, Machine
+from vgic.oracle.machine import Machine
 
 _STUCK_SECONDS = 20.0
 _SPINS = 300
@@ -73,7 +74,7 @@ class Mailbox:
         self._next_out = stub.RESULTS
         base = (stub.MAILBOX - stub.RAM) // 8
         words = {stub.HEAD: 0, stub.TAIL: 0, stub.PES: self.machine.options.pes}
-        words[stub.GICC_PMR] = GICC + 4 if self.machine.options.gic == 2 else 0
+        words[stub.GICC_PMR] = VIRT_V2.frame("GICC")["PMR"].address if self.machine.options.gic == 2 else 0
         words |= {stub.PRESENT + 8 * pe: 0 for pe in range(8)}
         for offset, value in words.items():
             self._words[base + offset // 8] = value

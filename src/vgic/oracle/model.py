@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from vgic.arch.intid import MAINTENANCE
 from vgic.oracle.episode import Operation
 from vgic.oracle.machine import MachineOptions
 from vgic.oracle.mailbox import Place
@@ -16,8 +17,6 @@ from vgic.silicon.options_v2 import GicV2Options
 from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.report import Trap, Undefined
 
-MAINTENANCE = 25
-"""The PPI of the maintenance interrupt on the virt machine."""
 VIRTUAL_FRAMES = frozenset({"ICH", "ICV", "GICH", "GICV"})
 
 

@@ -7,12 +7,13 @@ from enum import Enum
 from types import TracebackType
 from typing import NamedTuple
 
+from vgic.arch.machine import VIRT_V2
 from vgic.oracle import stub
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.episode import Operation, Reference
 from vgic.oracle.errors import OracleError
 from vgic.oracle.lines import Lines
-from vgic.oracle.machine import GICC, GICH, Machine, MachineOptions
+from vgic.oracle.machine import Machine, MachineOptions
 from vgic.oracle.mailbox import Mailbox, Place
 from vgic.oracle.registers import target
 
@@ -166,10 +167,8 @@ class Qemu:
 
 def _clear_aprs(a: Assembler) -> None:
     """QEMU's arm_gic keeps the active priorities over a reset (deviation v2-apr-not-reset)."""
-    a.mov(1, GICC)
+    gicc, gich = VIRT_V2.frame("GICC"), VIRT_V2.frame("GICH")
     a.mov(0, 0)
-    for n in range(4):
-        a.store(0, 1, 4, 0xD0 + 4 * n)
-        a.store(0, 1, 4, 0xE0 + 4 * n)
-    a.mov(1, GICH)
-    a.store(0, 1, 4, 0xF0)
+    for _, address, size in (*(gicc[f"{apr}{n}"] for n in range(4) for apr in ("APR", "NSAPR")), gich["APR"]):
+        a.mov(1, address)
+        a.store(0, 1, size)

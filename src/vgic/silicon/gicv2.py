@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
+from vgic.arch.machine import VIRT_V2
 from vgic.silicon.distributor_v2 import DistributorV2
 from vgic.silicon.frame import Block
 from vgic.silicon.gic import Gic
@@ -25,10 +26,10 @@ from vgic.silicon.report import Notice, Report
 class MapV2(NamedTuple):
     """Where the frames lie; the defaults are QEMU's virt machine."""
 
-    gicd: int = 0x0800_0000
-    gicc: int = 0x0801_0000
-    gich: int = 0x0803_0000
-    gicv: int = 0x0804_0000
+    gicd: int = VIRT_V2.frame("GICD").base
+    gicc: int = VIRT_V2.frame("GICC").base
+    gich: int = VIRT_V2.frame("GICH").base
+    gicv: int = VIRT_V2.frame("GICV").base
 
 
 class GicV2(Gic):

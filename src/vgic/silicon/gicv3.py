@@ -16,11 +16,12 @@ from functools import partial
 from typing import NamedTuple
 
 from vgic.arch.gicd import GICD_V3
-from vgic.arch.gicr import STRIDE, STRIDE_V4
+from vgic.arch.gicr import GICR, STRIDE, STRIDE_V4
 from vgic.arch.gits import VSGI
 from vgic.arch.icc import ICC
 from vgic.arch.ich import ICH
 from vgic.arch.icv import ICV
+from vgic.arch.machine import VIRT_V3
 from vgic.arch.register import Encoding, UnknownRegister, nearest
 from vgic.silicon import icc, ich
 from vgic.silicon.distributor import DistributorState
@@ -34,13 +35,15 @@ from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.redistributor import Redistributor
 from vgic.silicon.report import Notice, Report, Undefined
 
+_VIRT_GICR = tuple((r.base, r.size // r.stride) for r in VIRT_V3.regions if r.frame is GICR)
+
 
 class MapV3(NamedTuple):
     """Where the frames lie; `gicr` holds (base, redistributors) of each region. Defaults: QEMU's virt machine."""
 
-    gicd: int = 0x0800_0000
-    gits: int = 0x0808_0000
-    gicr: tuple[tuple[int, int], ...] = ((0x080A_0000, 123), (0x40_0000_0000, 512))
+    gicd: int = VIRT_V3.frame("GICD").base
+    gits: int = VIRT_V3.frame("GITS").base
+    gicr: tuple[tuple[int, int], ...] = _VIRT_GICR
 
     def redistributors(self, pes: int, stride: int) -> tuple[tuple[int, int, int], ...]:
         """Of each region that is needed: its first byte, the first byte behind its redistributors, the PE of the first.

@@ -11,11 +11,12 @@ from array import array
 from collections.abc import Callable
 from typing import NamedTuple
 
+from vgic.arch.intid import PRIVATE
 from vgic.rules.checks import KERNEL_CHECKS
 from vgic.rules.kernel import BROKEN, KernelCheck, KernelLine, KernelVcpu, OfKernel, Verdicts
 from vgic.trace.events import BadLine
 from vgic.trace.ftrace import Event, Lost, Reader
-from vgic.trace.ftrace_state import SHARED, Follow, Vcpu
+from vgic.trace.ftrace_state import Follow, Vcpu
 from vgic.trace.source import Source, TraceError
 
 SYSTEMS = {"irq_handler_entry": "irq", "irq_handler_exit": "irq", "ipi_entry": "ipi", "sched_switch": "sched"}
@@ -108,7 +109,7 @@ class Injections(OfKernel):
             told = self.told_of[key] = Told()
         known = before.level if before is not None else self.shared.get(intid) if vcpu is None else None
         told.tell(level, known, self.event.time)
-        if intid >= SHARED:
+        if intid >= PRIVATE:
             self.shared[intid] = level
 
     def lost(self) -> None:
@@ -247,7 +248,7 @@ class FtraceAnalysis:
         def label(key: Interrupt) -> str:
             if key.vcpu is not None:
                 return self.follow.label(key.vcpu)
-            return "shared" if key.intid >= SHARED else "any"
+            return "shared" if key.intid >= PRIVATE else "any"
         return sorted(((label(k), k.intid, t) for k, t in self.injections.told_of.items()), key=lambda r: r[:2])
 
 

@@ -22,20 +22,17 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from vgic.arch.gicr import GICR, SGI_BASE, STRIDE
+from vgic.arch.intid import PRIVATE
+from vgic.arch.located import FrameAt
+from vgic.arch.timer import ENABLE, IMASK, ISTATUS
 from vgic.rules.kernel import KernelTeller, KernelVcpu
 from vgic.rules.moments import Moments
 from vgic.trace.ftrace import Event
 
-ENABLE, IMASK, ISTATUS = 1, 2, 4
-SHARED = 32
-"""The first INTID that isn't a vCPU's own."""
-
 _GUEST_TIMER = re.compile(r"kvm guest \w*timer")
 _IPI = re.compile(r"IPI|[Rr]eschedul")
-_PIDR2 = 0xFFE8
-_SGI_FRAME = 0x1_0000
-_STRIDE = 0x2_0000
-_ISENABLER0, _ICENABLER0 = _SGI_FRAME + 0x100, _SGI_FRAME + 0x180
+_PIDR2, _ISENABLER0, _ICENABLER0 = (FrameAt(GICR, 0)[name].address for name in ("PIDR2", "ISENABLER0", "ICENABLER0"))
 _REASON = re.compile(r"(\w+): [EH]SR_EC: (0x[0-9a-f]+)(?: \((\w+)\))?")
 
 
@@ -264,16 +261,16 @@ class Follow(KernelTeller):
         elif e.word == "write":
             self.touches += 1
             vcpu = self.current.get(e.pid)
-            if vcpu is not None and self._redistributor(base - _SGI_FRAME):
-                offset = address - base + _SGI_FRAME
+            if vcpu is not None and self._redistributor(base - SGI_BASE):
+                offset = address - base + SGI_BASE
                 if offset in (_ISENABLER0, _ICENABLER0):
-                    for intid in range(SHARED):
+                    for intid in range(PRIVATE):
                         if value >> intid & 1:
                             vcpu.enabled[intid] = offset == _ISENABLER0
 
     def _redistributor(self, base: int) -> bool:
         """Whether a redistributor begins there: one of a row, whose first one's PIDR2 was read."""
-        return any(0 <= base - first < 512 * _STRIDE and not (base - first) % _STRIDE for first in self._frames)
+        return any(0 <= base - first < 512 * STRIDE and not (base - first) % STRIDE for first in self._frames)
 
     # -- lines
 
@@ -300,7 +297,7 @@ class Follow(KernelTeller):
 
     def _line(self, e: Event, number: int, intid: int, level: int) -> None:
         """A level was told. The number that comes with a shared interrupt doesn't say where it goes."""
-        if intid >= SHARED:
+        if intid >= PRIVATE:
             self.line_told(None, intid, level, None, self.own(e))
             return
         named = self._named(e, number)
