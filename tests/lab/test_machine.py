@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vgic.designs.kvm import Kvm
-from vgic.engine.explorer import Explorer
+from vgic.engine import Explorer, Model
 from vgic.lab.loader import find_design, find_scenario
 from vgic.lab.machine import Machine
 from vgic.lab.schedule import Schedule
@@ -68,7 +68,7 @@ def test_two_machines_of_one_scenario_do_the_same() -> None:
 
 def test_the_explorer_takes_exactly_these_objects() -> None:
     m = machine("timer-forwarded")
-    explorer = Explorer(m, m.actions(), m.rules(), parts=m.parts())
+    explorer = Explorer(Model(m, m.actions(), m.rules(), parts=m.parts()))
     result = explorer.search(engine="plain", states=400)
     assert result.broken is None
     assert result.states > 100
@@ -76,13 +76,13 @@ def test_the_explorer_takes_exactly_these_objects() -> None:
 
 def test_all_that_changes_is_in_the_parts() -> None:
     m = machine("level-trap")
-    explorer = Explorer(m, m.actions(), m.rules(), parts=m.parts())
+    explorer = Explorer(Model(m, m.actions(), m.rules(), parts=m.parts()))
     assert explorer.search(engine="plain", states=200).broken is None    # a write elsewhere is a ModelError
 
 
 def test_a_broken_design_is_found_by_the_explorer() -> None:
     scenario = find_scenario("timer-guest-disabled")
     m = Machine(scenario, find_design("B004"))
-    result = Explorer(m, m.actions(), m.rules(), parts=m.parts()).search(engine="plain", states=4000)
+    result = Explorer(Model(m, m.actions(), m.rules(), parts=m.parts())).search(engine="plain", states=4000)
     assert result.broken is not None
     assert result.broken.rule in ("rule 9", "rule 17")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vgic.engine.explorer import Progress
+    from vgic.engine import Progress
     from vgic.explore.check import Verdict
     from vgic.lab.scenario import Scenario
 

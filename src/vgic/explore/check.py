@@ -24,9 +24,8 @@ from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from vgic.designs.base import Design, Unsupported
-from vgic.engine.explorer import Delivered, Explorer, ModelError, Progress, Result
-from vgic.engine.model.result import Broken
-from vgic.engine.model.values import CheckpointError, shown
+from vgic.engine import Broken, CheckpointError, Explorer, Goal, Model, ModelError, Progress, Result
+from vgic.engine.model.values import shown
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import as_named, design_file, guarded
 from vgic.lab.machine import Machine
@@ -118,7 +117,7 @@ def check(
     resumed = checkpoint is not None and Path(checkpoint).is_dir()
     began = time.perf_counter()
 
-    def search(delivered: Callable[[Machine], list[Delivered]]) -> Result:
+    def search(goals: Callable[[Machine], list[Goal]]) -> Result:
         machine = Machine(scenario, design, None, list_registers)
         if not machine.actions():
             raise ScenarioError(f"{scenario.where('check')}: check: actions and never leave nothing that can happen")
@@ -126,9 +125,9 @@ def check(
         if seconds is not None:             # a second search for what the first one found gets at least a second
             seconds = max(min(1.0, seconds), seconds - (time.perf_counter() - began))
         try:
-            explorer = Explorer(machine, machine.actions(), judged_rules(machine, only),
-                                delivered=delivered(machine), parts=machine.parts())
-            return explorer.search(
+            model = Model(machine, machine.actions(), judged_rules(machine, only), goals(machine), machine.parts(),
+                          outside=("vgic.explore",))
+            return Explorer(model).search(
                 depth=bounds.depth, states=bounds.states, memory=bounds.memory, seconds=seconds, threads=threads,
                 engine=engine, progress=progress, checkpoint=checkpoint, every=SAVED_EVERY)
         except CheckpointError as e:
@@ -139,7 +138,7 @@ def check(
 
     try:
         result = guarded(file, what, lambda: search(all_at_once if liveness else _nothing))
-        if result.broken is not None and result.broken.kind == "delivered":
+        if result.broken is not None and result.broken.kind == "lost":
             result = replace(guarded(file, what, lambda: search(each_alone)), rules=result.rules)
         verdict = Verdict(scenario, design.name, list_registers or scenario.machine.list_registers, result,
                           tuple(r.rule.id for r in STATE_RULES if only is None or r.rule.id in only), resumed=resumed)
@@ -180,7 +179,7 @@ def judged_rules(machine: Machine, only: frozenset[int] | None = None) -> list[t
 
 # -- nothing is lost
 
-def _nothing(machine: Machine) -> list[Delivered]:
+def _nothing(machine: Machine) -> list[Goal]:
     return []
 
 
@@ -193,13 +192,13 @@ def fair_names(machine: Machine) -> frozenset[str]:
     return frozenset(names)
 
 
-def all_at_once(machine: Machine) -> list[Delivered]:
+def all_at_once(machine: Machine) -> list[Goal]:
     """Fair steps can always bring the machine to where every interrupt is with its guest at once."""
     fair = fair_names(machine).__contains__
-    return [Delivered("all", partial(_all_brought, machine, crowded_out(machine)), fair)]
+    return [Goal("all", partial(_all_brought, machine, crowded_out(machine)), fair)]
 
 
-def each_alone(machine: Machine) -> list[Delivered]:
+def each_alone(machine: Machine) -> list[Goal]:
     """Fair steps can always bring every single interrupt to its guest, and free its twin."""
     fair, crowded = fair_names(machine).__contains__, crowded_out(machine)
     out = []
@@ -208,7 +207,7 @@ def each_alone(machine: Machine) -> list[Delivered]:
             for vintid in run.irqs:
                 if vintid < 32 or run.vcpu.index == 0:
                     which = (vm.name, run.name if vintid < 32 else "", vintid)
-                    out.append(Delivered(_name(which), partial(_brought, machine, crowded, which), fair))
+                    out.append(Goal(_name(which), partial(_brought, machine, crowded, which), fair))
     return out
 
 
@@ -262,10 +261,10 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
     except ScenarioError:
         if file is None:
             raise
-        raise ScenarioError(_moody(verdict, broken, "its schedule is not possible")) from None
+        raise ScenarioError(_not_replayed(verdict, broken, "its schedule is not possible")) from None
     if broken.kind == "raised":
-        raise ScenarioError(_moody(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
-    if broken.kind == "delivered":
+        raise ScenarioError(_not_replayed(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
+    if broken.kind == "lost":
         rule = RULES[_lost_rule(schedule.machine, broken.rule)]
         what = f"{broken.rule} never gets to its guest: {broken.said}"
     else:
@@ -276,7 +275,7 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
                    then=tuple(broken.then), loop=broken.loop)
 
 
-def _moody(verdict: Verdict, broken: Broken, what: str) -> str:
+def _not_replayed(verdict: Verdict, broken: Broken, what: str) -> str:
     """What is said of a counterexample that can't be played again."""
     schedule = "  ".join(f"{n}. {name}" for n, name in enumerate(broken.actions, 1))
     return (f"{verdict.scenario.name}: design {verdict.design} can't be explored: the search came to a counterexample"

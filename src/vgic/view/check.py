@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from vgic.engine.explorer import Progress
+from vgic.engine import Progress
 from vgic.explore.check import Verdict
 from vgic.view.lanes import WIDTH
 from vgic.view.run import RunReport, heading, many
