@@ -325,7 +325,7 @@ def broken_rules(
 
 def lost(verdict: Verdict) -> bool:
     """Whether something is lost for ever, which is judged beside the rules of states."""
-    return verdict.result.broken is not None and verdict.result.broken.kind == "delivered"
+    return verdict.result.broken is not None and verdict.result.broken.kind == "lost"
 
 
 def breaks(tables: Tables, design: str, rule: int, bounds: Bounds, for_ever: bool) -> Verdict | None:
