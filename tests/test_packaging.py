@@ -134,6 +134,54 @@ def test_imports_follow_the_layers(module: Path) -> None:
     assert broken == []
 
 
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of nodes that reach each other, each with more than one (Tarjan)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in graph[node]:
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == index[node]:
+            group = stack[stack.index(node):]
+            del stack[stack.index(node):]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_a_circle_is_seen() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [["b", "c"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Imports for type checking alone count, too."""
+    modules = {".".join(("vgic", *m.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__"): m
+               for m in MODULES}
+    graph: dict[str, set[str]] = {}
+    for name, module in modules.items():
+        graph[name] = set()
+        for _, imported in imports(module):
+            target = imported
+            while target and target not in modules:
+                target = target.rpartition(".")[0]
+            if target and target not in ("vgic", name):
+                graph[name].add(target)
+    assert circles(graph) == []
+
+
 def test_imports_from_outside_are_declared() -> None:
     project = PROJECT["project"]
     extras = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]

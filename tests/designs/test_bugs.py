@@ -8,6 +8,7 @@ from vgic.designs.base import Design
 from vgic.designs.bugs import AWAITED, SECTIONS, bugs, section
 from vgic.designs.bugs.bases import LatchKept, LateIsr, LateRelease
 from vgic.designs.bugs.bug import Historical
+from vgic.designs.build import Buildable
 from vgic.designs.kvm import Kvm
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import designs, find_scenario
@@ -24,7 +25,7 @@ LATE = "vcpu0's late CNTV handler runs"
 USERSPACE = ("saved-restored", "saved-restored-dropped", "saved-while-other-runs", "saved-sgi-v2")
 
 
-def ran(scenario: str | Scenario, design: type[Design], script: list[str] | None = None) -> Run:
+def ran(scenario: str | Scenario, design: Buildable, script: list[str] | None = None) -> Run:
     return Schedule(find_scenario(scenario) if isinstance(scenario, str) else scenario, design).run(script)
 
 
@@ -53,7 +54,7 @@ def test_an_entry_names_what_there_is(name: str) -> None:
     entry = BUGS[name].entry
     assert set(entry.rules) <= set(MACHINE_RULES)
     assert not entry.clean or entry.clean in designs()
-    assert not (entry.clean and issubclass(designs()[entry.clean], Historical))
+    assert not (entry.clean and issubclass(designs()[entry.clean].design, Historical))
 
 
 # -- bugs that touch other places than their own

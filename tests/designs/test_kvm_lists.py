@@ -14,7 +14,7 @@ from tests.designs.rig import (
 )
 
 from vgic.designs.base import Unsupported
-from vgic.designs.kvm.irq import Lr
+from vgic.designs.vgic.irq import Lr
 
 
 def test_a_software_level_is_told_when_its_guest_ends_it(build: Build) -> None:

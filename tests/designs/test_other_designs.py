@@ -182,7 +182,7 @@ def test_xen_keeps_list_registers_across_exits_and_switches(build: Build) -> Non
     assert rig.lr(0) == f"A {NIC}"
     rig.eoi(rig.v0, NIC)
     rig.cycle(rig.v0)
-    assert rig.design.xen(rig.v0).ap_list == []
+    assert rig.design.cpus[rig.v0].inflight == []
 
 
 def test_xen_evicts_what_is_less_urgent_and_not_active(build: Build) -> None:

@@ -3,22 +3,28 @@ interrupt."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
+from multiprocessing import active_children
 from typing import Any
 
 import pytest
 
 from vgic.designs.base import Design
 from vgic.designs.bugs import Bug, bugs
-from vgic.designs.bugs.bases import LateIsr
-from vgic.designs.bugs.bug import Historical
+from vgic.designs.bugs.bases import LateIsr, LateRelease
+from vgic.designs.bugs.bug import Historical, bug_build
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import VirtualIrq
+from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.timer_mask import TimerMask
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen
 from vgic.explore.check import Verdict, check
-from vgic.explore.museum import base_of, clean_of, visit, visit_all
+from vgic.explore.museum import clean_of, visit, visit_all
 
 ENTRY = Bug(2026, "a test", "none", "nothing", "nothing", "guest-ispendr-mapped", (6,))
 
@@ -36,7 +42,7 @@ class Other(Historical, Kvm):
     name = "B011"
     entry = ENTRY._replace(scenario="timer-wfi", rules=(23,))
 
-    def queue_irq(self, vm: Vm, irq: VirtualIrq) -> bool:
+    def queue_irq(self, vm: Vm, irq: VgicIrq) -> bool:
         return False
 
 
@@ -56,7 +62,26 @@ class WrongWithout(Historical, Kvm):
     name = "B011"
     entry = ENTRY._replace(scenario="timer-guest-disabled", rules=(2, 8, 17, 19), clean="B004")
 
-    def queue_irq(self, vm: Vm, irq: VirtualIrq) -> bool:
+    def queue_irq(self, vm: Vm, irq: VgicIrq) -> bool:
+        return False
+
+
+class Rootless(Historical):
+    """A bug of a design that is nothing else."""
+
+    name = "B011"
+    entry = ENTRY
+
+    def flush(self, vcpu: Vcpu) -> None:
+        """Nothing."""
+
+    def sync(self, vcpu: Vcpu) -> None:
+        """Nothing."""
+
+    def pending(self, vcpu: Vcpu) -> bool:
+        return False
+
+    def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
         return False
 
 
@@ -66,7 +91,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Any:
     real = bugs()
 
     def put(design: type[Historical]) -> None:
-        monkeypatch.setattr("vgic.explore.museum.bugs", lambda: {**real, design.name: design})
+        monkeypatch.setattr("vgic.explore.museum.bugs", lambda: {**real, design.name: bug_build(design)})
     return put
 
 
@@ -101,15 +126,19 @@ def test_the_clean_design_of_the_timer_mask_is_todays() -> None:
 
 def test_the_design_that_a_bug_was_planted_in() -> None:
     def bases(identity: str) -> tuple[type[Design], type[Design]]:
-        return base_of(bugs()[identity]), clean_of(bugs()[identity])
+        bug = bugs()[identity]
+        assert not bug.base.exchanged
+        return bug.base.design, clean_of(bug).design
 
     assert bases("B002") == (Kvm, Kvm)
     assert bases("B029-blind") == (Kvm, Kvm)
     assert bases("B096") == (Xen, Xen)
     assert bases("B038") == (LateIsr, LateIsr)
     assert bases("B001") == (TimerMask, Kvm)
+    assert bases("B103") == (LateRelease, LateRelease)
+    assert bases("B106") == (Kvm, Kvm)
     with pytest.raises(LookupError, match="planted in no design"):
-        base_of(Historical)
+        _ = bug_build(Rootless).base
 
 
 def test_nothing_flipped_is_not_found(plant: Any) -> None:
@@ -165,13 +194,61 @@ def test_one_process_goes_in_order() -> None:
     assert [v.id for v in visit_all(["B011", "B008"], processes=1)] == ["B011", "B008"]
 
 
-def test_in_parallel_each_is_visited_once() -> None:
+def test_in_parallel_each_is_visited_once_and_no_process_stays() -> None:
     found = {v.id: v for v in visit_all(["B011", "B008"], processes=2)}
     assert sorted(found) == ["B008", "B011"]
     assert all(v.good for v in found.values())
+    assert active_children() == []
+
+
+def test_leaving_early_ends_the_processes() -> None:
+    visits = visit_all(["B011", "B011", "B011", "B011"], processes=2)
+    assert next(visits).good
+    under_way = active_children()
+    assert len(under_way) == 2
+    visits.close()
+    assert active_children() == []
+    assert [child.exitcode for child in under_way] == [-signal.SIGKILL] * 2, "ended, not waited for"
+
+
+def test_a_process_that_is_killed_is_told_and_replaced() -> None:
+    def kill() -> None:
+        while not active_children():
+            time.sleep(0.01)
+        active_children()[0].kill()
+    threading.Thread(target=kill).start()
+    found = list(visit_all(["B011", "B008", "B011", "B008"], processes=2))
+    assert sorted(v.id for v in found) == ["B008", "B008", "B011", "B011"]
+    ended = [v for v in found if v.error]
+    assert ["ended" in v.error for v in ended] == [True]
+    assert all(v.good for v in found if not v.error)
 
 
 def test_an_error_of_ours_is_told_with_its_bug() -> None:
-    found = list(visit_all(["B011", "B008"], seconds="soon", processes=1))  # type: ignore[arg-type]  # what goes wrong here
-    assert [v.id for v in found] == ["B011", "B008"]
+    found = list(visit_all(["B011", "B008"], seconds="soon", processes=2))  # type: ignore[arg-type]  # what goes wrong here
+    assert {v.id for v in found} == {"B011", "B008"}
     assert all("TypeError" in v.error and not v.good for v in found)
+    assert active_children() == []
+
+
+def test_its_processes_end_with_the_one_that_started_them() -> None:
+    code = ("import time\nfrom multiprocessing import active_children\nfrom vgic.explore.museum import visit_all\n"
+            "visits = visit_all(['B011'] * 9, processes=2)\nnext(visits)\n"
+            "print(*[c.pid for c in active_children()], flush=True)\ntime.sleep(60)\n")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        parent.kill()
+    assert len(pids) == 2
+    until = time.monotonic() + 30
+    while any(map(_runs, pids)):
+        assert time.monotonic() < until, "a process outlives the one that started it"
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -39,6 +39,20 @@ class Hasty(Kvm):
 
 def run(scenario: str, design: str) -> RunReport:
     return RunReport(perform(find_scenario(scenario), design))
+HALF = """
+from vgic.designs import Design
+
+class Half(Design):
+    def flush(self, vcpu):
+        pass
+
+    def sync(self, vcpu):
+        pass
+
+class Whole(Half):
+    def pending(self, vcpu):
+        return False
+"""
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -49,7 +63,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def test_ours_have_names() -> None:
     found = designs()
-    assert found["kvm"] is Kvm
+    assert found["kvm"].design is Kvm
     assert {"trap", "timer-mask", "B001"} <= set(found)
 
 
@@ -80,6 +94,8 @@ def test_a_value_of_its_that_fails_elsewhere_is_told_too(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("text", "cls", "says"), [
     ("class X:\n    pass\n", "X", "X is no subclass of vgic.designs.base.Design"),
+    (HALF, "Half", r"mine.py: Half is half written: it has no inject, pending \(methods"),
+    (HALF, "Whole", "Whole is half written: it has no inject "),
     (LOSES, "Forgetfull", "Forgetfull is not there: .* has Forgetful"),
     ("def f(:\n", "X", "can't be imported: SyntaxError"),
     ("import nothing_of_that_name\n", "X", "ModuleNotFoundError"),

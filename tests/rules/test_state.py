@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from vgic.designs.bugs import bugs
+from vgic.designs.build import Buildable
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import Lr, VirtualIrq
+from vgic.designs.kvm.irq import VgicIrq
+from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc
 from vgic.lab.loader import find_scenario
-from vgic.lab.mainboard import MakeDesign
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES
 from vgic.rules.checks import CHECKS, MACHINE_RULES, anytime, awaits, broken
@@ -21,14 +22,14 @@ from vgic.rules.checks import judged as judged_where
 from vgic.silicon.ich import VirtualInterfaceV3
 
 
-def judged(scenario: str, design: MakeDesign) -> Run:
+def judged(scenario: str, design: Buildable) -> Run:
     return Schedule(find_scenario(scenario), design, lenient=True).run()
 
 
 class PendingAndActive(Kvm):
     """Rule 7: a mapped interrupt that is active is shown pending, too."""
 
-    def compute_lr(self, vm: Vm, irq: VirtualIrq) -> Lr:
+    def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
         lr = super().compute_lr(vm, irq)
         return lr._replace(pending=True) if lr.hw else lr
 
@@ -44,7 +45,7 @@ class ForgetsPriorities(Kvm):
 class ForgetsActive(Kvm):
     """Rule 12: an exit ends what is active."""
 
-    def keeps_active(self, irq: VirtualIrq) -> bool:
+    def keeps_active(self, irq: VgicIrq) -> bool:
         return False
 
 
@@ -60,7 +61,7 @@ class MasksTheHosts(Kvm):
 class NeverRetargets(Kvm):
     """Rule 35: IROUTER is stored, and has no effect."""
 
-    def set_route(self, vcpu: Vcpu, irq: VirtualIrq, mpidr: int) -> None:
+    def set_route(self, vcpu: Vcpu, irq: VgicIrq, mpidr: int) -> None:
         irq.mpidr = mpidr
 
 
@@ -74,7 +75,7 @@ class ReadsStale(Kvm):
 class OneSource(Kvm):
     """Rule 39: an SGI is delivered once for all its sources."""
 
-    def consume_pending(self, vm: Vm, irq: VirtualIrq) -> None:
+    def consume_pending(self, vm: Vm, irq: VgicIrq) -> None:
         irq.source = 0
         irq.pending_latch = False
 
@@ -82,7 +83,7 @@ class OneSource(Kvm):
 class TakesDisabled(Kvm):
     """Rule 34: what the guest disabled is delivered."""
 
-    def clear_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def clear_enabled(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
         pass
 
 
@@ -96,7 +97,7 @@ class SkipsQueued(Kvm):
 class Doubles(Kvm):
     """Rule 4: an edge that was taken is pending again."""
 
-    def fold(self, vcpu: Vcpu, irq: VirtualIrq, lr: Lr, pe: int) -> None:
+    def fold(self, vcpu: Vcpu, irq: VgicIrq, lr: Lr, pe: int) -> None:
         super().fold(vcpu, irq, lr, pe)
         if irq.edge and not lr.pending and not lr.active:
             irq.pending_latch = True

@@ -61,6 +61,11 @@ def test_no_line_is_too_long_and_no_word_is_lost(rows: list[tuple[list[str], lis
         assert all(word in joined for word in what)
 
 
+def test_names_are_not_broken_at_their_hyphens() -> None:
+    rows = [ChartRow(1, "0 0 0000000 00000000000 host-disk-two", ("x",)), ChartRow(2, "0", ("y" * 60,))]
+    assert "host-disk-two" in Chart(("a",), rows).text()
+
+
 def test_no_rows() -> None:
     assert Chart(("a",), []).text() == " step  what happens  a"
 

@@ -62,7 +62,7 @@ def span(text: str | None, what: str, low: int, high: int) -> tuple[int, int] | 
 
 
 def one_of(text: str, what: str, known: Collection[str]) -> str:
-    """One of the words there are."""
+    """A word, if it is one of those there are."""
     if text not in known:
         raise Refused(f"{what} {text}: expected one of {', '.join(known)}")
     return text

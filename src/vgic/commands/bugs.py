@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tells, or searches."""
+    """Tells of bugs, or searches for them."""
     own = any(":" in i or i.endswith(".py") for i in options.ids)
     return tell(_own(options) if own else _museum(options), options.json)
 

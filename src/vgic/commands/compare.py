@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compares designs."""
+    """Compares designs on one scenario."""
     from vgic.cost import compare_designs, find_profile
     from vgic.lab.loader import find_scenario
     from vgic.view.compare import CompareReport

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explains."""
+    """Explains registers, values or an address."""
     from vgic.arch.machine import UnknownMachine, find_machine
     from vgic.view.explain import ExplainError, explain
 

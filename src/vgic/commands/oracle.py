@@ -75,7 +75,7 @@ def _campaign(kind: str, operations: int, seed: int, pes: int) -> Campaign:
 
 
 def replay(options: argparse.Namespace) -> int:
-    """Runs one episode."""
+    """Runs one episode in QEMU and in the model."""
     from vgic.oracle.episode import EpisodeError, parse
     from vgic.oracle.errors import OracleDied, OracleError
     from vgic.oracle.lockstep import Difference, Lockstep

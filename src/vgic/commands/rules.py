@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tells rules."""
+    """Tells the rules that were named, or all."""
     from vgic.rules.catalogue import RULES
     from vgic.view.rules import RulesReport
 

@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs one schedule."""
+    """Runs one schedule of a scenario."""
     from vgic.lab.loader import find_scenario
     from vgic.lab.perform import STEPS, perform
     from vgic.view.run import RunReport

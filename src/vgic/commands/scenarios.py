@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Lists scenarios."""
+    """Lists the scenarios, or prints the schema of their files."""
     from vgic.lab.loader import all_scenarios
     from vgic.lab.scenario import schema
     from vgic.view.scenarios import ScenariosReport

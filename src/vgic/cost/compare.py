@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from vgic.cost.meter import COUNTED, Meter
 from vgic.cost.profile import Profile
-from vgic.designs.base import Design, Unsupported
+from vgic.designs.base import Unsupported
+from vgic.designs.build import Build
 from vgic.lab.loader import design_file, find_design, guarded
 from vgic.lab.scenario import Scenario
 from vgic.lab.schedule import Run, Schedule
@@ -43,29 +44,29 @@ class Comparison(NamedTuple):
     rows: tuple[DesignCost, ...]
 
 
-def _measured(scenario: Scenario, cls: type[Design], meter: Meter, list_registers: int | None) -> Run:
+def _measured(scenario: Scenario, build: Build, meter: Meter, list_registers: int | None) -> Run:
     def whole() -> Run:
-        schedule = Schedule(scenario, cls, list_registers, (meter,), lenient=True)
+        schedule = Schedule(scenario, build, list_registers, (meter,), lenient=True)
         meter.start()
         return schedule.run()
-    return guarded(design_file(cls), f"{scenario.name}: design {cls.name} failed", whole)
+    return guarded(design_file(build), f"{scenario.name}: design {build.name} failed", whole)
 
 
 def _cost(scenario: Scenario, name: str, profile: Profile) -> DesignCost:
-    cls = find_design(name)
+    build = find_design(name)
     meter = Meter(profile)
     try:
-        run = _measured(scenario, cls, meter, None)
+        run = _measured(scenario, build, meter, None)
     except Unsupported as e:
-        return DesignCost(cls.name, refused=str(e))
+        return DesignCost(build.name, refused=str(e))
     per = {what: meter.per_interrupt(what) for what in (*COUNTED, "cycles")}
-    return DesignCost(cls.name, "", run.broken, dict(meter.counts), per, meter.latency(meter.to_ack),
-               meter.latency(meter.again), _fewest(scenario, cls, profile))
+    return DesignCost(build.name, "", run.broken, dict(meter.counts), per, meter.latency(meter.to_ack),
+               meter.latency(meter.again), _fewest(scenario, build, profile))
 
 
-def _fewest(scenario: Scenario, cls: type[Design], profile: Profile) -> int | None:
+def _fewest(scenario: Scenario, build: Build, profile: Profile) -> int | None:
     for n in range(1, MOST_LIST_REGISTERS + 1):
-        if _measured(scenario, cls, Meter(profile), n).holds:
+        if _measured(scenario, build, Meter(profile), n).holds:
             return n
         if n > scenario.machine.list_registers + 4:
             break

@@ -80,7 +80,7 @@ class Profile(_Table):
 
 
 def profile_dir() -> Path:
-    """Where ours are."""
+    """The folder of the profiles that come with vgic."""
     return Path(__file__).resolve().parent / "profiles"
 
 
@@ -93,7 +93,7 @@ def load_profile(path: Path | str) -> Profile:
 
 
 def profiles() -> list[Profile]:
-    """Ours."""
+    """The profiles that come with vgic, in the order of their names."""
     return [load_profile(path) for path in sorted(profile_dir().glob("*.toml"))]
 
 

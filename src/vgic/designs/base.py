@@ -15,7 +15,8 @@ A design stands between the kernel that owns the chip (`vgic.host.Kernel`) and g
     vcpu_load(vcpu, pe); vcpu_unblocking(vcpu)
 
 flush, the entry and nothing else happen with interrupts masked: no handler runs between them. An entry may be given up
-after flush (a kick arrived): then sync follows without the guest having run. Everything else interleaves freely.
+after flush (a kick arrived): then abandon_entry follows, without the guest having run. Everything else interleaves
+freely.
 
 A vCPU in the guest that must be out of it (`halt_guest`) is taken out by the design itself: it clears `in_guest` and
 calls sync, so `vcpu.in_guest` may change in any call that names another vCPU of its VM.
@@ -27,18 +28,26 @@ notifiers of `on_ack`.
 **State.** All that changes lies in parts, which `parts()` lists; the design object itself never changes after its
 constructor. **Costs and stories** are told, not stored: `event(name, ...)` calls the observer, if there is one.
 
-A design of your own is a subclass in a file of yours, named on the command line as `--design mine.py:MyVgic`. Subclass
-`vgic.designs.kvm.Kvm` to change one rule of it, or `Design` to write one from nothing: then `flush`, `sync`, `inject`,
-`pending`, and whichever others your guests need.
+A design of your own is a subclass in a file of yours, named on the command line as `--design mine.py:MyVgic`:
+
+    from vgic.designs import Design, Kvm
+
+Subclass `Kvm` (`Xen`, `Bao`) to change one rule of it, or `Design` to write one from nothing: then `flush`, `sync`,
+`inject` and `pending`, without which there is no design, and whichever others your guests need. What is not written
+refuses what needs it, by `Unsupported`. With the tools of `vgic.designs.vgic` a design with a whole distributor is some
+hundred lines (`VirtualGic`).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel, Work
+from vgic.parts import step
+from vgic.silicon import GicV3
 
 InputLevel = Callable[[Vcpu], bool]
 """Tells the level of a mapped interrupt's line as the vCPU's device drives it now."""
@@ -68,17 +77,17 @@ class TimerRegisters(Protocol):
     """The generic timers of all PEs, by register; `vgic.silicon.GenericTimers` is one."""
 
     def sysreg_read(self, register: str, pe: int = 0) -> int:
-        """An MRS."""
+        """An MRS of a timer's register on a PE."""
 
     def sysreg_write(self, register: str, value: int, pe: int = 0) -> None:
-        """An MSR."""
+        """An MSR of a timer's register on a PE."""
 
 
 class Unsupported(Exception):
     """The design can't do what was asked of it; the message says what and why."""
 
 
-class Design:
+class Design(ABC):
     """A way to hand interrupts to guests.
 
     Args:
@@ -91,11 +100,14 @@ class Design:
         name: a word for tables. Class attribute.
         pinned: its vCPUs never move to another PE. Class attribute.
         host_disables: a driver of the host's may disable and enable an assigned interrupt. Class attribute.
+        trapped_timers: the guests' timers ("CNTV", "CNTP") whose registers trap, and come as sysreg_read and
+            sysreg_write; the others' are those of the PE.
     """
 
     name = "design"
     pinned = False
     host_disables = True
+    trapped_timers: frozenset[str] = frozenset()
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
@@ -108,6 +120,21 @@ class Design:
         self.observer = observer
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
 
+    # -- where vCPUs are
+
+    @step
+    def running(self, pe: int) -> Vcpu | None:
+        """The vCPU that is loaded on a PE."""
+        here = [vcpu for vcpu in self.vcpus if vcpu.pe == pe]       # looks at all, whoever is first (symmetry)
+        return here[0] if here else None
+
+    def here(self, vcpu: Vcpu) -> int:
+        """The PE that a vCPU is loaded on, and that executes what is done for it. RuntimeError where it is not."""
+        pe = vcpu.pe
+        if pe is None:
+            raise RuntimeError(f"{vcpu!r} is not loaded: nothing can be done on its PE")
+        return pe
+
     # -- the life of a vCPU
 
     def vcpu_load(self, vcpu: Vcpu, pe: int) -> None:
@@ -118,21 +145,35 @@ class Design:
         """The vCPU's thread leaves its PE. Overriders call this last; it clears `vcpu.pe`."""
         vcpu.pe = None
 
+    @abstractmethod
     def flush(self, vcpu: Vcpu) -> None:
         """The vCPU is about to enter its guest: make what is pending visible at the PE's virtual CPU interface, enable
         it, and arm an exit for whatever can't be shown. The vCPU is loaded; physical interrupts are masked."""
-        raise NotImplementedError  # abstract: each design has its own
 
+    @abstractmethod
     def sync(self, vcpu: Vcpu) -> None:
-        """The vCPU has left its guest (or gave up its entry after `flush`): read back what the guest did. The vCPU is
-        loaded; physical interrupts are masked."""
-        raise NotImplementedError  # abstract: each design has its own
+        """The vCPU has left its guest: read back what the guest did. The vCPU is loaded; physical interrupts are
+        masked."""
 
+    def abandon_entry(self, vcpu: Vcpu) -> None:
+        """The vCPU has given up its entry after `flush`: undo that. As a rule, as after an exit."""
+        self.sync(vcpu)
+
+    def virq(self, vcpu: Vcpu) -> bool:
+        """Whether an interrupt is signalled to the guest that it takes for an IRQ; not to a vCPU that is not loaded.
+
+        It is the virtual IRQ of the PE's virtual CPU interface, and on a GICv3 for a GICv2 guest the virtual FIQ, too.
+        A design that drives the PE's line itself (HCR_EL2.VI) tells that."""
+        pe = vcpu.pe
+        if pe is None:
+            return False
+        return self.gic.virq(pe) or (vcpu.vm.gic == 2 and isinstance(self.gic, GicV3) and self.gic.vfiq(pe))
+
+    @abstractmethod
     def pending(self, vcpu: Vcpu) -> bool:
         """Whether the vCPU has an interrupt to take: it must not block in WFI then, and is woken for it.
 
         Asked of a vCPU that is not in the guest. Changes nothing."""
-        raise NotImplementedError  # abstract: each design has its own
 
     def vcpu_blocking(self, vcpu: Vcpu) -> None:
         """The guest executed WFI and the vCPU will be put: prepare to be woken (arm a timer, a doorbell)."""
@@ -165,6 +206,7 @@ class Design:
 
     # -- interrupts in
 
+    @abstractmethod
     def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
         """A device drives the line of a virtual interrupt.
 
@@ -177,7 +219,6 @@ class Design:
         an edge falls, or where another owns the interrupt: the caller must not count on an effect then.
         Raises Unsupported where the guest has no such interrupt.
         """
-        raise NotImplementedError  # abstract: each design has its own
 
     def map_phys_irq(
         self, vcpu: Vcpu, desc: IrqDesc, vintid: int, get_input_level: InputLevel | None = None,
@@ -239,19 +280,19 @@ class Design:
 
     def uaccess_read(self, vcpu: Vcpu, address: int, size: int) -> int:
         """What a VMM reads of the guest's GIC for a save, by the guest's addresses, as that vCPU sees them."""
-        raise Unsupported(f"{self.name}: uaccess_read: this design can't be saved")
+        raise Unsupported(f"{self.name}: uaccess_read: this design's guests can't be saved")
 
     def uaccess_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
         """What a VMM writes for a restore."""
-        raise Unsupported(f"{self.name}: uaccess_write: this design can't be restored")
+        raise Unsupported(f"{self.name}: uaccess_write: this design's guests can't be restored")
 
     def uaccess_sysreg_read(self, vcpu: Vcpu, register: str) -> int:
         """A register of the guest's CPU interface for a save: ICC_PMR_EL1, ICC_AP1R0_EL1 ..."""
-        raise Unsupported(f"{self.name}: uaccess_sysreg_read: this design can't be saved")
+        raise Unsupported(f"{self.name}: uaccess_sysreg_read: this design's guests can't be saved")
 
     def uaccess_sysreg_write(self, vcpu: Vcpu, register: str, value: int) -> None:
-        """The same for a restore."""
-        raise Unsupported(f"{self.name}: uaccess_sysreg_write: this design can't be restored")
+        """A restore's write of a register of the guest's CPU interface."""
+        raise Unsupported(f"{self.name}: uaccess_sysreg_write: this design's guests can't be restored")
 
     # -- for whoever runs it
 
@@ -260,7 +301,7 @@ class Design:
         return ()
 
     def event(self, name: str, vcpu: Vcpu | None = None, intid: int = -1) -> None:
-        """Tells the observer."""
+        """Tells the observer an event."""
         if self.observer is not None:
             self.observer(name, vcpu, intid)
 

@@ -11,19 +11,17 @@ Other interrupts go as in `trap`.
 from __future__ import annotations
 
 from vgic.designs.base import Unsupported
-from vgic.designs.kvm.timer import IMASK, ArchTimer
 from vgic.designs.trap import Trap
+from vgic.designs.vgic.timer import IMASK, GuestTimer
 from vgic.designs.vm import Vm
 
 
-class ImaskTimer(ArchTimer):
+class ImaskTimer(GuestTimer[Trap]):
     """In hardware only while the guest runs; an expired one is masked at its source."""
-
-    forwarded = False
 
     def connect(self) -> None:
         """No twin, and an edge: the line is no longer known once it was masked."""
-        self.kvm.get_irq(self.vcpu.vm, self.vcpu, self.vintid).edge = True
+        self.design.get_irq(self.vcpu.vm, self.vcpu, self.vintid).edge = True
 
     def load(self, pe: int) -> None:
         self.soft.cancel()
@@ -44,23 +42,23 @@ class ImaskTimer(ArchTimer):
         self.expire()
 
     def expire(self) -> None:
-        """The guest's own register gets IMASK."""
+        """An expired timer gets IMASK in the guest's own register, and its interrupt is injected."""
         if self.should_fire():
             self.state.ctl |= IMASK
-            self.kvm.inject(self.vcpu.vm, self.vcpu, self.vintid, True, self)
+            self.inject(True)
 
     def handle(self, pe: int) -> None:
         """The exit that it caused is enough."""
 
 
 class TimerMask(Trap):
-    """IMASK in the guest's timer."""
+    """The timer as of 2012, other interrupts as in `trap`."""
 
     name = "timer-mask"
     timer_class = ImaskTimer
 
     def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
-        """Unsupported for CNTP."""
+        """The virtual timer. Unsupported for CNTP."""
         if timer == "CNTP":
             raise Unsupported(f"{self.name}: {vm.name} uses CNTP: Linux has given guests one since 4.11")
         super().assign_timer(vm, timer, vintid)

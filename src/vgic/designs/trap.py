@@ -11,32 +11,25 @@ An edge is only injected. A timer's PPI is masked and unmasked per PE, and the m
 
 from __future__ import annotations
 
-from vgic.designs.kvm.timer import ArchTimer
+from typing import Any
+
+from vgic.designs.base import Design
+from vgic.designs.kvm.timer import KvmTimer
 from vgic.designs.kvm.vgic import Kvm
+from vgic.designs.vgic.timer import GuestTimer
 from vgic.designs.vm import Vm
 from vgic.host import IrqDesc
 
 
-class MaskedTimer(ArchTimer):
-    """The PPI is masked on the PE while the timer's line is known to be high, instead of being active."""
+class MaskedTimer(KvmTimer[Design]):
+    """The PPI is masked on the PE while the timer's line is known to be high, instead of being active. No twin."""
 
-    forwarded = False
-
-    def connect(self) -> None:
-        """No twin."""
-
-    def load(self, pe: int) -> None:
-        """The line, the PPI's mask, the registers."""
-        self.soft.cancel()
-        if self.desc is None:
-            self.emulate()
-            return
-        self.update_irq(self.should_fire())
+    def hold_ppi(self, pe: int) -> None:
+        """The PPI is masked while the line is high."""
         self.set_masked(self.state.level, pe)
-        self.restore(pe)
 
     def handle(self, pe: int) -> None:
-        """Tell, and mask until the line falls."""
+        """The line is told, and the PPI masked until it falls."""
         super().handle(pe)
         if self.state.level:
             self.set_masked(True, pe)
@@ -48,11 +41,11 @@ class MaskedTimer(ArchTimer):
             self.set_masked(False, pe)
 
     def set_masked(self, masked: bool, pe: int) -> None:
-        """The PPI on this PE."""
-        kernel, desc = self.kvm.kernel, self.desc
+        """Masks or unmasks the PPI on this PE."""
+        kernel, desc = self.design.kernel, self.desc
         assert desc is not None
         if masked == desc.percpu[pe].enabled:
-            self.kvm.event("mask" if masked else "unmask", self.vcpu, desc.pintid)
+            self.design.event("mask" if masked else "unmask", self.vcpu, desc.pintid)
             (kernel.disable_percpu_irq if masked else kernel.enable_percpu_irq)(desc, pe)
 
 
@@ -60,7 +53,7 @@ class Trap(Kvm):
     """Mask, inject, wait for the guest's end, unmask."""
 
     name = "trap"
-    timer_class: type[ArchTimer] = MaskedTimer
+    timer_class: type[GuestTimer[Any]] = MaskedTimer
 
     def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
         """VFIO's automasked interrupt, with irqfd's resampling."""

@@ -9,29 +9,25 @@ is high, so that the guest can run. Where the host's interrupt controller has no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from vgic.designs.base import AckNotifier, Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm.timer import ArchTimer
-from vgic.designs.kvm.vgic import Kvm
+from vgic.designs.base import AckNotifier, Design, Observer, TimerRegisters, Unsupported
+from vgic.designs.kvm.timer import KvmTimer
 from vgic.designs.trap import MaskedTimer
+from vgic.designs.vgic.timer import GuestTimer, Timers
 from vgic.designs.vm import Vcpu, Vm
-from vgic.host import IrqDesc, Kernel
+from vgic.host import IrqDesc, Kernel, Work
 from vgic.silicon import GicV2, GicV2Options
 
 
-class ExportedTimer(ArchTimer):
+class ExportedTimer(KvmTimer[Design]):
     """Its line goes to the VMM; the PPI's active state keeps the host from being interrupted again."""
 
-    def connect(self) -> None:
-        """There is no virtual interrupt."""
+    forwarded = True
 
-    def update_irq(self, level: bool) -> None:
-        """Tells the VMM's model at its next exit: here at once."""
-        self.state.level = level
-        self.kvm.inject(self.vcpu.vm, self.vcpu, self.vintid, level, self)
-
-    def load_active(self) -> bool:
-        return self.state.level
+    def hold_ppi(self, pe: int) -> None:
+        """The PPI is active while the line is high."""
+        self.set_phys_active(self.state.level, pe)
 
     def sync(self, pe: int) -> None:
         """kvm_timer_sync_user: the line fell, so the PPI may arrive again."""
@@ -40,53 +36,78 @@ class ExportedTimer(ArchTimer):
             self.set_phys_active(False, pe)
 
 
-class ExportedMaskedTimer(MaskedTimer):
-    """The same without an active state: the PPI is masked."""
-
-
-class UserspaceIrqchip(Kvm):
+class UserspaceIrqchip(Design):
     """A VMM with a GICv2 of its own.
 
     Args:
         active_state: whether the host's interrupt controller has one.
+        vhe: whether the guest's physical timer is direct; see `vgic.designs.kvm.vgic.Kvm`.
+        hw_deactivation: whether LR.HW works; it is not used.
     """
 
     name = "userspace-irqchip"
-    timer_class: type[ArchTimer] = ExportedTimer
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
         observer: Observer | None = None, active_state: bool = True, vhe: bool = True, hw_deactivation: bool = True,
     ) -> None:
-        super().__init__(
-            kernel, vms, timers=timers, observer=observer, vhe=vhe, hw_deactivation=hw_deactivation)
-        if not active_state:
-            self.timer_class = ExportedMaskedTimer
+        super().__init__(kernel, vms, timers=timers, observer=observer)
+        self.trapped_timers = frozenset(() if vhe else ("CNTP",))
         for vm in self.vms:
             if vm.gic != 2:
                 raise Unsupported(f"{vm.name}: the VMM of {self.name} emulates a GICv2")
         self.models = {vm: GicV2(GicV2Options(pes=len(vm.vcpus), intids=32 + vm.spis)) for vm in self.vms}
+        timer_class: type[GuestTimer[Any]] = ExportedTimer if active_state else MaskedTimer
+        self.arch_timers = Timers(self, timer_class)
+
+    # -- the life of a vCPU
+
+    def vcpu_load(self, vcpu: Vcpu, pe: int) -> None:
+        """Its timers."""
+        super().vcpu_load(vcpu, pe)
+        self.arch_timers.unblock(vcpu)
+        for timer in self.arch_timers.of(vcpu):
+            timer.load(pe)
+
+    def vcpu_put(self, vcpu: Vcpu) -> None:
+        """Its timers."""
+        pe = self.here(vcpu)
+        for timer in self.arch_timers.of(vcpu):
+            timer.put(pe)
+        super().vcpu_put(vcpu)
+
+    def flush(self, vcpu: Vcpu) -> None:
+        """No virtual GIC: its timers."""
+        pe = self.here(vcpu)
+        for timer in self.arch_timers.of(vcpu):
+            timer.flush(pe)
+
+    def sync(self, vcpu: Vcpu) -> None:
+        """No virtual GIC: its timers."""
+        pe = self.here(vcpu)
+        for timer in self.arch_timers.of(vcpu):
+            timer.sync(pe)
 
     def virq(self, vcpu: Vcpu) -> bool:
         """The vCPU's virtual IRQ line (HCR_EL2.VI), as the VMM drives it."""
         return self.models[vcpu.vm].irq(vcpu.index)
 
-    def flush_hwstate(self, vcpu: Vcpu) -> None:
-        """No virtual GIC."""
-
-    def sync_hwstate(self, vcpu: Vcpu) -> None:
-        """No virtual GIC."""
-
     def pending(self, vcpu: Vcpu) -> bool:
-        """The virtual IRQ line."""
+        """Whether the VMM drives the virtual IRQ line."""
         return self.virq(vcpu)
+
+    def vcpu_blocking(self, vcpu: Vcpu) -> None:
+        """A timer of the kernel's will wake the vCPU when the first of its own expires."""
+        self.arch_timers.block(vcpu)
+
+    # -- interrupts in
 
     def set_owner(self, vcpu: Vcpu, vintid: int, owner: object) -> None:
         """Nobody owns an interrupt of the VMM's."""
 
-    def map_is_active(self, vcpu: Vcpu, vintid: int) -> bool:
-        """Nothing is mapped."""
-        return False
+    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
+        """Every vCPU of the VM has it."""
+        self.arch_timers.assign(vm, timer, vintid)
 
     def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
         """A VMM has no way to complete a forwarded interrupt."""
@@ -97,7 +118,7 @@ class UserspaceIrqchip(Kvm):
         raise Unsupported(f"{self.name}: on_ack: irqfd needs KVM's own virtual GIC")
 
     def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
-        """A line of the VMM's model."""
+        """Moves a line of the VMM's model."""
         model = self.models[vm]
         pe = vcpu.index if vcpu is not None and vintid < 32 else None
         before = [model.irq(v.index) for v in vm.vcpus]
@@ -106,9 +127,7 @@ class UserspaceIrqchip(Kvm):
         self._kick_changed(vm, before)
         return True
 
-    def translate(self, vcpu: Vcpu, address: int) -> int | None:
-        """Everything traps."""
-        return None
+    # -- the guest's accesses: everything traps
 
     def mmio_read(self, vcpu: Vcpu, address: int, size: int) -> int:
         """A load from the VMM's model."""
@@ -136,6 +155,18 @@ class UserspaceIrqchip(Kvm):
             if self.models[vm].irq(vcpu.index) and not was:
                 self.kick(vcpu)
 
+    def sysreg_read(self, vcpu: Vcpu, register: str) -> int:
+        """An emulated timer's registers."""
+        self.event("sysreg", vcpu)
+        return self.arch_timers.read(vcpu, register)
+
+    def sysreg_write(self, vcpu: Vcpu, register: str, value: int) -> None:
+        """An emulated timer's registers."""
+        self.event("sysreg", vcpu)
+        self.arch_timers.write(vcpu, register, value)
+
+    # -- userspace
+
     def uaccess_read(self, vcpu: Vcpu, address: int, size: int) -> int:
         """The model is the VMM's own."""
         raise Unsupported(f"{self.name}: uaccess_read: the VMM has the state")
@@ -144,6 +175,13 @@ class UserspaceIrqchip(Kvm):
         """The model is the VMM's own."""
         raise Unsupported(f"{self.name}: uaccess_write: the VMM has the state")
 
+    # -- for whoever runs it
+
+    def work(self) -> Sequence[Work]:
+        """The timers that wake blocked vCPUs, and those of emulated timers."""
+        return self.arch_timers.work()
+
     def parts(self) -> tuple[object, ...]:
         """Every object that changes."""
-        return (*super().parts(), *(part for model in self.models.values() for part in model.parts()))
+        return (*super().parts(), *self.arch_timers.parts(),
+                *(part for model in self.models.values() for part in model.parts()))

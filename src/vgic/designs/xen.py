@@ -20,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm.irq import LPI_START, PRIVATE, Lr, VirtualIrq
-from vgic.designs.kvm.timer import ENABLE, IMASK, ArchTimer
-from vgic.designs.vgic.hw import UIE
-from vgic.designs.vgic.resident import NO_LR, Resident, ResidentCpu, ResidentIrq, ResidentTimer
+from vgic.designs.vgic.gic import VirtualGic
+from vgic.designs.vgic.hw import EN, UIE
+from vgic.designs.vgic.irq import LPI_START, PRIVATE, Lr, VirtualDist
+from vgic.designs.vgic.resident import NO_LR, ResidentCpu, ResidentIrq, ResidentLists, need_deactivation
+from vgic.designs.vgic.timer import ENABLE, IMASK, GuestTimer
 from vgic.designs.vm import Vcpu, Vm
-from vgic.host import Kernel
+from vgic.host import IrqDesc, Kernel
 from vgic.parts import step
 
 NOTHING_ACTIVE = 32
@@ -47,25 +48,52 @@ class XenIrq(ResidentIrq):
         self.urgency = 0
 
 
-class XenCpu(ResidentCpu):
-    """One vCPU's side. `ap_list` is what Xen calls inflight_irqs.
+class XenCpu(ResidentCpu[XenIrq]):
+    """One vCPU's side.
 
     Attributes:
-        lr_pending: those that wait for a list register, by priority. processor: the PE it was loaded on last, None
-            before the first time.
+        inflight: what was injected and not ended, by priority (inflight_irqs). lr_pending: those of them that wait for
+            a list register, by priority.
+        processor: the PE it was loaded on last, None before the first time.
     """
 
-    __slots__ = ("lr_pending", "processor")
+    __slots__ = ("inflight", "lr_pending", "processor")
 
     def __init__(self, words: int) -> None:
         super().__init__(words)
-        self.lr_pending: list[VirtualIrq] = []
+        self.inflight: list[XenIrq] = []
+        self.lr_pending: list[XenIrq] = []
         self.processor: int | None = None
 
 
-class XenTimer(ResidentTimer):
-    """The physical timer is emulated, by a timer of Xen's that runs while ENABLE is set, and injects unless IMASK is.
-    Nobody looks at its line."""
+class XenTimer(GuestTimer["Xen"]):
+    """A guest's timer.
+
+    The virtual one is in hardware while its vCPU is loaded; an expired one gets IMASK in the guest's own register, and
+    its interrupt is injected once. While the vCPU is not loaded a timer of Xen's goes on in its place.
+
+    The physical one is emulated, by a timer of Xen's that runs while ENABLE is set, whether its vCPU is loaded or not,
+    and injects unless IMASK is. Nobody looks at its line.
+    """
+
+    def load(self, pe: int) -> None:
+        """virt_timer_restore: the registers, in place of Xen's timer."""
+        if self.desc is not None:
+            self.soft.cancel()
+            self.restore(pe)
+
+    def put(self, pe: int) -> None:
+        """virt_timer_save: the registers out, and Xen's timer in their place."""
+        if self.desc is not None:
+            self.save(pe)
+            if self.can_fire():
+                self.soft.arm(self.state.cval)
+
+    def handle(self, pe: int) -> None:
+        """vtimer_interrupt: IMASK, and an injection."""
+        if self.should_fire():
+            self.timers.sysreg_write(self.ctl_name, self.timers.sysreg_read(self.ctl_name, pe) | IMASK, pe)
+            self.inject(True)
 
     def emulate(self) -> None:
         """vtimer_cntp_ctl, vtimer_cntp_cval: also where it has expired already."""
@@ -73,33 +101,35 @@ class XenTimer(ResidentTimer):
             self.soft.arm(self.state.cval)
 
     def emulation_expired(self) -> None:
-        """phys_timer_expired, virt_timer_expired."""
+        """virt_timer_expired, phys_timer_expired."""
         if self.desc is not None:
-            super().emulation_expired()
+            self.state.ctl |= IMASK
+            self.inject(True)
         elif not self.state.ctl & IMASK:
-            self.kvm.inject(self.vcpu.vm, self.vcpu, self.vintid, True, self)
+            self.inject(True)
 
 
-class Xen(Resident):
-    """Xen's."""
+class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
+    """Xen on Arm.
+
+    Args:
+        vhe: of no consequence: Xen has the physical timer for itself. hw_deactivation: see `need_deactivation`.
+    """
 
     name = "xen"
+    host_disables = False
     irq_class = XenIrq
     cpu_class = XenCpu
-    timer_class: type[ArchTimer] = XenTimer
+    dist_class = VirtualDist
+    timer_class = XenTimer
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
         observer: Observer | None = None, vhe: bool = False, hw_deactivation: bool = True,
     ) -> None:
-        self.need_deactivation(hw_deactivation)
-        super().__init__(kernel, vms, timers=timers, observer=observer, vhe=False)
-
-    def xen(self, vcpu: Vcpu) -> XenCpu:
-        """The vCPU's side."""
-        cpu = self.cpus[vcpu]
-        assert isinstance(cpu, XenCpu)
-        return cpu
+        need_deactivation(self.name, hw_deactivation)
+        super().__init__(kernel, vms, timers=timers, observer=observer, trapped_timers=frozenset(("CNTP",)))
+        self.lists: ResidentLists[XenIrq] = ResidentLists(self.hw, self.cpus, EN, self.event)
 
     # -- injection
 
@@ -113,9 +143,8 @@ class Xen(Resident):
         self.queue(irq.target_vcpu, irq)
         return True
 
-    def queue(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+    def queue(self, vcpu: Vcpu, irq: XenIrq) -> None:
         """A cause came for the vCPU that it goes to now; it may be in flight on another."""
-        assert isinstance(irq, XenIrq)
         irq.queued = True
         if irq.vcpu is not None:
             self.raise_inflight(vcpu, irq)
@@ -124,50 +153,48 @@ class Xen(Resident):
             irq.vcpu = vcpu
             if irq.enabled:
                 self.raise_guest(vcpu, irq)
-            _insert(self.cpus[vcpu].ap_list, irq)
+            _insert(self.cpus[vcpu].inflight, irq)
         self.kick(vcpu)
 
     def raise_inflight(self, vcpu: Vcpu, irq: XenIrq) -> None:
         """gic_raise_inflight_irq: another cause of one that is in flight. The list register of its number is looked at,
         on the PE of the vCPU that it goes to now, whoever is in it there."""
-        if irq.enabled and irq.on_lr and self.current(vcpu):
-            holder = self.cpu(vcpu).held[irq.lr]
+        if irq.enabled and irq.on_lr and self.lists.current(vcpu):
+            holder = self.cpus[vcpu].held[irq.lr]
             if holder is not None:
                 self.update_one_lr(vcpu, holder, irq.lr)
 
-    def raise_guest(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+    def raise_guest(self, vcpu: Vcpu, irq: XenIrq) -> None:
         """Into a free list register, if nobody waits for one; else wait."""
-        waiting = self.xen(vcpu).lr_pending
-        if self.current(vcpu) and not waiting:
-            n = self.free_lr(vcpu)
+        waiting = self.cpus[vcpu].lr_pending
+        if self.lists.current(vcpu) and not waiting:
+            n = self.lists.free(vcpu)
             if n != NO_LR:
                 self.set_lr(vcpu, irq, n)
                 return
         if irq not in waiting:
             _insert(waiting, irq)
 
-    def set_lr(self, vcpu: Vcpu, irq: VirtualIrq, n: int) -> None:
+    def set_lr(self, vcpu: Vcpu, irq: XenIrq, n: int) -> None:
         """Pending in a list register, with its twin if it has one."""
-        assert isinstance(irq, XenIrq)
         irq.queued = False
         lr = Lr(irq.intid, True, False, irq.hw, irq.hwintid if irq.hw else 0, irq.group, irq.urgency)
-        self.put_in_lr(vcpu, irq, n, lr)
+        self.lists.write(vcpu, irq, n, lr, self.here(vcpu))
 
     # -- entry and exit
 
     def sync_hwstate(self, vcpu: Vcpu) -> None:
-        """vgic_sync_from_lrs."""
-        self.set_hcr(vcpu, UIE, False)
+        """vgic_sync_from_lrs: every list register is looked at."""
+        self.lists.set_hcr(self.here(vcpu), UIE, False)
         self.cpus[vcpu].vmcr = self.hw.read_vmcr(self.here(vcpu))
-        for n, irq in enumerate(tuple(self.cpu(vcpu).held)):
+        for n, irq in enumerate(tuple(self.cpus[vcpu].held)):
             if irq is not None:
                 self.update_one_lr(vcpu, irq, n)
 
     @step
-    def update_one_lr(self, vcpu: Vcpu, irq: VirtualIrq, n: int) -> None:
-        """gic_update_one_lr."""
-        assert isinstance(irq, XenIrq)
-        lr = self.look_at_lr(vcpu, n)
+    def update_one_lr(self, vcpu: Vcpu, irq: XenIrq, n: int) -> None:
+        """gic_update_one_lr: what a list register says of its interrupt."""
+        lr = self.lists.read(vcpu, n)
         self.event("fold", vcpu, irq.intid)
         if lr.active:
             irq.active = True
@@ -182,18 +209,18 @@ class Xen(Resident):
         """A cause came while the guest handles the last."""
         irq.queued = False
         if not irq.hw:
-            self.put_in_lr(vcpu, irq, irq.lr, lr._replace(pending=True))
+            self.lists.write(vcpu, irq, irq.lr, lr._replace(pending=True), self.here(vcpu))
 
     def retire(self, vcpu: Vcpu, irq: XenIrq) -> None:
         """The guest ended it: again, if another cause came; else it is no longer in flight. One that was sent to
         another vCPU meanwhile goes there by its next cause."""
-        self.clear_lr(vcpu, irq)
+        self.lists.clear(vcpu, irq, self.here(vcpu))
         irq.active = False
         if irq.enabled and irq.queued and not irq.migrating:
             self.raise_guest(vcpu, irq)
             return
         if irq.vcpu is not None:
-            self.cpus[irq.vcpu].ap_list.remove(irq)
+            self.cpus[irq.vcpu].inflight.remove(irq)
         irq.vcpu = None
         if irq.migrating:
             self.follow(irq)
@@ -201,30 +228,29 @@ class Xen(Resident):
 
     def flush_hwstate(self, vcpu: Vcpu) -> None:
         """vgic_sync_to_lrs: whoever waits gets a free list register, or a less urgent one's."""
-        cpu = self.xen(vcpu)
+        cpu = self.cpus[vcpu]
         for irq in tuple(cpu.lr_pending)[:self.hw.nr_lr]:
-            n = self.free_lr(vcpu)
+            n = self.lists.free(vcpu)
             if n == NO_LR:
                 n = self.evict(vcpu, irq)
             if n == NO_LR:
                 break
             cpu.lr_pending.remove(irq)
             self.set_lr(vcpu, irq, n)
-        if cpu.lr_pending and self.free_lr(vcpu) == NO_LR:
+        if cpu.lr_pending and self.lists.free(vcpu) == NO_LR:
             self.event("overflow", vcpu)
-            self.set_hcr(vcpu, UIE, True)
+            self.lists.set_hcr(self.here(vcpu), UIE, True)
 
-    def evict(self, vcpu: Vcpu, irq: VirtualIrq) -> int:
+    def evict(self, vcpu: Vcpu, irq: XenIrq) -> int:
         """The list register of the least urgent one in flight that is less urgent than this, and not active."""
-        for other in reversed(tuple(self.cpus[vcpu].ap_list)):
-            assert isinstance(other, XenIrq)
-            if other.urgency == _urgency(irq):
+        for other in reversed(tuple(self.cpus[vcpu].inflight)):
+            if other.urgency == irq.urgency:
                 return NO_LR
             if other.on_lr and not other.active:
                 n = other.lr
-                self.clear_lr(vcpu, other)
+                self.lists.clear(vcpu, other, self.here(vcpu))
                 other.queued = True
-                _insert(self.xen(vcpu).lr_pending, other)
+                _insert(self.cpus[vcpu].lr_pending, other)
                 return n
         return NO_LR
 
@@ -237,8 +263,8 @@ class Xen(Resident):
         apr = words[len(words) // 2] if vcpu.vm.gic == 3 else words[0]
         active = (apr & -apr).bit_length() - 1 if apr else NOTHING_ACTIVE
         mask = cpu.vmcr >> 24 if self.v3_host else cpu.vmcr >> 27
-        for irq in cpu.ap_list:
-            if _urgency(irq) >> 3 >= mask or _urgency(irq) >> 3 >= active:
+        for irq in cpu.inflight:
+            if irq.urgency >> 3 >= mask or irq.urgency >> 3 >= active:
                 return False
             if irq.enabled:
                 return True
@@ -246,29 +272,39 @@ class Xen(Resident):
 
     # -- physical interrupts follow their vCPU
 
-    def follow(self, irq: VirtualIrq) -> None:
+    def follow(self, irq: XenIrq) -> None:
         """irq_set_affinity: to the PE of the vCPU that it goes to."""
         target = irq.target_vcpu
         if irq.hw and irq.host_irq is not None and target is not None:
-            pe = self.xen(target).processor
+            pe = self.cpus[target].processor
             if pe is not None and irq.host_irq.affinity != pe:
                 self.kernel.irq_set_affinity(irq.host_irq, pe, pe)
 
+    def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
+        """Forwarded; disabled physically until its guest enables it."""
+        super().assign_irq(vm, desc, vintid)
+        self.kernel.driver.enable(desc.pintid, False, 0)
+
     def vcpu_load(self, vcpu: Vcpu, pe: int) -> None:
-        """On another PE than before its interrupts come along (arch_move_irqs)."""
+        """List registers and all; on another PE than before its interrupts come along (arch_move_irqs)."""
         super().vcpu_load(vcpu, pe)
-        cpu = self.xen(vcpu)
+        self.lists.load(vcpu, pe)
+        cpu = self.cpus[vcpu]
         if cpu.processor != pe:
             cpu.processor = pe
             for irq in self.shared[vcpu.vm].values():
-                assert isinstance(irq, XenIrq)
                 if irq.hw and irq.target_vcpu is vcpu and not irq.migrating:
                     self.follow(irq)
+
+    def vcpu_put(self, vcpu: Vcpu) -> None:
+        """The list registers are saved first."""
+        self.lists.save(vcpu, self.here(vcpu))
+        super().vcpu_put(vcpu)
 
     # -- the guest's distributor
 
     @step
-    def set_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def set_enabled(self, vcpu: Vcpu, irq: XenIrq, user: bool) -> None:
         """vgic_enable_irqs: what is in flight is raised, on the vCPU that it goes to, which is not kicked; the physical
         interrupt is enabled."""
         if irq.enabled:
@@ -277,26 +313,26 @@ class Xen(Resident):
         if irq.vcpu is not None and not irq.on_lr and irq.target_vcpu is not None:
             self.raise_guest(irq.target_vcpu, irq)
         self.follow(irq)
-        self.mask_twin(vcpu, irq)
+        self.set_phys_enabled(irq, self.here(vcpu))
 
     @step
-    def clear_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def clear_enabled(self, vcpu: Vcpu, irq: XenIrq, user: bool) -> None:
         """It no longer waits for a list register; the physical interrupt is disabled."""
         if not irq.enabled:
             return
         irq.enabled = False
         self.forget(vcpu.vm, irq)
-        self.mask_twin(vcpu, irq)
+        self.set_phys_enabled(irq, self.here(vcpu))
 
-    def forget(self, vm: Vm, irq: VirtualIrq) -> None:
-        """It waits for no list register any more."""
+    def forget(self, vm: Vm, irq: XenIrq) -> None:
+        """The interrupt waits for no list register any more, whoever had it."""
         for vcpu in vm.vcpus:
-            waiting = self.xen(vcpu).lr_pending
+            waiting = self.cpus[vcpu].lr_pending
             if irq in waiting:
                 waiting.remove(irq)
 
     @step
-    def set_targets(self, vcpu: Vcpu, irq: VirtualIrq, targets: int) -> None:
+    def set_targets(self, vcpu: Vcpu, irq: XenIrq, targets: int) -> None:
         """ITARGETSR: where nobody is named the write is ignored."""
         if targets & (1 << len(vcpu.vm.vcpus)) - 1:
             old = irq.target_vcpu
@@ -304,17 +340,16 @@ class Xen(Resident):
             self.migrate(vcpu.vm, irq, old)
 
     @step
-    def set_route(self, vcpu: Vcpu, irq: VirtualIrq, mpidr: int) -> None:
+    def set_route(self, vcpu: Vcpu, irq: XenIrq, mpidr: int) -> None:
         """IROUTER: where there is no such vCPU the write is ignored."""
         if any(vcpu.vm.affinity(v) == mpidr for v in vcpu.vm.vcpus):
             old = irq.target_vcpu
             super().set_route(vcpu, irq, mpidr)
             self.migrate(vcpu.vm, irq, old)
 
-    def migrate(self, vm: Vm, irq: VirtualIrq, old: Vcpu | None) -> None:
+    def migrate(self, vm: Vm, irq: XenIrq, old: Vcpu | None) -> None:
         """vgic_migrate_irq, for those with a twin: one that only waits moves at once; one in a list register when the
         guest has ended it. While it does, it can't be sent elsewhere."""
-        assert isinstance(irq, XenIrq)
         new = irq.target_vcpu
         if not irq.hw or new is None or new is old:
             return
@@ -322,9 +357,9 @@ class Xen(Resident):
             irq.target_vcpu = old
         elif irq.vcpu is None:
             self.follow(irq)
-        elif old is not None and irq in self.xen(old).lr_pending:
+        elif old is not None and irq in self.cpus[old].lr_pending:
             self.forget(vm, irq)
-            self.cpus[irq.vcpu].ap_list.remove(irq)
+            self.cpus[irq.vcpu].inflight.remove(irq)
             irq.vcpu = None
             self.follow(irq)
             self.queue(new, irq)
@@ -332,7 +367,7 @@ class Xen(Resident):
             irq.migrating = True
 
     @step
-    def set_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def set_pending(self, vcpu: Vcpu, irq: XenIrq, user: bool) -> None:
         """vgic_set_irqs_pending: an injection; with a twin the twin is made pending. LPIs are not reached so."""
         if irq.hw and irq.intid >= PRIVATE:
             self.set_phys_pending(irq, True, self.here(vcpu))
@@ -340,28 +375,24 @@ class Xen(Resident):
             self.queue(irq.target_vcpu, irq)
 
     @step
-    def clear_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def clear_pending(self, vcpu: Vcpu, irq: XenIrq, user: bool) -> None:
         """ICPENDR is not implemented."""
 
     @step
-    def read_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> bool:
+    def read_pending(self, vcpu: Vcpu, irq: XenIrq, user: bool) -> bool:
         """Reads as zero."""
         return False
 
     @step
-    def read_active(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> bool:
+    def read_active(self, vcpu: Vcpu, irq: XenIrq, user: bool) -> bool:
         """Reads as zero."""
         return False
 
     @step
-    def set_active(self, vcpu: Vcpu, irq: VirtualIrq, active: bool, user: bool) -> None:
+    def set_active(self, vcpu: Vcpu, irq: XenIrq, active: bool, user: bool) -> None:
         """ICACTIVER is not implemented; Unsupported for ISACTIVER, which Xen answers with a data abort."""
         if active:
             raise Unsupported(f"xen: a guest writes ISACTIVER for {irq.intid}: Xen gives it a data abort for that")
-
-    @step
-    def set_group(self, vcpu: Vcpu, irq: VirtualIrq, group: int) -> None:
-        """Fixed."""
 
     @step
     def pend_sgi(self, source: Vcpu, target: Vcpu, intid: int, group1: bool) -> None:
@@ -371,12 +402,7 @@ class Xen(Resident):
             self.queue(target, irq)
 
 
-def _urgency(irq: VirtualIrq) -> int:
-    assert isinstance(irq, XenIrq)
-    return irq.urgency
-
-
-def _insert(irqs: list[VirtualIrq], irq: VirtualIrq) -> None:
-    """By priority, behind equals."""
-    place = next((n for n, other in enumerate(irqs) if _urgency(other) > _urgency(irq)), len(irqs))
+def _insert(irqs: list[XenIrq], irq: XenIrq) -> None:
+    """Puts an interrupt into a list by its priority, behind equals."""
+    place = next((n for n, other in enumerate(irqs) if other.urgency > irq.urgency), len(irqs))
     irqs.insert(place, irq)

@@ -30,13 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Broken", "Delivered", "Explorer", "ModelError", "Progress", "Result"]
 
 _PLAIN_SECONDS: Final = 0.5
-_PLAIN_STATES: Final = 20_000
-_PLAIN_FEWEST: Final = 2_000
-"""With fewer states expanded more would have to be learned than is explored,"""
-_PATIENT: Final = 6.0
-"""so that a search goes on in plain Python for so many seconds; while it is narrow, too."""
-_NARROW: Final = 100
-"""States found and not yet expanded, with fewer of which a search is narrow."""
+"""CPU seconds in plain Python, before the compiled search takes over: as long as that takes to import, to load and to
+learn the first of a model. So neither choice costs much more than twice what the other would have."""
 
 
 class Explorer:
@@ -93,14 +88,14 @@ class Explorer:
         if saved is not None and saved.meta is not None:
             warm = int(saved.meta["warm"])
             if warm:
-                result = plain.run(lambda r, s: r.expanded >= warm)
+                result = plain.run(lambda r: r.expanded >= warm)
         elif engine != "compiled":
             only = engine == "plain"
+            until = time.process_time() + _PLAIN_SECONDS
 
-            def stop(r: PlainResult, s: float) -> bool:
-                known = r.expanded >= _PLAIN_FEWEST and r.states - r.expanded >= _NARROW
-                late = s > (_PLAIN_SECONDS if known else _PATIENT)
-                return (not only and (r.states >= _PLAIN_STATES or late)) or limits.cut(-1, r.states) is not None
+            def stop(r: PlainResult) -> bool:
+                late = not only and time.process_time() > until
+                return late or limits.cut(-1, r.states) is not None
             result = plain.run(stop, depth, edges=bool(self.delivered))
             settled = result.complete or result.broken or limits.cut(result.depth, result.states)
             if only or (settled and not farthest):
@@ -117,7 +112,7 @@ class Explorer:
         Raises AssertionError where they differ, ValueError where there are more than so many states.
         """
         plain = PlainSearch(self.reach, self.actions, self.rules)
-        want = plain.run(lambda r, s: r.states > states, edges=bool(self.delivered))
+        want = plain.run(lambda r: r.states > states, edges=bool(self.delivered))
         if want.states > states:
             raise ValueError(f"there are more than {states} states")
         expected = self._plain_result(plain, want, Limits())
@@ -146,11 +141,8 @@ class Explorer:
         return got
 
     def _plain_result(self, search: PlainSearch, r: PlainResult, limits: Limits) -> Result:
-        broken = None
-        if r.broken:
-            raised = isinstance(r.broken.said, Exception)
-            broken = Broken(r.broken.rule, r.broken.said, r.broken.actions, "raised" if raised else "rule")
-        elif r.complete and self.delivered:
+        broken = r.broken
+        if r.complete and self.delivered:
             broken = next(filter(None, (lost_plainly(search, rule) for rule in self.delivered)), None)
         why = "broken" if broken else None if r.complete else limits.cut(r.depth, r.states) or "seconds"
         return Result(r.states, r.transitions, r.depth, why is None, why, broken, self.count, r.seconds, "plain",

@@ -9,27 +9,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import compress, count
+from operator import attrgetter, is_not, ne
 from typing import Any, Final
 
-from vgic.engine.model.reach import Named, Reach, Seal
+from vgic.engine.model.reach import Named, Reach, Seal, slots_of
 from vgic.engine.model.result import Broken, Delivered
 from vgic.engine.model.values import NO_PART, UNSET, ModelError, freeze, key_of, shown, thaw
 
 State = tuple[int, ...]
 
 _LONGEST: Final = 200
-_REPEATED: Final = 100              # so many states are expanded twice, to see whether the actions are deterministic,
-_SAMPLED: Final = 16                # then one in so many
+_REPEATED: Final = 25               # so often an action that leads on is run twice, and one that is not possible, to see
+_SAMPLED: Final = 16                # whether it is deterministic; then in one state of so many
 _TOLD: Final = 4                    # differences of two runs, in words
 _WATCHED: Final = 2                 # so often a write to what is no part is looked for after an action
-
-
-@dataclass
-class Broke:
-    """A broken rule: what it said, or the exception that a call raised, and the actions that lead there."""
-    rule: str
-    said: Any
-    actions: list[str]
 
 
 @dataclass
@@ -39,7 +34,7 @@ class PlainResult:
     transitions: int = 0
     depth: int = 0
     complete: bool = False
-    broken: Broke | None = None
+    broken: Broken | None = None
     expanded: int = 0
     """How many states were expanded: a search cut at so many is repeated exactly."""
     columns: list[list[Any]] = field(default_factory=list)
@@ -54,13 +49,17 @@ class PlainSearch:
         self.known = {id(x) for x in (*reach.parts, *reach.objects)}
         slots = list(reach.slots())
         self._get = [(part, getattr(type(part), name)) for part, name in slots]
+        self._readers = [_reader(part) for part in reach.parts]
         self._where = [f"{reach.title(part)}.{name}" for part, name in slots]
         self._ids: list[dict[Hashable, int]] = [{} for _ in slots]
         self.values: list[list[Any]] = [[] for _ in slots]
         """For each slot: its values, in the order met; a state is the number of each slot's value."""
-        self._held: list[Any] = [_read(part, d) for part, d in self._get]
+        self._held = self._look()
         self._now = [self.number(i, value) for i, value in enumerate(self._held)]
         self._lists = {i: held for i, held in enumerate(self._held) if type(held) is list}
+        """What the slots held at first, where that was a list."""
+        self._items = {i: tuple(held) for i, held in self._lists.items()}
+        """What is in the lists that the slots hold now."""
         self.start = tuple(self._now)
         self.parent: dict[State, tuple[State, str] | None] = {self.start: None}
         self.edges: dict[State, list[tuple[str, State]]] = {}
@@ -76,39 +75,54 @@ class PlainSearch:
             self.values[i].append(freeze(value))
         return n
 
+    def _look(self) -> list[Any]:
+        """What all slots hold."""
+        held: list[Any] = []
+        for at_once, one_by_one in self._readers:
+            try:
+                held += at_once()
+            except AttributeError:                   # one of them is unset
+                held += one_by_one()
+        return held
+
     def read(self) -> State:
         """The present state."""
-        held, now = self._held, self._now
-        for i, (part, descriptor) in enumerate(self._get):
-            value = _read(part, descriptor)
-            if value is not held[i] or type(value) is list:
-                held[i] = value
-                now[i] = self.number(i, value)
+        before, held, now, items = self._held, self._look(), self._now, self._items
+        for i in compress(count(), map(is_not, held, before)):
+            now[i] = self.number(i, held[i])
+            items.pop(i, None)
+            if type(held[i]) is list:
+                items[i] = tuple(held[i])
+        self._held = held
+        for i, was in items.items():
+            if len(held[i]) != len(was) or any(map(is_not, held[i], was)):
+                now[i] = self.number(i, held[i])
+                items[i] = tuple(held[i])
         return tuple(now)
 
     def write(self, state: State) -> None:
         """Make a state the present one."""
-        now = self.read()
-        if now == state:
-            return
-        for i, n in enumerate(state):
-            if n != now[i]:
-                part, descriptor = self._get[i]
-                value = thaw(self.values[i][n])
-                if value is UNSET:
-                    descriptor.__delete__(part)
-                else:
-                    descriptor.__set__(part, value)
-                self._held[i], self._now[i] = value, n
+        for i in [*compress(count(), map(ne, state, self.read()))]:
+            self._set(i, state[i], thaw(self.values[i][state[i]]))
+
+    def _set(self, i: int, n: int, value: Any) -> None:
+        """Let slot i hold its value n, in this form."""
+        part, descriptor = self._get[i]
+        if value is UNSET:
+            descriptor.__delete__(part)
+        else:
+            descriptor.__set__(part, value)
+        self._held[i], self._now[i] = value, n
+        self._items.pop(i, None)
+        if type(value) is list:
+            self._items[i] = tuple(value)
 
     def restore(self) -> None:
         """Make the first state the present one, with the very lists that the slots held."""
         self.write(self.start)
         for i, held in self._lists.items():
-            part, descriptor = self._get[i]
             held[:] = self.values[i][self.start[i]]
-            descriptor.__set__(part, held)
-            self._held[i] = held
+            self._set(i, self.start[i], held)
 
     def describe(self, state: State) -> dict[str, Any]:
         """All slots that were seen to vary, by name."""
@@ -128,7 +142,7 @@ class PlainSearch:
             out.append(name)
         return out[::-1]
 
-    def run(self, stop: Callable[[PlainResult, float], bool] = lambda result, seconds: False,
+    def run(self, stop: Callable[[PlainResult], bool] = lambda result: False,
             depth: int | None = None, edges: bool = False) -> PlainResult:
         """Search until all is explored, a rule is broken, the depth is reached, or `stop` says so (it is asked
         before each state is expanded). With `edges`, what leads where is kept.
@@ -137,7 +151,7 @@ class PlainSearch:
         result = PlainResult()
         self._seal = seal = Seal(self.reach)
         try:
-            self._search(result, stop, depth, edges, t0)
+            self._search(result, stop, depth, edges)
         finally:
             self.restore()
         changed = seal.changed()
@@ -148,32 +162,32 @@ class PlainSearch:
         result.seconds = time.perf_counter() - t0
         return result
 
-    def _search(self, result: PlainResult, stop: Callable[[PlainResult, float], bool], depth: int | None,
-                edges: bool, t0: float) -> None:
+    def _search(self, result: PlainResult, stop: Callable[[PlainResult], bool], depth: int | None,
+                edges: bool) -> None:
         result.broken = self._judge(self.start)
         level = [self.start]
-        looked = Counter[str]()
+        runs = Counter[tuple[str, bool]]()
         while level and not result.broken:
             if result.depth == depth:
                 return
             new: list[State] = []
             for state in level:
                 result.states = len(self.parent)
-                if stop(result, time.perf_counter() - t0):
+                if stop(result):
                     return
                 result.expanded += 1
-                repeated = result.expanded < _REPEATED or result.expanded % _SAMPLED == 0
+                sampled = result.expanded % _SAMPLED == 0
                 for name, call in self.actions:
                     self.write(state)
                     try:
                         possible = call() is not False
                     except Exception as e:
-                        result.broken = Broke(name, e, [*self.way(state), name])
+                        result.broken = Broken(name, e, [*self.way(state), name], "raised")
                         return
                     after = self.read() if possible else None
-                    if repeated:
-                        looked[name] += after is not None
-                        self._repeat(name, call, state, after, after is not None and looked[name] <= _WATCHED)
+                    runs[name, possible] += 1
+                    if sampled or runs[name, possible] <= _REPEATED:
+                        self._repeat(name, call, state, after, possible and runs[name, possible] <= _WATCHED)
                     if after is None:
                         continue
                     result.transitions += 1
@@ -216,16 +230,32 @@ class PlainSearch:
         more = f"; and {len(differ) - _TOLD} more" if len(differ) > _TOLD else ""
         return f"first gives {'; '.join(told)}{more}"
 
-    def _judge(self, state: State) -> Broke | None:
+    def _judge(self, state: State) -> Broken | None:
         self.write(state)
         for name, rule in self.rules:
             try:
                 said = rule()
             except Exception as e:
-                said = e
+                return Broken(name, e, self.way(state), "raised")
             if said:
-                return Broke(name, said, self.way(state))
+                return Broken(name, said, self.way(state))
         return None
+
+
+Reader = Callable[[], Sequence[Any]]
+
+
+def _reader(part: Any) -> tuple[Reader, Reader]:
+    """What reads all slots of a part: fast, if each is set (else AttributeError); one by one."""
+    cls, names = type(part), slots_of(type(part))
+    descriptors = [getattr(cls, name) for name in names]
+
+    def one_by_one() -> list[Any]:
+        return [_read(part, descriptor) for descriptor in descriptors]
+    own_lookup = hasattr(cls, "__getattr__") or cls.__getattribute__ is not object.__getattribute__
+    if own_lookup or len(names) == 1:                # the model's own lookup, or no tuple
+        return one_by_one, one_by_one
+    return partial(attrgetter(*names), part), one_by_one
 
 
 def _read(part: Any, descriptor: Any) -> Any:

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 import vgic.designs
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.bugs.bug import Historical
+from vgic.designs.build import Build, Buildable, build_of
 from vgic.explore.check import NO_BOUNDS, Bounds, Verdict, uninterrupted, warm
 from vgic.explore.differ import fitting
 from vgic.explore.processes import each
@@ -98,16 +99,17 @@ def announced(scenario: Scenario, design: str, list_registers: int) -> frozenset
     return own.union(*(told.get((design, name), ()) for name in (scenario.name, f"{scenario.name}@{list_registers}")))
 
 
-def ours(design: type[Design]) -> type[Design] | None:
+def ours(design: Buildable) -> type[Design] | None:
     """The design of ours that it is, or is made of: the nearest class that is no historical bug."""
-    known = set(designs().values())
-    return next((cls for cls in design.__mro__ if cls in known and not issubclass(cls, Historical)), None)
+    known = {build.design for build in designs().values()}
+    return next((cls for cls in build_of(design).design.__mro__ if cls in known and not issubclass(cls, Historical)),
+                None)
 
 
 # -- one
 
 def judged(
-    scenario: Scenario, design: type[Design], list_registers: int | None = None, bounds: Bounds = NO_BOUNDS,
+    scenario: Scenario, design: Buildable, list_registers: int | None = None, bounds: Bounds = NO_BOUNDS,
     confirm: bool = False,
 ) -> Checked:
     """One scenario by one design, searched by all rules.
@@ -123,7 +125,7 @@ def judged(
     n = list_registers or scenario.machine.list_registers
     nearest = ours(design)
     known = announced(scenario, nearest.name, n) if nearest is not None else frozenset()
-    said = known if nearest is design else frozenset()
+    said = known if nearest is not None and build_of(design) == Build(nearest) else frozenset()
     known |= {NO_STEP} if n == 1 else frozenset()
 
     def verdict(rules: Iterable[int], liveness: bool = True) -> Verdict:
@@ -150,7 +152,7 @@ def judged(
         r.transitions, r.depth, time.perf_counter() - began)
 
 
-def _scripted(scenario: Scenario, design: type[Design], list_registers: int) -> tuple[int, ...]:
+def _scripted(scenario: Scenario, design: Buildable, list_registers: int) -> tuple[int, ...]:
     """The rules that the scenario's script breaks."""
     def run() -> Run:
         return Schedule(scenario, design, list_registers, lenient=True).run()

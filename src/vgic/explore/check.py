@@ -23,7 +23,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from vgic.designs.base import Design, Unsupported
+from vgic.designs.base import Unsupported
+from vgic.designs.build import Buildable
 from vgic.engine.explorer import Delivered, Explorer, ModelError, Progress, Result
 from vgic.engine.model.result import Broken
 from vgic.engine.model.values import CheckpointError, shown
@@ -96,7 +97,7 @@ class Verdict:
 
 
 def check(
-    scenario: Scenario, design: type[Design], *, list_registers: int | None = None, rules: Iterable[int] | None = None,
+    scenario: Scenario, design: Buildable, *, list_registers: int | None = None, rules: Iterable[int] | None = None,
     bounds: Bounds = NO_BOUNDS, threads: int = 1, engine: str = "auto", liveness: bool = True,
     progress: Callable[[Progress], None] | None = None, checkpoint: str | None = None,
 ) -> Verdict:
@@ -149,7 +150,7 @@ def check(
         raise NotOffered(f"{scenario.name}: {e}") from e
 
 
-def uninterrupted(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
+def uninterrupted(scenario: Scenario, design: Buildable, **how: Any) -> Verdict:
     """As `check`; KeyboardInterrupt where Ctrl-C cut the search."""
     verdict = check(scenario, design, **how)
     if verdict.result.why_cut == "interrupted":
@@ -162,7 +163,7 @@ def warm() -> None:
     check(find_scenario("timer-no-hw-deactivation"), find_design("kvm"), engine="compiled")
 
 
-def self_check(scenario: Scenario, design: type[Design], **how: Any) -> Verdict:
+def self_check(scenario: Scenario, design: Buildable, **how: Any) -> Verdict:
     """The verdict of the compiled search, after it was found to be that of plain Python, count by count.
 
     Takes what `check` takes; a `seconds` bound is not: it can't cut both at the same state.
@@ -261,7 +262,7 @@ def _brought(machine: Machine, crowded: frozenset[str], which: Which) -> bool:
 
 # -- the counterexample
 
-def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_registers: int | None) -> Verdict:
+def _shown(verdict: Verdict, broken: Broken, design: Buildable, list_registers: int | None) -> Verdict:
     """The verdict with its counterexample played again."""
     ended = verdict.scenario.run.model_copy(update={"finish": False})
     scenario = verdict.scenario.model_copy(update={"run": ended})
@@ -273,9 +274,9 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
     except ScenarioError:
         if file is None:
             raise
-        raise ScenarioError(_moody(verdict, broken, "its schedule is not possible")) from None
+        raise ScenarioError(_unrepeatable(verdict, broken, "its schedule is not possible")) from None
     if broken.kind == "raised":
-        raise ScenarioError(_moody(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
+        raise ScenarioError(_unrepeatable(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
     if broken.kind == "delivered":
         rule = RULES[_lost_rule(schedule.machine, broken.rule)]
         what = f"{broken.rule} never gets to its guest: {broken.said}"
@@ -287,7 +288,7 @@ def _shown(verdict: Verdict, broken: Broken, design: type[Design], list_register
                    then=tuple(broken.then), loop=broken.loop)
 
 
-def _moody(verdict: Verdict, broken: Broken, what: str) -> str:
+def _unrepeatable(verdict: Verdict, broken: Broken, what: str) -> str:
     """What is said of a counterexample that can't be played again."""
     schedule = "  ".join(f"{n}. {name}" for n, name in enumerate(broken.actions, 1))
     return (f"{verdict.scenario.name}: design {verdict.design} can't be explored: the search came to a counterexample"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
-from vgic.designs.base import Design
+from vgic.designs.build import Build, Buildable, build_of
 from vgic.explore.check import Bounds, Verdict, uninterrupted
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, design_file, designs
@@ -40,25 +40,26 @@ class Distinction(NamedTuple):
     error: str = ""
 
 
-def made_of(design: type[Design]) -> type[Design]:
-    """The nearest of our designs that it is derived from. ScenarioError where it is derived from none."""
-    ours = set(designs().values())
-    for cls in design.__mro__[1:]:
+def made_of(design: Buildable) -> Build:
+    """The nearest of our designs that it is derived from, with nothing below it exchanged. ScenarioError where it is
+    derived from none."""
+    build, ours = build_of(design), {b.design for b in designs().values()}
+    for cls in build.design.__mro__[0 if build.exchanged else 1:]:
         if cls in ours:
-            return cls
-    file = design_file(design)
+            return Build(cls)
+    file = design_file(build)
     raise ScenarioError(
-        f"{design.name}: {file.name if file else 'it'} derives it from no design of ours, such as Kvm: there is none "
+        f"{build.name}: {file.name if file else 'it'} derives it from no design of ours, such as Kvm: there is none "
         "to compare it with; vgic check SCENARIO --design explores it")
 
 
-def fitting(base: type[Design]) -> list[Scenario]:
+def fitting(base: Buildable) -> list[Scenario]:
     """The scenarios for a design made of this one."""
     return [s for s in all_scenarios() if s.design in ("kvm", base.name)]
 
 
 def differ_all(
-    design: type[Design], scenarios: Iterable[Scenario], seconds: float,
+    design: Buildable, scenarios: Iterable[Scenario], seconds: float,
 ) -> Generator[Distinction, None, None]:
     """Each scenario, explored for at most so many seconds with the design; as they are done."""
     base = made_of(design)
@@ -66,13 +67,13 @@ def differ_all(
         yield differ(scenario, design, base, seconds)
 
 
-def differ(scenario: Scenario, design: type[Design], base: type[Design], seconds: float) -> Distinction:
+def differ(scenario: Scenario, design: Buildable, base: Buildable, seconds: float) -> Distinction:
     """One scenario. Raises KeyboardInterrupt where a search was interrupted."""
     began = time.perf_counter()
     deadline = began + QUESTIONS * seconds
     rules, liveness = set(MACHINE_RULES), True
 
-    def explored(which: type[Design], judged: set[int], lost: bool, depth: int | None = None) -> Verdict:
+    def explored(which: Buildable, judged: set[int], lost: bool, depth: int | None = None) -> Verdict:
         most = min(seconds, max(0.1, deadline - time.perf_counter()))
         return uninterrupted(scenario, which, rules=judged, liveness=lost, bounds=Bounds(depth=depth, seconds=most))
 

@@ -1,10 +1,10 @@
 """The museum: every historical bug found again by search, and the design without it clean on the same scenario.
 
-A bug is a design with one rule flipped back (`vgic.designs.bugs`); its entry names the scenario that shows it and the
-rules that it breaks there. `visit` explores all schedules of that scenario with the bug, and then with the design
-without it: the one that it was planted in, or the one that the entry names, where that one never had the right rule.
-The bug is judged by its own rules, so that what is found is the symptom that it is known for; the clean design by all.
-A clean design that breaks a rule there is a false alarm (or a find), and is told either way.
+A bug is a design, a chip or a kernel with one rule flipped back (`vgic.designs.bugs`); its entry names the scenario
+that shows it and the rules that it breaks there. `visit` explores all schedules of that scenario with the bug, and then
+with the design without it: the one that it was planted in, or the one that the entry names, where that one never had
+the right rule. The bug is judged by its own rules, so that what is found is the symptom that it is known for; the clean
+design by all. A clean design that breaks a rule there is a false alarm (or a find), and is told either way.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from collections.abc import Generator, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from vgic.designs.base import Design
-from vgic.designs.bugs import AWAITED, Awaited, Bug, bugs
-from vgic.designs.bugs.bug import Historical
+from vgic.designs.bugs import AWAITED, Awaited, Bug, BugBuild, bugs
+from vgic.designs.build import Build
 from vgic.explore.processes import each
 
 SECONDS = 60.0
@@ -68,19 +67,11 @@ class Visit(NamedTuple):
         return self.found and self.clean_rule is None and not self.error
 
 
-def base_of(bug: type[Historical]) -> type[Design]:
-    """The design that the bug was planted in: the nearest class without an entry, which a user could run."""
-    for cls in bug.__mro__[1:]:
-        if issubclass(cls, Design) and not issubclass(cls, Historical) and cls is not Design:
-            return cls
-    raise LookupError(f"{bug.name} is planted in no design")
-
-
-def clean_of(bug: type[Historical]) -> type[Design]:
-    """The design without the bug."""
+def clean_of(bug: BugBuild) -> Build:
+    """The build without the bug, which should hold where the bug shows."""
     from vgic.lab.loader import find_design
 
-    return find_design(bug.entry.clean) if bug.entry.clean else base_of(bug)
+    return find_design(bug.entry.clean) if bug.entry.clean else bug.base
 
 
 def exhibits(identities: Iterable[str]) -> list[Exhibit]:
@@ -88,7 +79,7 @@ def exhibits(identities: Iterable[str]) -> list[Exhibit]:
     known = bugs()
     return [
         Exhibit(i, awaited=AWAITED[i]) if i in AWAITED else
-        Exhibit(i, known[i].entry, base_of(known[i]).name, clean_of(known[i]).name) for i in identities]
+        Exhibit(i, known[i].entry, known[i].base.name, clean_of(known[i]).name) for i in identities]
 
 
 def visit(identity: str, seconds: float = SECONDS) -> Visit:

@@ -146,7 +146,7 @@ class Kernel:
         if special(intid):
             self._tell("spurious", intid, pe)
             return intid
-        self.driver.drop(iar, pe)
+        self.priority_drop(iar, pe)
         desc = self._by_intid.get(intid)
         if desc is None:
             self._tell("ipi" if intid < SGIS else "unexpected", intid, pe)
@@ -158,6 +158,10 @@ class Kernel:
         else:
             flow.handle_fasteoi_irq(desc, pe)
         return intid
+
+    def priority_drop(self, iar: int, pe: int) -> None:
+        """What was acknowledged no longer holds back others of its priority: EOIR."""
+        self.driver.drop(iar, pe)
 
     def send_ipi(self, sgi: int, target: int, pe: int) -> None:
         """An SGI from one PE to another."""

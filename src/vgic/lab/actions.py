@@ -354,7 +354,7 @@ class GivesUpEntry(Enters):
         vcpu.kicked = False
         m.tell.entry_given_up(self.run)
         m.design.flush(vcpu)
-        m.abandon_entry(vcpu)
+        m.design.abandon_entry(vcpu)
         m.settle()
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from vgic.arch.intid import MAINTENANCE, PRIVATE
+from vgic.designs.build import Build
 from vgic.lab.errors import ScenarioError
-from vgic.lab.observe import Tap, TappedV2, TappedV3
+from vgic.lab.observe import Tap, tapped_v2, tapped_v3
 from vgic.lab.scenario import MachineSpec, Scenario
 from vgic.lab.vms import pintid_of
-from vgic.silicon import Gic, GicV2, GicV2Options, GicV3, GicV3Options, OptionError
+from vgic.silicon import Gic, GicV2Options, GicV3Options, OptionError
 from vgic.silicon.report import Notice
 
 
@@ -17,7 +18,7 @@ def _silent(notice: Notice) -> None:
     """Notices of the chip: a scenario's accesses are its design's business."""
 
 
-def make_chip(scenario: Scenario, tap: Tap | None, list_registers: int | None) -> Gic:
+def make_chip(scenario: Scenario, build: Build, tap: Tap | None, list_registers: int | None) -> Gic:
     """The chip; with a tap, one that tells its accesses. ScenarioError for options that it can't have."""
     spec: MachineSpec = scenario.machine
     spis = tuple(d.intid for d in scenario.device if d.intid is not None and d.intid >= PRIVATE)
@@ -28,8 +29,12 @@ def make_chip(scenario: Scenario, tap: Tap | None, list_registers: int | None) -
     try:
         if spec.gic == 2:
             v2 = GicV2Options(**common)
-            return TappedV2(v2, report=_silent, tap=tap) if tap else GicV2(v2, report=_silent)
+            if tap is None:
+                return build.gicv2(v2, report=_silent)
+            return tapped_v2(build.gicv2)(v2, report=_silent, tap=tap)
         v3 = GicV3Options(**common)
-        return TappedV3(v3, report=_silent, tap=tap) if tap else GicV3(v3, report=_silent)
+        if tap is None:
+            return build.gicv3(v3, report=_silent)
+        return tapped_v3(build.gicv3)(v3, report=_silent, tap=tap)
     except OptionError as e:
         raise ScenarioError(f"{scenario.where('machine')}: machine: options: {e}") from None

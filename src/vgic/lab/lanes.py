@@ -81,11 +81,11 @@ class Scope:
         return VcpuState(self.story.states.get(run.name, "-"), handling)
 
     def lanes(self) -> tuple[Lane, ...]:
-        """What there is to see."""
+        """What the machine has lanes for, in the order in which they are shown."""
         return tuple(lane for lane, _ in self._looks)
 
     def states(self) -> tuple[State, ...]:
-        """What each lane shows now."""
+        """What each lane shows now, in the same order."""
         return tuple(look() for _, look in self._looks)
 
 

@@ -1,6 +1,7 @@
 """Designs and scenarios by name: ours, or a file of the user's.
 
-A design is "kvm", the name of another of ours, "B010" (a historical bug), or "mine.py:MyVgic": a class in a file.
+A design is "kvm", the name of another of ours, "B010" (a historical bug), or "mine.py:MyVgic": in a file a class, or a
+build with a chip or a kernel of its own. Whatever it is, a `Build` is found.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import FunctionType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import vgic.designs
 from vgic.designs.base import Design, Unsupported
+from vgic.designs.build import Build, Buildable, build_of
 from vgic.lab.errors import DesignFailed, ScenarioError
 from vgic.lab.scenario import Scenario, load
 from vgic.lab.watch import Endless, watched
@@ -34,20 +37,22 @@ LAST = 4
 """Frames shown of an exception that did not pass through the user's file."""
 
 
-def designs() -> dict[str, type[Design]]:
-    """Ours, by name."""
-    found: dict[str, type[Design]] = {}
+def designs() -> dict[str, Build]:
+    """The designs that come with vgic, historical bugs included, by name."""
+    found: dict[str, Build] = {}
     for info in pkgutil.walk_packages(vgic.designs.__path__, "vgic.designs."):
         module = importlib.import_module(info.name)
         for value in vars(module).values():
             if (isinstance(value, type) and issubclass(value, Design) and value.__module__ == info.name
-                    and "name" in vars(value) and value is not Design):
+                    and "name" in vars(value) and not inspect.isabstract(value)):
+                found[value.name] = Build(value)
+            elif isinstance(value, Build):
                 found[value.name] = value
     return dict(sorted(found.items()))
 
 
-def find_design(name: str) -> type[Design]:
-    """A design's class. ScenarioError where there is none, or its file can't be imported."""
+def find_design(name: str) -> Build:
+    """What a machine is to be built of. ScenarioError where there is no such design, or its file can't be imported."""
     if ":" in name or name.endswith(".py"):
         return _from_file(name)
     ours = designs()
@@ -58,7 +63,7 @@ def find_design(name: str) -> type[Design]:
     raise ScenarioError(f"design {name!r}: there is none of that name: {hint}, or FILE.py:CLASS")
 
 
-def _from_file(name: str) -> type[Design]:
+def _from_file(name: str) -> Build:
     file, _, cls = name.rpartition(":")
     if not file:
         raise ScenarioError(f"design {name!r}: expected FILE.py:CLASS, such as {name}:MyVgic")
@@ -77,15 +82,31 @@ def _from_file(name: str) -> type[Design]:
         sys.path.append(beside)                      # last: a design's helpers hide nothing of ours
     guarded(path, f"design {name!r}: {file} can't be imported", lambda: loader.exec_module(module))
     found = getattr(module, cls, None)
+    if isinstance(found, Build):
+        if found.name == found.design.name:
+            found = replace(found, name=f"{path.name}:{cls}")
+        _check_design(found.design, name, file)
+        return replace(found, file=path)
     if not (isinstance(found, type) and issubclass(found, Design)):
-        have = [n for n, v in vars(module).items()
-                if isinstance(v, type) and issubclass(v, Design) and v.__module__ == module_name]
-        what = "is no subclass of vgic.designs.base.Design" if found is not None else "is not there"
+        have = [n for n, v in vars(module).items() if isinstance(v, Build) or (
+                    isinstance(v, type) and issubclass(v, Design) and v.__module__ == module_name)]
+        what = "is no subclass of vgic.designs.base.Design, and no Build" if found is not None else "is not there"
         raise ScenarioError(f"design {name!r}: {cls} {what}: {file} has {', '.join(have) or 'no design'}")
-    _check_signatures(found, name, file)
+    _check_design(found, name, file)
     if "name" not in vars(found):
         found.name = f"{path.name}:{cls}"
-    return found
+    return Build(found, file=path)
+
+
+def _check_design(design: type[Design], name: str, file: str) -> None:
+    """ScenarioError for a design that is half written, or that can't be called as a design is."""
+    missing = sorted(getattr(design, "__abstractmethods__", ()))
+    if missing:
+        raise ScenarioError(
+            f"design {name!r}: {file}: {design.__name__} is half written: it has no {', '.join(missing)}"
+            f" ({'a method' if len(missing) == 1 else 'methods'} that every design has of its own: see"
+            " vgic.designs.base.Design)")
+    _check_signatures(design, name, file)
 
 
 def _free_name(path: Path) -> str:
@@ -147,11 +168,9 @@ def guarded(file: Path | None, what: str, call: Callable[[], T]) -> T:
         raise DesignFailed(f"{what}: {e}" if endless else f"{what}: {type(e).__name__}: {e}", text) from e
 
 
-def design_file(design: type[Design]) -> Path | None:
+def design_file(design: Buildable) -> Path | None:
     """The user's file that a design comes from, None for ours."""
-    module: Any = sys.modules.get(design.__module__)
-    name = getattr(module, "__file__", None)
-    return Path(name) if design.__module__.startswith(USERS) and name is not None else None
+    return build_of(design).file
 
 
 def scenario_dir() -> Path:

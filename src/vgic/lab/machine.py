@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from vgic.designs.build import Buildable
 from vgic.lab.actions import Action, Moved, all_actions
 from vgic.lab.errors import ScenarioError
-from vgic.lab.mainboard import Mainboard, MakeDesign
+from vgic.lab.mainboard import Mainboard
 from vgic.lab.scenario import Scenario
 from vgic.parts import step
 from vgic.rules.moments import Moments
@@ -18,15 +19,15 @@ class Machine(Mainboard):
     """A machine as a scenario describes it, booted, with every first vCPU of a PE loaded and its guest running.
 
     Args:
-        scenario: what it is made of. design: the class of the design. listeners: hear everything, from the boot on.
-        list_registers: instead of the scenario's.
+        scenario: what there is in it. design: what it is built of, or the class of the design. listeners: hear
+            everything, from the boot on. list_registers: instead of the scenario's.
 
     Attributes:
         actions: everything that can happen, by name; what a script may say. fair: what it does by itself, the most
             urgent first.
     """
 
-    def __init__(self, scenario: Scenario, design: MakeDesign, listeners: Iterable[Moments[VcpuView]] = (),
+    def __init__(self, scenario: Scenario, design: Buildable, listeners: Iterable[Moments[VcpuView]] = (),
                  list_registers: int | None = None) -> None:
         super().__init__(scenario, design, listeners, list_registers)
         every = tuple(all_actions(self))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from vgic.arch.intid import MAINTENANCE
-from vgic.designs.base import Design, Unsupported
+from vgic.designs.base import Unsupported
+from vgic.designs.build import Buildable, build_of
 from vgic.designs.vm import Vcpu
-from vgic.host import CannotForward, Kernel
+from vgic.host import CannotForward
 from vgic.lab.assembly import make_chip
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
@@ -32,24 +33,22 @@ from vgic.rules.witness import Witness
 from vgic.rules.world import VcpuView
 from vgic.silicon import GenericTimers, GicV3
 
-MakeDesign = Callable[..., Design]
-"""A design's class: called with the kernel, the VMs, timers=, observer=."""
-
 
 class Mainboard(ABC):
     """A machine as a scenario describes it, put together and not yet booted.
 
     Args:
-        scenario: what it is made of. design: the class of the design. listeners: hear everything.
+        scenario: what there is in it. design: what it is built of, or the class of the design. listeners: hear
+            everything.
         list_registers: instead of the scenario's.
     """
 
-    def __init__(self, scenario: Scenario, design: MakeDesign, listeners: Iterable[Moments[VcpuView]] = (),
+    def __init__(self, scenario: Scenario, design: Buildable, listeners: Iterable[Moments[VcpuView]] = (),
                  list_registers: int | None = None) -> None:
-        heard = tuple(listeners)
+        build, heard = build_of(design), tuple(listeners)
         self.scenario = scenario
         self.tell: Teller[VcpuView] = Teller()
-        self.gic = make_chip(scenario, self._accessed if heard else None, list_registers)
+        self.gic = make_chip(scenario, build, self._accessed if heard else None, list_registers)
         self.pes = scenario.machine.pes
         self.vms = tuple(VmRun(n, scenario, self.gic, self.reach) for n in range(len(scenario.vm)))
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
@@ -60,16 +59,17 @@ class Mainboard(ABC):
         self.faults, self.taken = self.witness.faults, self.witness.taken
         self.tell = Teller((*(check(self) for check in MOMENT_CHECKS), self.witness, *heard))
         physical = sorted({pintid_of(d) for d in specs if not d.emulated()})
-        self.kernel = Kernel(self.gic, (*physical, MAINTENANCE), split_eoi=scenario.machine.host_split,
-                             maintenance=MAINTENANCE, observer=self._host_takes if heard else None)
+        self.kernel = build.kernel(
+            self.gic, (*physical, MAINTENANCE), split_eoi=scenario.machine.host_split, maintenance=MAINTENANCE,
+            observer=self._host_takes if heard else None)
         timer_ppis: dict[str, int] = {d.timer: pintid_of(d) for d in specs if d.kind == "timer"}
         self.timers = GenericTimers(self.pes, self.gic.set_line, timer_ppis)
         for pe in range(self.pes):
             if isinstance(self.gic, GicV3):
                 self.gic.set_pe_state(pe, imo=True, fmo=True)
         try:
-            self.design = design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
-                                 observer=self._designed if heard else None, **scenario.design_options)
+            self.design = build.design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
+                                       observer=self._designed if heard else None, **scenario.design_options)
         except TypeError as e:
             if not scenario.design_options or not re.search("keyword argument|multiple values", str(e)):
                 raise
@@ -77,7 +77,7 @@ class Mainboard(ABC):
         self.devices = tuple(self._device(d) for d in specs if d.kind != "timer")
         self.device_of = {(d.vm.name, d.vintid): d for d in self.devices if d.vm is not None}
         self.twins = {(vm.name, v): pintid_of(d) for vm in self.vms for v, d in vm.devices.items() if not d.emulated()}
-        self.trapped_timers = frozenset({"CNTP"} if getattr(self.design, "vhe", True) is False else ())
+        self.trapped_timers = self.design.trapped_timers
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.guests = GuestSteps(self)
         try:
@@ -143,10 +143,7 @@ class Mainboard(ABC):
 
     def virq(self, run: VcpuRun) -> bool:
         """Whether a virtual interrupt is signalled to a vCPU that is loaded."""
-        line = getattr(self.design, "virq", None)       # a design may drive the PE's line itself (HCR_EL2.VI)
-        if line is not None:
-            return bool(line(run.vcpu))
-        return run.vcpu.pe is not None and self.gic.virq(run.vcpu.pe)
+        return self.design.virq(run.vcpu)
 
     def next_is_maintenance(self, pe: int) -> bool:
         """Whether the physical interrupt that a PE would take next is its maintenance interrupt."""
@@ -241,10 +238,6 @@ class Mainboard(ABC):
     def _sync(self, run: VcpuRun) -> None:
         self.design.sync(run.vcpu)
         self.settle()
-
-    def abandon_entry(self, vcpu: Vcpu) -> None:
-        """What follows a flush without an entry."""
-        getattr(self.design, "abandon_entry", self.design.sync)(vcpu)
 
     def parts(self) -> tuple[object, ...]:
         """Every object that changes."""

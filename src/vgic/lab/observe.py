@@ -1,6 +1,7 @@
 """The chips with a tap at each access, for whoever wants to count or tell them. Nothing here is state of the machine.
 
-A machine that nobody watches uses the plain chips.
+`TappedV2` and `TappedV3` are ours; `tapped_v2` and `tapped_v3` put the taps on another class of chip. A machine that
+nobody watches uses the chips themselves.
 """
 
 from __future__ import annotations
@@ -66,3 +67,13 @@ class TappedV2(GicV2):
         super().write(address, size, value, pe, secure=secure)
         place, guest = self._place(address)
         self.tap(pe, "mmio", True, place, value, guest)
+
+
+def tapped_v3(chip: type[GicV3]) -> type[TappedV3]:
+    """A class of GICv3 with the taps."""
+    return TappedV3 if chip is GicV3 else type(f"Tapped{chip.__name__}", (TappedV3, chip), {})
+
+
+def tapped_v2(chip: type[GicV2]) -> type[TappedV2]:
+    """A class of GICv2 with the taps."""
+    return TappedV2 if chip is GicV2 else type(f"Tapped{chip.__name__}", (TappedV2, chip), {})

@@ -11,11 +11,11 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from vgic.designs.build import Buildable
 from vgic.lab.actions import Acknowledges, Action, Steps
 from vgic.lab.errors import ScenarioError
 from vgic.lab.lanes import Lane, Scope, State
 from vgic.lab.machine import Machine
-from vgic.lab.mainboard import MakeDesign
 from vgic.lab.scenario import Scenario
 from vgic.lab.story import Story
 from vgic.rules.catalogue import RULES, Rule
@@ -86,16 +86,16 @@ class Schedule:
     """Runs one schedule. ScenarioError for an action that there isn't, or that isn't possible when its turn comes.
 
     Args:
-        scenario: what runs. design: the design's class. list_registers: instead of the scenario's.
-        listeners: hear everything, too. lenient: what a script asks and isn't possible is left out.
+        scenario: what runs. design: what it is built of, or the design's class. list_registers: instead of the
+            scenario's. listeners: hear everything, too. lenient: what a script asks and isn't possible is left out.
     """
 
     def __init__(
-        self, scenario: Scenario, design: MakeDesign, list_registers: int | None = None,
+        self, scenario: Scenario, design: Buildable, list_registers: int | None = None,
         listeners: Iterable[Moments[VcpuView]] = (), lenient: bool = False,
     ) -> None:
         self.scenario, self.lenient = scenario, lenient
-        self.story = Story(getattr(design, "name", "design"), sum(len(vm.vcpu) for vm in scenario.vm) == 1)
+        self.story = Story(design.name, sum(len(vm.vcpu) for vm in scenario.vm) == 1)
         self.machine = Machine(scenario, design, (self.story, *listeners), list_registers)
         self.story.counts.clear()
         for run in self.machine.vcpus:

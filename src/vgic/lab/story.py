@@ -37,16 +37,16 @@ class Story(Moments[VcpuView]):
         self._taken = -1
 
     def begin(self) -> None:
-        """A new step."""
+        """A new step begins: what is heard from now on is its."""
         self.words = []
 
     def end(self) -> str:
-        """The step in words."""
+        """What the step did, in words; "" where nothing was heard."""
         self._taken = -1
         return "; ".join(dict.fromkeys(self.words))
 
     def count(self, word: str) -> None:
-        """One more."""
+        """One more of what is counted."""
         self.counts[word] = self.counts.get(word, 0) + 1
 
     # -- wires, time and the host

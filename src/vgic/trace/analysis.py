@@ -125,9 +125,9 @@ class Analysis:
 
     def profile(self) -> list[Deviation]:
         """QEMU's departures from the architecture that the chip follows."""
-        o = self.configuration.options
-        chosen, default = o.choices(), type(o)().choices()
-        return [d for d in PROFILE if d.gic == self.configuration.version and chosen[d.option] != default[d.option]]
+        options = self.configuration.options
+        chosen, usual = options.choices(), type(options)().choices()
+        return [d for d in PROFILE if d.gic == self.configuration.version and chosen[d.option] != usual[d.option]]
 
     def deviations(self) -> list[tuple[Deviation, int]]:
         """Those that decided an outcome in this recording, and how often."""

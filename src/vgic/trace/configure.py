@@ -53,9 +53,9 @@ class Configuration(NamedTuple):
     options: GicV2Options | GicV3Options
     facts: tuple[str, ...]
 
-    def chip(self) -> Gic:
-        """A new chip of this kind."""
-        return GicV2(self.options) if isinstance(self.options, GicV2Options) else GicV3(self.options)
+    def chip(self, gicv2: type[GicV2] = GicV2, gicv3: type[GicV3] = GicV3) -> Gic:
+        """A new chip of this kind, of one of these classes."""
+        return gicv2(self.options) if isinstance(self.options, GicV2Options) else gicv3(self.options)
 
 
 class _Seen:

@@ -27,9 +27,9 @@ from typing import Any
 from vgic.arch.ich import EN
 from vgic.arch.intid import LPI_START, MAINTENANCE, special
 from vgic.designs.base import Unsupported
+from vgic.designs.build import Build
 from vgic.designs.kvm import Kvm
 from vgic.designs.vm import Vcpu, Vm
-from vgic.host import Kernel
 from vgic.silicon import Gic, GicV2, Trap, Undefined
 from vgic.trace.design_outcome import Entry, Outcome
 from vgic.trace.events import Access, BadLine, Event, LineChange, Probe, SysReg
@@ -72,12 +72,13 @@ class DesignReplay:
     """One recording's way through one design.
 
     Args:
-        chip: a new one, of the recorded machine. survey: of the recording. design_class: what is tried.
+        chip: a new one, of the recorded machine. survey: of the recording. build: the design that is tried, one of
+            KVM's, and its kernel.
         most: how many differences are kept; all are counted.
     """
 
     def __init__(
-        self, chip: Gic, survey: Survey, design_class: type[Kvm] = Kvm, most: int = 20,
+        self, chip: Gic, survey: Survey, build: Build, most: int = 20,
     ) -> None:
         self.chip, self.survey = chip, survey
         self.outcome = Outcome(most)
@@ -91,8 +92,10 @@ class DesignReplay:
             self.vms[machine.address] = vm
             self.vcpus |= dict(zip(machine.vcpus, vm.vcpus, strict=True))
         pintids = sorted(set(survey.pintids.values()))
-        self.kernel = Kernel(chip, (MAINTENANCE, *pintids))
-        self.design = design_class(self.kernel, tuple(self.vms.values()))
+        self.kernel = build.kernel(chip, (MAINTENANCE, *pintids))
+        design = build.design(self.kernel, tuple(self.vms.values()))
+        assert isinstance(design, Kvm)
+        self.design = design
         self.entries: dict[int, Entry] = {}
         self.translations: dict[tuple[int, Msi], int] = {}
         self.unknown_msis: list[tuple[int, Msi]] = []

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from vgic.designs.base import Unsupported
+from vgic.designs.build import Build
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.history import Kvm612
 from vgic.lab.errors import ScenarioError
@@ -29,14 +30,14 @@ from vgic.trace.source import Source, TraceError
 RECORDED, TODAY = "kvm", "kvm-today"
 
 
-def chosen(name: str, survey: Survey) -> tuple[type[Kvm], str]:
-    """The design's class, and why it was taken. ScenarioError where there is none, or it is not one of KVM's."""
+def chosen(name: str, survey: Survey) -> tuple[Build, str]:
+    """The design, and why it was taken. ScenarioError where there is none, or it is not one of KVM's."""
     if name == RECORDED:
         if survey.arms_group_enables:
-            return Kvm, "the recorded kernel arms exits for group enables, as Linux since 6.19"
-        return Kvm612, "the recorded kernel arms no exits for group enables: Linux before 6.19"
-    found = Kvm if name == TODAY else find_design(name)
-    if not issubclass(found, Kvm):
+            return Build(Kvm), "the recorded kernel arms exits for group enables, as Linux since 6.19"
+        return Build(Kvm612), "the recorded kernel arms no exits for group enables: Linux before 6.19"
+    found = Build(Kvm) if name == TODAY else find_design(name)
+    if not issubclass(found.design, Kvm):
         raise ScenarioError(f"design {name!r} can't be held against a recording of KVM: it is no subclass of "
                             "vgic.designs.kvm.Kvm")
     return found, "as asked for"
@@ -71,9 +72,10 @@ class DesignAnalysis:
         if not any(self.survey.names[n] for n in POPULATE):
             raise TraceError(path, None, "no kvm_fn probe of vgic_v2_populate_lr or vgic_v3_populate_lr is in it: "
                                          "nothing tells what reached the kernel's virtual GIC (docs/design-replay.md)")
-        self.design_class, self.why = chosen(name, self.survey)
+        self.build, self.why = chosen(name, self.survey)
+        chip = self.configuration.chip(self.build.gicv2, self.build.gicv3)
         try:
-            self.replay = DesignReplay(self.configuration.chip(), self.survey, self.design_class, most)
+            self.replay = DesignReplay(chip, self.survey, self.build, most)
         except ValueError as why:
             raise TraceError(path, None, f"its virtual machines can't be built: {why}") from None
         except Unsupported as why:
@@ -93,7 +95,7 @@ class DesignAnalysis:
 
     def _run(self, events: Iterator[Event]) -> None:
         """Drives the design; what it can't follow is told."""
-        own = design_file(self.design_class)
+        own = design_file(self.build)
         try:
             if own is not None:
                 guarded(own, f"design {self.name} on {self.file}", lambda: self.replay.run(events))

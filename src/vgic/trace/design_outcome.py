@@ -6,7 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from vgic.arch.intid import LPI_START, PRIVATE, SGIS
-from vgic.designs.kvm.irq import Lr
+from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu
 
 

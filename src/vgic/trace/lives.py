@@ -49,7 +49,7 @@ class Lengths:
 
 
 class Life:
-    """One row."""
+    """What is known of one interrupt at one place."""
 
     __slots__ = (
         "acknowledged_at", "active", "delivered", "ended_by_guest", "ended_by_software", "pintids", "raised_at",
@@ -73,7 +73,7 @@ class Life:
 
 
 class LifeRow(NamedTuple):
-    """A row for people and JSON."""
+    """The lives of one interrupt, summed up: one row of a table."""
 
     where: str
     vintid: int

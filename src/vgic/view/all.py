@@ -35,7 +35,7 @@ class AllReport(Report):
         return Status.HOLDS if all(c.expected for c in self.found) else Status.BROKEN
 
     def text(self) -> str:
-        """A row for each; what is to be told of some; the sums."""
+        """A row for each scenario; what is to be told of some; the sums."""
         explored = [c for c in self.found if c.verdict not in UNEXPLORED]
         lines = table(("scenario", "design", "LRs", "verdict", "rule", "depth", "states", "s", "announced"),
                       [_row(c) for c in explored], {2, 4, 5, 6, 7}) if explored else []
@@ -51,12 +51,12 @@ class AllReport(Report):
         return f"{len(self.found)} searched: {sums or 'none'}. {verdict}{more}"
 
     def json(self) -> list[dict[str, Any]]:
-        """A row for each, in the order of names."""
+        """An object for each scenario, in the order of names."""
         return [{**c._asdict(), "expected": c.expected} for c in self.found]
 
 
 def line(c: Checked) -> str:
-    """One of them, in a line."""
+    """What came of one scenario, in a line."""
     if c.verdict in UNEXPLORED:
         return f"{c.scenario}  {c.verdict}: {c.what}"
     return "  ".join(cell for cell in _row(c) if cell)

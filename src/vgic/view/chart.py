@@ -62,7 +62,7 @@ class Chart:
         return shown, sorted(left)
 
     def text(self) -> str:
-        """The table."""
+        """The table, in as many pieces as its width asks for."""
         shown, left = self.chosen()
         blocks = self._blocks(shown)
         text = "\n\n".join(self._table(block, first=i == 0) for i, block in enumerate(blocks))
@@ -90,7 +90,7 @@ class Chart:
         what = max(0, min(self.width - 7 - right, max([12, *(len(row.what) for row in self.rows)]))) if first else 0
         lines = [self._line("step", "what happens" if first else "", [self.names[n] for n in lanes], widths, what)]
         for row in self.rows:
-            wrapped = textwrap.wrap(row.what, what) if first and what else [""]
+            wrapped = textwrap.wrap(row.what, what, break_on_hyphens=False) if first and what else [""]
             cells = [self._cell(row, n) for n in lanes]
             lines.append(self._line(str(row.step), wrapped[0] if wrapped else "", cells, widths, what))
             lines += [f"       {more}" for more in wrapped[1:]]
@@ -105,7 +105,7 @@ class Chart:
         return text + "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
 
     def json(self) -> list[dict[str, object]]:
-        """The rows as data."""
+        """An object for each step, with its lanes by name."""
         return [{
             "step": row.step, "what": row.what, "lanes": dict(zip(self.names, row.cells, strict=True)),
             "marks": [self.names[n] for n in sorted(row.marks)], "notes": list(row.notes)} for row in self.rows]

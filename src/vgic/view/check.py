@@ -34,11 +34,11 @@ class CheckReport(Report):
         return Status.HOLDS if self.verdict.rule is None else Status.BROKEN
 
     def heading(self) -> str:
-        """What was explored."""
+        """The machine and the design that were explored."""
         return heading(self.verdict.scenario, self.verdict.list_registers, self.verdict.design)
 
     def figures(self) -> str:
-        """What was explored, in numbers."""
+        """States, transitions, depth, time: what the search came to."""
         r = self.verdict.result
         memory = f", {r.bytes / 1e6:,.0f} MB" if r.bytes >= 1e6 else ""
         speed = "since it was resumed" if self.verdict.resumed else f"{rate(r.transitions, r.seconds)} transitions/s"
@@ -105,7 +105,7 @@ class CheckReport(Report):
         return "\n".join([*(textwrap.fill(line, WIDTH) for line in lines), *ends])
 
     def text(self) -> str:
-        """The whole."""
+        """The verdict, and where a rule is broken the way there."""
         parts = [self.heading(), self.summary()]
         if self.verdict.rule is not None:
             parts += [self.counterexample(), self.figures() + ".", self.further()]
@@ -114,7 +114,7 @@ class CheckReport(Report):
         return "\n\n".join(parts) + "\n"
 
     def json(self) -> dict[str, Any]:
-        """The same as data."""
+        """One object; docs/check.md tells its keys."""
         v, r = self.verdict, self.verdict.result
         out: dict[str, Any] = {
             "scenario": v.scenario.name, "title": v.scenario.title, "design": v.design,
@@ -181,7 +181,7 @@ class DialReport(Report):
         return "\n\n".join(parts) + "\n"
 
     def json(self) -> dict[str, Any]:
-        """The same as data."""
+        """The fewest list registers that do, and a verdict for each number."""
         return {"fewest": self.fewest, "verdicts": [CheckReport(v).json() for v in self.verdicts]}
 
 

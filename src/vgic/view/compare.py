@@ -62,7 +62,7 @@ class CompareReport(Report):
         return textwrap.fill(words, WIDTH)
 
     def json(self) -> dict[str, Any]:
-        """The same as data."""
+        """The profile, and an object for each design."""
         c = self.comparison
         return {
             "scenario": c.scenario.name, "profile": c.profile.model_dump(exclude_none=True),

@@ -22,12 +22,12 @@ class DesignReport(Report):
         return self.analysis.exit_status
 
     def text(self) -> str:
-        """All that came out."""
+        """What was compared, and each entry that differs."""
         a, o = self.analysis, self.analysis.outcome
         machines = ", ".join(f"{vm.name} ({len(vm.vcpus)} vCPUs, GICv{vm.gic})" for vm in a.replay.vms.values())
         out = wrap(f"{a.file}   ",
                    f"QEMU trace, GICv{a.configuration.version}, {a.reader.lines:,} lines, {a.seconds:.1f} s")
-        out += wrap("design           ", f"{a.design_class.name} ({a.why})")
+        out += wrap("design           ", f"{a.build.name} ({a.why})")
         out += wrap("machines         ", machines or "none")
         out += wrap("stimulus         ", _counts(o.stimuli))
         if o.adopted:
@@ -53,10 +53,10 @@ class DesignReport(Report):
         return "\n".join(out)
 
     def json(self) -> dict[str, Any]:
-        """Everything, for programs."""
+        """All figures, and the entries that differ."""
         a, o = self.analysis, self.analysis.outcome
         return {
-            "file": a.file, "gic": a.configuration.version, "design": a.design_class.name, "asked": a.name,
+            "file": a.file, "gic": a.configuration.version, "design": a.build.name, "asked": a.name,
             "why": a.why, "lines": a.reader.lines,
             "machines": [{"name": vm.name, "vcpus": len(vm.vcpus), "gic": vm.gic} for vm in a.replay.vms.values()],
             "entries": {"determined": o.determined, "equal": o.equal, "equal_to_the_bit": o.exact, "empty": o.empty,

@@ -22,7 +22,7 @@ class FtraceReport(Report):
         return self.analysis.exit_status
 
     def text(self) -> str:
-        """All that the analysis found."""
+        """Exits, injections and rules, as far as the events tell them."""
         a = self.analysis
         vcpus, cpus = a.vcpus(), len(a.reader.cpus)
         out = wrap(f"{a.file}   ", f"ftrace, {many(cpus, 'CPU')}, {many(len(vcpus), 'vCPU')}, "
@@ -42,7 +42,7 @@ class FtraceReport(Report):
         return "\n".join(out)
 
     def json(self) -> dict[str, Any]:
-        """Everything, for programs."""
+        """All that the text has, and what it leaves out for its length."""
         a = self.analysis
         label = a.follow.label
         return {

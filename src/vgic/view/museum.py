@@ -26,7 +26,7 @@ def _entries(identities: Sequence[str]) -> set[str]:
 
 
 def _awaiting(identities: Sequence[str]) -> list[str]:
-    """What is awaited, and by which."""
+    """What is awaited, and which entries await it."""
     groups: dict[str, list[str]] = {}
     for i in identities:
         groups.setdefault(AWAITED[i].awaits, []).append(i)
@@ -192,7 +192,7 @@ class DistinctionsReport(Report):
         return "\n".join(lines)
 
     def json(self) -> list[dict[str, Any]]:
-        """Every scenario."""
+        """An object for each scenario, in the order in which they were explored."""
         return [d._asdict() for d in self.found]
 
 

@@ -48,7 +48,7 @@ class CampaignReport(Report):
         return "\n".join(lines)
 
     def json(self) -> dict[str, Any]:
-        """The same, and what was met."""
+        """All figures, and how often each situation was met."""
         c, tally, finding = self.campaign, self.campaign.tally, self.campaign.finding
         difference = None if finding is None else {
             "seed": finding.seed, "says": str(finding.difference) if finding.difference is not None else finding.death,

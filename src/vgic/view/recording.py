@@ -26,7 +26,7 @@ class RecordingReport(Report):
         return self.analysis.exit_status
 
     def text(self) -> str:
-        """All that the analysis found."""
+        """What was predicted, what differs, the lives of interrupts, the rules."""
         a = self.analysis
         version, pes, r = a.configuration.version, a.configuration.options.pes, a.replay
         out = wrap(f"{a.file}   ", f"QEMU trace, GICv{version}, {many(pes, 'PE')}, {a.reader.lines:,} lines, "
@@ -52,7 +52,7 @@ class RecordingReport(Report):
         return "\n".join(out).replace("\N{NO-BREAK SPACE}", " ")
 
     def json(self) -> dict[str, Any]:
-        """Everything, for programs."""
+        """All that the text has, and what it leaves out for its length."""
         a, r = self.analysis, self.analysis.replay
         return {
             "file": a.file, "gic": a.configuration.version, "pes": a.configuration.options.pes,
@@ -138,7 +138,7 @@ def _length(middle: int | None, longest: int) -> str:
 
 
 def lanes(found: Lanes) -> list[str]:
-    """One interrupt's lanes."""
+    """The lanes of one interrupt, as a table."""
     head = ("line", "pe", "what happens", f"line {found.intid}", "phys", "list register", "guest")
     body = []
     for row in map(told, found.rows):

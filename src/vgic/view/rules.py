@@ -30,5 +30,5 @@ class RulesReport(Report):
         return "\n".join(lines)
 
     def json(self) -> list[dict[str, Any]]:
-        """One object a rule."""
+        """An object for each rule."""
         return [{**rule._asdict(), "judged": list(judged(rule.id))} for rule in self.rules]

@@ -29,7 +29,7 @@ class RunReport(Report):
         return Status.HOLDS if well else Status.BROKEN
 
     def heading(self) -> str:
-        """What ran."""
+        """The machine and the design that ran."""
         r = self.run
         return heading(r.scenario, r.list_registers, f"{r.design}{f', seed {r.seed}' if r.seed is not None else ''}")
 
@@ -74,11 +74,11 @@ class RunReport(Report):
         return "\n".join(lines)
 
     def text(self) -> str:
-        """The whole."""
+        """The steps as a chart, what they took, and the verdict."""
         return "\n\n".join((self.heading(), self.chart().text(), f"{self.sums()}\n{self.verdict()}")) + "\n"
 
     def json(self) -> dict[str, Any]:
-        """The same as data."""
+        """One object, with the schedule as a script and as steps."""
         r = self.run
         return {
             "scenario": r.scenario.name, "title": r.scenario.title, "design": r.design, "seed": r.seed,

@@ -29,7 +29,7 @@ class ScenariosReport(Report):
         return "\n".join(blocks) + "\n"
 
     def json(self) -> list[dict[str, Any]]:
-        """The same as data."""
+        """An object for each scenario."""
         return [{
             "name": s.name, "title": s.title, "teaches": s.teaches, "mechanisms": s.mechanisms, "design": s.design,
             "expect": s.expect, "rules": s.rules} for s in self.scenarios]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
+from vgic.designs.bao.irq import BaoCpu, BaoDist, BaoIrq
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm.irq import PRIVATE, SGIS, Lr, VgicDist, VirtualIrq
-from vgic.designs.kvm.timer import ArchTimer
+from vgic.designs.vgic.gic import VirtualGic
 from vgic.designs.vgic.hw import EN, EOICOUNT_SHIFT, LRENPIE, NPIE, UIE
-from vgic.designs.vgic.resident import NO_LR, Resident, ResidentCpu, ResidentIrq
+from vgic.designs.vgic.irq import PRIVATE, SGIS, Lr
+from vgic.designs.vgic.resident import NO_LR, ResidentLists, need_deactivation
+from vgic.designs.vgic.timer import GuestTimer
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel
 from vgic.host.chip import ACTIVE
@@ -19,69 +22,50 @@ ENABLE, PEND, ACT, PRIORITY, CONFIG, TARGET = "enable", "pend", "act", "priority
 """What a message asks for; those of the second line are register fields (VGIC_SET_REG)."""
 
 
-class BaoCpu(ResidentCpu):
-    """One vCPU's side.
+class BaoTimer(GuestTimer["BaoLists"]):
+    """The timer and its PPI are the guest's for good: mapped, and nothing is ever switched."""
 
-    Attributes:
-        spilled: its private interrupts without a list register. lost_tail: that list's end was cut (see `Bao.unspill`).
-        messages: from other PEs: what, of which interrupt, a value.
-        home: its PE, None before the first load.
-    """
+    forwarded = True
 
-    __slots__ = ("home", "lost_tail", "messages", "spilled")
-
-    def __init__(self, words: int) -> None:
-        super().__init__(words)
-        self.spilled: list[VirtualIrq] = []
-        self.lost_tail = False
-        self.messages: list[tuple[str, VirtualIrq, int]] = []
-        self.home: int | None = None
-
-
-class BaoDist(VgicDist):
-    """One VM's side.
-
-    Attributes:
-        spilled: its SPIs without a list register. lost_tail: as a vCPU's.
-    """
-
-    __slots__ = ("lost_tail", "spilled")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.spilled: list[VirtualIrq] = []
-        self.lost_tail = False
-
-
-class BaoTimer(ArchTimer):
-    """The timer and its PPI are the guest's for good: nothing is ever switched."""
+    def connect(self) -> None:
+        """Mapped: the guest's deactivation ends the PPI's."""
+        if self.desc is not None:
+            self.design.map_phys_irq(self.vcpu, self.desc, self.vintid)
 
     def load(self, pe: int) -> None:
+        """Once; a vCPU of Bao's is put nowhere but in a model."""
         self.restore(pe)
 
     def put(self, pe: int) -> None:
+        """The registers out; `load` restores them."""
         self.save(pe)
 
     def handle(self, pe: int) -> None:
-        self.kvm.inject(self.vcpu.vm, self.vcpu, self.vintid, True, self)
+        """The PPI has arrived: injected, as any interrupt with a twin."""
+        self.inject(True)
 
 
-class BaoLists(Resident):
-    """List registers and the spilled, owners and messages; `Bao` adds the registers."""
+class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
+    """List registers and the spilled, owners and messages; `Bao` adds the registers.
+
+    Args:
+        vhe: of no consequence: the guest has both timers. hw_deactivation: see `need_deactivation`.
+    """
 
     pinned = True
-    irq_class = ResidentIrq
+    host_disables = False
+    irq_class = BaoIrq
     cpu_class = BaoCpu
     dist_class = BaoDist
-    timer_class: type[ArchTimer] = BaoTimer
-    base_hcr = EN | LRENPIE
+    timer_class = BaoTimer
 
     def __init__(
         self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
         observer: Observer | None = None, vhe: bool = True, hw_deactivation: bool = True,
     ) -> None:
-        self.need_deactivation(hw_deactivation)
+        need_deactivation(self.name, hw_deactivation)
         super().__init__(kernel, vms, timers=timers, observer=observer)
+        self.lists: ResidentLists[BaoIrq] = ResidentLists(self.hw, self.cpus, EN | LRENPIE, self.event)
         for vm in self.vms:
             if vm.lpis:
                 raise Unsupported(f"bao: {vm.name} has LPIs: Bao emulates no ITS")
@@ -90,17 +74,11 @@ class BaoLists(Resident):
                 irq.vcpu = vcpu
         kernel.request_irq(kernel.irq(kernel.maintenance), self.maintenance_handler, "vgic maintenance")
 
-    def bao(self, vcpu: Vcpu) -> BaoCpu:
-        """The vCPU's side."""
-        cpu = self.cpus[vcpu]
-        assert isinstance(cpu, BaoCpu)
-        return cpu
-
     def vcpu_load(self, vcpu: Vcpu, pe: int) -> None:
         """Its own PE, for ever. Unsupported for another, or where two vCPUs have the same."""
-        cpu = self.bao(vcpu)
+        cpu = self.cpus[vcpu]
         if cpu.home is None:
-            other = [v for v in self.vcpus if self.bao(v).home == pe]
+            other = [v for v in self.vcpus if self.cpus[v].home == pe]
             if other:
                 raise Unsupported(
                     f"bao: {_name(vcpu)} and {_name(other[0])} share PE {pe}: Bao gives each vCPU a PE of its own")
@@ -112,31 +90,42 @@ class BaoLists(Resident):
             raise Unsupported(
                 f"bao: {_name(vcpu)} moves from PE {cpu.home} to PE {pe}: Bao's vCPUs stay where they are")
         super().vcpu_load(vcpu, pe)
+        self.lists.load(vcpu, pe)
+
+    def vcpu_put(self, vcpu: Vcpu) -> None:
+        """The list registers are saved first."""
+        self.lists.save(vcpu, self.here(vcpu))
+        super().vcpu_put(vcpu)
+
+    def assign_irq(self, vm: Vm, desc: IrqDesc, vintid: int) -> None:
+        """Forwarded; disabled physically until its guest enables it."""
+        super().assign_irq(vm, desc, vintid)
+        self.kernel.driver.enable(desc.pintid, False, 0)
 
     # -- who owns an interrupt
 
-    def owns(self, vcpu: Vcpu, irq: VirtualIrq) -> bool:
+    def owns(self, vcpu: Vcpu, irq: BaoIrq) -> bool:
         """vgic_get_ownership: it is nobody's, or the vCPU's."""
         if irq.vcpu is None:
             irq.vcpu = vcpu
         return irq.vcpu is vcpu
 
-    def yield_ownership(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+    def yield_ownership(self, vcpu: Vcpu, irq: BaoIrq) -> None:
         """vgic_yield_ownership: neither in a list register nor active."""
         private_v2 = vcpu.vm.gic == 2 and irq.intid < PRIVATE
         if not private_v2 and irq.vcpu is vcpu and not irq.on_lr and not irq.active:
             irq.vcpu = None
 
-    def redistributor(self, vm: Vm, irq: VirtualIrq) -> Vcpu:
-        """Whose private interrupt it is."""
+    def redistributor(self, vm: Vm, irq: BaoIrq) -> Vcpu:
+        """The vCPU whose private interrupt it is."""
         return next(v for v in vm.vcpus if self.private[v].get(irq.intid) is irq)
 
-    def target_of(self, vm: Vm, irq: VirtualIrq) -> int:
+    def target_of(self, vm: Vm, irq: BaoIrq) -> int:
         """ITARGETSR's byte or IROUTER, as they are."""
         return irq.targets if vm.gic == 2 else irq.mpidr
 
-    def targets_of(self, vm: Vm, irq: VirtualIrq) -> list[Vcpu]:
-        """Who may take it."""
+    def targets_of(self, vm: Vm, irq: BaoIrq) -> list[Vcpu]:
+        """The vCPUs that may take it."""
         if irq.intid < PRIVATE:
             return [self.redistributor(vm, irq)]
         if vm.gic == 2:
@@ -145,14 +134,14 @@ class BaoLists(Resident):
 
     # -- messages
 
-    def send(self, vcpu: Vcpu, what: str, irq: VirtualIrq, value: int = 0) -> None:
-        """To the PE of a vCPU: an IPI."""
-        self.bao(vcpu).messages.append((what, irq, value))
+    def send(self, vcpu: Vcpu, what: str, irq: BaoIrq, value: int = 0) -> None:
+        """Leaves a message for the PE of a vCPU, and kicks that: an IPI."""
+        self.cpus[vcpu].messages.append((what, irq, value))
         self.kick(vcpu)
 
     def take_messages(self, vcpu: Vcpu) -> None:
-        """vgic_ipi_handler."""
-        cpu = self.bao(vcpu)
+        """vgic_ipi_handler: does what the messages ask for."""
+        cpu = self.cpus[vcpu]
         while cpu.messages:
             what, irq, value = cpu.messages[0]
             del cpu.messages[0]
@@ -176,26 +165,26 @@ class BaoLists(Resident):
             self.event("refused", vcpu, vintid)
             return False
         self.event("inject", vcpu, vintid)
-        if self.current(targets[0]):
+        if self.lists.current(targets[0]):
             self.inject_here(targets[0], irq, 0)
         else:
             self.send(targets[0], INJECT, irq)
         return True
 
     @step
-    def inject_here(self, vcpu: Vcpu, irq: VirtualIrq, source: int) -> None:
+    def inject_here(self, vcpu: Vcpu, irq: BaoIrq, source: int) -> None:
         """With a twin it has just arrived, so it can't be in a list register; else as a write of ISPENDR."""
         if irq.hw:
             irq.vcpu = vcpu
             irq.pending_latch, irq.active, irq.on_lr = True, False, False
             self.add_lr(vcpu, irq)
-        elif vcpu.vm.gic == 2 and irq.intid < SGIS:
+        elif self.v2_sgi(vcpu.vm, irq):
             self.inject_sgi(vcpu, irq, source)
         else:
             self.set_field(vcpu, irq, PEND, 1)
         self.kick(vcpu)
 
-    def inject_sgi(self, vcpu: Vcpu, irq: VirtualIrq, source: int) -> None:
+    def inject_sgi(self, vcpu: Vcpu, irq: BaoIrq, source: int) -> None:
         """vgic_inject_sgi: one that its source has sent already leaves its list register for good."""
         self.remove_lr(vcpu, irq)
         if not irq.source >> source & 1:
@@ -205,22 +194,21 @@ class BaoLists(Resident):
 
     # -- list registers
 
-    def lr_of(self, vcpu: Vcpu, irq: VirtualIrq) -> Lr | None:
+    def lr_of(self, vcpu: Vcpu, irq: BaoIrq) -> Lr | None:
         """gich_get_lr: its list register here, unless that is empty or another's."""
         if not irq.on_lr or irq.vcpu is not vcpu:
             return None
-        assert isinstance(irq, ResidentIrq)
-        lr = self.look_at_lr(vcpu, irq.lr)
-        return lr if self.cpu(vcpu).held[irq.lr] is irq and (lr.pending or lr.active) else None
+        lr = self.lists.read(vcpu, irq.lr)
+        return lr if self.cpus[vcpu].held[irq.lr] is irq and (lr.pending or lr.active) else None
 
-    def state(self, vcpu: Vcpu, irq: VirtualIrq) -> tuple[bool, bool]:
-        """vgic_get_state: pending, active."""
+    def state(self, vcpu: Vcpu, irq: BaoIrq) -> tuple[bool, bool]:
+        """vgic_get_state: whether it is pending and whether active, wherever that is held."""
         lr = self.lr_of(vcpu, irq)
         pending, active = (irq.pending_latch, irq.active) if lr is None else (lr.pending, lr.active)
         return pending or (vcpu.vm.gic == 2 and irq.source != 0), active
 
-    def add_lr(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
-        """vgic_add_lr."""
+    def add_lr(self, vcpu: Vcpu, irq: BaoIrq) -> None:
+        """vgic_add_lr: into a free list register, or another's; else it is spilled."""
         if not irq.enabled or irq.on_lr:
             return
         elrsr = self.hw.elrsr(self.here(vcpu))
@@ -234,12 +222,12 @@ class BaoLists(Resident):
         else:
             self.write_lr(vcpu, irq, n)
 
-    def victim(self, vcpu: Vcpu, irq: VirtualIrq) -> int:
+    def victim(self, vcpu: Vcpu, irq: BaoIrq) -> int:
         """Whose list register is taken: see the module."""
         pending: list[tuple[int, int, int]] = []
         active: list[tuple[int, int, int]] = []
         for n in range(self.hw.nr_lr):
-            lr = self.look_at_lr(vcpu, n)
+            lr = self.lists.read(vcpu, n)
             if lr.active:
                 active.append((lr.priority, lr.vintid, n))
             elif lr.pending:
@@ -249,21 +237,20 @@ class BaoLists(Resident):
 
     def spill_lr(self, vcpu: Vcpu, n: int) -> None:
         """Its interrupt leaves for the list of the spilled."""
-        irq = self.cpu(vcpu).held[n]
+        irq = self.cpus[vcpu].held[n]
         if irq is not None:
             self.remove_lr(vcpu, irq)
             self.add_spilled(vcpu, irq)
             self.yield_ownership(vcpu, irq)
 
-    def write_lr(self, vcpu: Vcpu, irq: VirtualIrq, n: int) -> None:
-        """vgic_write_lr."""
-        previous = self.cpu(vcpu).held[n]
-        if previous is not None and previous is not irq and previous.intid >= PRIVATE:
-            assert isinstance(previous, ResidentIrq)
-            if previous.vcpu is vcpu and previous.on_lr and previous.lr == n:
-                previous.on_lr = False
-                self.yield_ownership(vcpu, previous)
-        v2_sgi = vcpu.vm.gic == 2 and irq.intid < SGIS
+    def write_lr(self, vcpu: Vcpu, irq: BaoIrq, n: int) -> None:
+        """vgic_write_lr: the state moves from memory into list register n."""
+        previous = self.cpus[vcpu].held[n]
+        if (previous is not None and previous is not irq and previous.intid >= PRIVATE
+                and previous.vcpu is vcpu and previous.on_lr and previous.lr == n):
+            previous.on_lr = False
+            self.yield_ownership(vcpu, previous)
+        v2_sgi = self.v2_sgi(vcpu.vm, irq)
         pending, active = self.state(vcpu, irq)
         cpuid, eoi = 0, irq.intid >= PRIVATE and not irq.hw
         if irq.hw:
@@ -276,9 +263,9 @@ class BaoLists(Resident):
             eoi = irq.source != 0
         lr = Lr(irq.intid, pending, active, irq.hw, irq.hwintid if irq.hw else 0, irq.group, irq.priority, eoi, cpuid)
         irq.pending_latch = irq.active = False
-        self.put_in_lr(vcpu, irq, n, lr)
+        self.lists.write(vcpu, irq, n, lr, self.here(vcpu))
 
-    def remove_lr(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+    def remove_lr(self, vcpu: Vcpu, irq: BaoIrq) -> None:
         """vgic_remove_lr: the state comes back."""
         if irq.vcpu is not vcpu or not irq.on_lr:
             return
@@ -287,24 +274,23 @@ class BaoLists(Resident):
             irq.on_lr = False
             return
         self.event("fold", vcpu, irq.intid)
-        self.clear_lr(vcpu, irq)
+        self.lists.clear(vcpu, irq, self.here(vcpu))
         irq.pending_latch, irq.active = lr.pending, lr.active
-        if vcpu.vm.gic == 2 and irq.intid < SGIS:
+        if self.v2_sgi(vcpu.vm, irq):
             if lr.active:
                 irq.active_source = lr.cpuid
             else:
                 irq.source |= 1 << lr.cpuid
-        self.set_hcr(vcpu, UIE | (NPIE if lr.pending and irq.enabled else 0), True)
+        self.lists.set_hcr(self.here(vcpu), UIE | (NPIE if lr.pending and irq.enabled else 0), True)
 
     # -- the spilled
 
-    def spilled(self, vcpu: Vcpu, irq: VirtualIrq) -> BaoCpu | BaoDist:
+    def spilled(self, vcpu: Vcpu, irq: BaoIrq) -> BaoCpu | BaoDist:
         """Who has the list that an interrupt spills to."""
         dist = self.dists[vcpu.vm]
-        assert isinstance(dist, BaoDist)
-        return self.bao(vcpu) if irq.intid < PRIVATE else dist
+        return self.cpus[vcpu] if irq.intid < PRIVATE else dist
 
-    def add_spilled(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+    def add_spilled(self, vcpu: Vcpu, irq: BaoIrq) -> None:
         """vgic_add_spilled: at the end of the list; where that was cut, nobody will find it. What is on the list
         already loses those behind it."""
         self.event("overflow", vcpu, irq.intid)
@@ -314,9 +300,9 @@ class BaoLists(Resident):
             side.lost_tail = False
         elif not side.lost_tail:
             side.spilled.append(irq)
-        self.set_hcr(vcpu, NPIE, True)
+        self.lists.set_hcr(self.here(vcpu), NPIE, True)
 
-    def unspill(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+    def unspill(self, vcpu: Vcpu, irq: BaoIrq) -> None:
         """list_rm: where the last leaves a list that is not empty then, the list's end stays with it, and what is added
         afterwards hangs behind what has left. An empty list is whole again."""
         side = self.spilled(vcpu, irq)
@@ -326,12 +312,11 @@ class BaoLists(Resident):
         side.spilled.remove(irq)
         side.lost_tail = side.lost_tail and bool(side.spilled)
 
-    def most_urgent(self, vcpu: Vcpu, pending: bool, active: bool) -> VirtualIrq | None:
+    def most_urgent(self, vcpu: Vcpu, pending: bool, active: bool) -> BaoIrq | None:
         """vgic_highest_prio_spilled: of the spilled that are in one of these states, by priority, then number."""
         dist = self.dists[vcpu.vm]
-        assert isinstance(dist, BaoDist)
         mine = []
-        for irq in (*self.bao(vcpu).spilled, *dist.spilled):
+        for irq in (*self.cpus[vcpu].spilled, *dist.spilled):
             is_pending, is_active = self.state(vcpu, irq)
             if irq.vcpu in (None, vcpu) and ((pending and is_pending) or (active and is_active)):
                 mine.append(irq)
@@ -351,17 +336,17 @@ class BaoLists(Resident):
 
     def pending(self, vcpu: Vcpu) -> bool:
         """WFI does not trap: anything that the PE would wake for."""
-        cpu = self.bao(vcpu)
+        cpu = self.cpus[vcpu]
         if cpu.messages:
             return True
         saved = [self.hw.decode(value, False).pending for value in cpu.saved]
-        held = [self.look_at_lr(vcpu, n).pending for n in range(self.hw.nr_lr)] if vcpu.pe is not None else saved
+        held = [self.lists.read(vcpu, n).pending for n in range(self.hw.nr_lr)] if vcpu.pe is not None else saved
         return any(held)
 
     # -- maintenance
 
     def maintenance_handler(self, desc: IrqDesc, pe: int) -> bool:
-        """gic_maintenance_handler."""
+        """gic_maintenance_handler: for the vCPU that is loaded there."""
         vcpu = self.running(pe)
         if vcpu is not None:
             self.maintain(vcpu)
@@ -370,22 +355,22 @@ class BaoLists(Resident):
     def maintain(self, vcpu: Vcpu) -> None:
         """Ends that were asked for, list registers to refill, ends of spilled ones."""
         pe = self.here(vcpu)
-        states = [self.look_at_lr(vcpu, n) for n in range(self.hw.nr_lr)]
+        states = [self.lists.read(vcpu, n) for n in range(self.hw.nr_lr)]
         hcr = self.hw.read_hcr(pe)
         no_pending = bool(hcr & NPIE) and not any(lr.pending and not lr.active for lr in states)
         underflow = bool(hcr & UIE) and sum(lr.pending or lr.active for lr in states) < 2
-        for n, irq in enumerate(tuple(self.cpu(vcpu).held)):
+        for n, irq in enumerate(tuple(self.cpus[vcpu].held)):
             if irq is not None:
                 self.ended(vcpu, irq, n)
         if no_pending or underflow:
             self.refill_lrs(vcpu, no_pending)
         self.replay(vcpu, self.hw.read_hcr(pe) >> EOICOUNT_SHIFT & 31)
 
-    def ended(self, vcpu: Vcpu, irq: VirtualIrq, n: int) -> None:
+    def ended(self, vcpu: Vcpu, irq: BaoIrq, n: int) -> None:
         """vgic_handle_trapped_eoir: its list register is free; an SGI may have another source."""
-        if self.look_at_lr(vcpu, n).signals_eoi():
+        if self.lists.read(vcpu, n).signals_eoi():
             self.hw.write_lr(n, 0, self.here(vcpu))
-            held = self.cpu(vcpu).held
+            held = self.cpus[vcpu].held
             held[n] = None
             irq.on_lr = False
             if irq.intid < SGIS:
@@ -396,12 +381,12 @@ class BaoLists(Resident):
     def refill_lrs(self, vcpu: Vcpu, no_pending: bool) -> None:
         """vgic_refill_lrs: first a pending one if that was missed, then whatever is most urgent."""
         for n in range(self.hw.nr_lr):
-            lr = self.look_at_lr(vcpu, n)
+            lr = self.lists.read(vcpu, n)
             if lr.pending or lr.active or lr.signals_eoi():
                 continue
             irq = self.most_urgent(vcpu, True, not no_pending)
             if irq is None:
-                self.set_hcr(vcpu, NPIE | UIE, False)
+                self.lists.set_hcr(self.here(vcpu), NPIE | UIE, False)
                 return
             irq.vcpu = vcpu
             self.unspill(vcpu, irq)
@@ -422,11 +407,11 @@ class BaoLists(Resident):
             elif irq.pending_latch:
                 self.add_lr(vcpu, irq)
         if count:
-            self.set_hcr(vcpu, 31 << EOICOUNT_SHIFT, False)
+            self.lists.set_hcr(self.here(vcpu), 31 << EOICOUNT_SHIFT, False)
 
-    def set_field(self, vcpu: Vcpu, irq: VirtualIrq, what: str, value: int) -> None:
-        """A register's field changes; see `Bao`."""
-        raise NotImplementedError  # abstract: the registers have it
+    @abstractmethod
+    def set_field(self, vcpu: Vcpu, irq: BaoIrq, what: str, value: int) -> None:
+        """A field of an interrupt changes, by a register write or an injection; see `Bao`."""
 
 
 def _name(vcpu: Vcpu) -> str:

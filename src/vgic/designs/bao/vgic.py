@@ -18,20 +18,21 @@ once more (list_push), or where another vCPU owns the most urgent spilled one (v
 
 from __future__ import annotations
 
+from vgic.designs.bao.irq import BaoIrq
 from vgic.designs.bao.lists import ACT, CONFIG, ENABLE, INJECT, PEND, PRIORITY, ROUTE, TARGET, BaoLists
-from vgic.designs.kvm.irq import PRIVATE, SGIS, VirtualIrq
+from vgic.designs.vgic.irq import PRIVATE
 from vgic.designs.vm import Vcpu
 from vgic.parts import step
 
 
 class Bao(BaoLists):
-    """Bao's."""
+    """Bao's virtual GIC: what the guest's registers do."""
 
     name = "bao"
 
     # -- the guest's distributor
 
-    def set_field(self, vcpu: Vcpu, irq: VirtualIrq, what: str, value: int) -> None:
+    def set_field(self, vcpu: Vcpu, irq: BaoIrq, what: str, value: int) -> None:
         """vgic_int_set_field. Where another vCPU owns the interrupt it is told; a target is changed at once, and its
         owner only routes anew."""
         if what == TARGET and self.update(vcpu, irq, what, value) and irq.hw:
@@ -47,10 +48,10 @@ class Bao(BaoLists):
         self.route(vcpu, irq)
         self.yield_ownership(vcpu, irq)
 
-    def update(self, vcpu: Vcpu, irq: VirtualIrq, what: str, value: int) -> bool:
-        """A field; whether it changed."""
+    def update(self, vcpu: Vcpu, irq: BaoIrq, what: str, value: int) -> bool:
+        """Sets a field of an interrupt. Returns whether it changed."""
         before = (irq.enabled, irq.pending_latch, irq.active, irq.priority, irq.edge, irq.targets, irq.mpidr)
-        v2_sgi = vcpu.vm.gic == 2 and irq.intid < SGIS
+        v2_sgi = self.v2_sgi(vcpu.vm, irq)
         if what == ENABLE and not v2_sgi:
             irq.enabled = bool(value)
         elif what == PEND and not v2_sgi:
@@ -65,7 +66,7 @@ class Bao(BaoLists):
             (super().set_targets if vcpu.vm.gic == 2 else super().set_route)(vcpu, irq, value)
         return before != (irq.enabled, irq.pending_latch, irq.active, irq.priority, irq.edge, irq.targets, irq.mpidr)
 
-    def update_hw(self, vcpu: Vcpu, irq: VirtualIrq, what: str) -> None:
+    def update_hw(self, vcpu: Vcpu, irq: BaoIrq, what: str) -> None:
         """The twin follows: what is pending in the guest is active there, what is pending and active is both."""
         desc = irq.host_irq
         assert desc is not None
@@ -74,15 +75,15 @@ class Bao(BaoLists):
             self.set_phys_active(irq, irq.pending_latch or irq.active, pe)
             self.set_phys_pending(irq, irq.pending_latch and irq.active, pe)
         elif what == ENABLE and irq.intid >= PRIVATE:
-            self.mask_twin(vcpu, irq)
+            self.set_phys_enabled(irq, pe)
         elif what == ENABLE:
             (self.kernel.enable_percpu_irq if irq.enabled else self.kernel.disable_percpu_irq)(desc, pe)
         elif what == TARGET:
-            homes = [h for v in self.targets_of(vcpu.vm, irq) if (h := self.bao(v).home) is not None]
+            homes = [h for v in self.targets_of(vcpu.vm, irq) if (h := self.cpus[v].home) is not None]
             if homes:
                 self.kernel.irq_set_affinity(desc, homes[0], pe)
 
-    def route(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
+    def route(self, vcpu: Vcpu, irq: BaoIrq) -> None:
         """vgic_route: to a list register here, or a message to its targets. One that is active, and has another
         target, gets neither."""
         if not irq.enabled or not (irq.pending_latch or irq.active):
@@ -97,63 +98,59 @@ class Bao(BaoLists):
                 self.send(other, ROUTE, irq)
 
     @step
-    def set_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """ISENABLER."""
+    def set_enabled(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> None:
+        """ISENABLER, carried out by the owner."""
         self.set_field(vcpu, irq, ENABLE, 1)
 
     @step
-    def clear_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """ICENABLER."""
+    def clear_enabled(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> None:
+        """ICENABLER, carried out by the owner."""
         self.set_field(vcpu, irq, ENABLE, 0)
 
     @step
-    def set_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """ISPENDR."""
+    def set_pending(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> None:
+        """ISPENDR, carried out by the owner."""
         self.set_field(vcpu, irq, PEND, 1)
 
     @step
-    def clear_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """ICPENDR."""
+    def clear_pending(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> None:
+        """ICPENDR, carried out by the owner."""
         self.set_field(vcpu, irq, PEND, 0)
 
     @step
-    def read_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> bool:
+    def read_pending(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> bool:
         """vgic_int_get_pend: what is in a list register is not looked at."""
         return irq.pending_latch
 
     @step
-    def set_active(self, vcpu: Vcpu, irq: VirtualIrq, active: bool, user: bool) -> None:
-        """ISACTIVER, ICACTIVER."""
+    def set_active(self, vcpu: Vcpu, irq: BaoIrq, active: bool, user: bool) -> None:
+        """ISACTIVER and ICACTIVER, carried out by the owner."""
         self.set_field(vcpu, irq, ACT, int(active))
 
     @step
-    def read_active(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> bool:
+    def read_active(self, vcpu: Vcpu, irq: BaoIrq, user: bool) -> bool:
         """vgic_int_get_act: what is in a list register is not looked at."""
         return irq.active
 
     @step
-    def write_priority(self, vcpu: Vcpu, irq: VirtualIrq, priority: int) -> None:
+    def write_priority(self, vcpu: Vcpu, irq: BaoIrq, priority: int) -> None:
         """IPRIORITYR: what is in a list register is written there anew."""
         self.set_field(vcpu, irq, PRIORITY, priority)
 
     @step
-    def write_config(self, vcpu: Vcpu, irq: VirtualIrq, edge: bool) -> None:
-        """ICFGR."""
+    def write_config(self, vcpu: Vcpu, irq: BaoIrq, edge: bool) -> None:
+        """ICFGR: what is in a list register is written there anew."""
         self.set_field(vcpu, irq, CONFIG, int(edge))
 
     @step
-    def set_targets(self, vcpu: Vcpu, irq: VirtualIrq, targets: int) -> None:
-        """ITARGETSR."""
+    def set_targets(self, vcpu: Vcpu, irq: BaoIrq, targets: int) -> None:
+        """ITARGETSR: changed at once, and routed anew by the owner."""
         self.set_field(vcpu, irq, TARGET, targets)
 
     @step
-    def set_route(self, vcpu: Vcpu, irq: VirtualIrq, mpidr: int) -> None:
-        """IROUTER."""
+    def set_route(self, vcpu: Vcpu, irq: BaoIrq, mpidr: int) -> None:
+        """IROUTER: changed at once, and routed anew by the owner."""
         self.set_field(vcpu, irq, TARGET, mpidr)
-
-    @step
-    def set_group(self, vcpu: Vcpu, irq: VirtualIrq, group: int) -> None:
-        """Fixed."""
 
     @step
     def pend_sgi(self, source: Vcpu, target: Vcpu, intid: int, group1: bool) -> None:

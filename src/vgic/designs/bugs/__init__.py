@@ -1,7 +1,8 @@
-"""Historical bugs: each a design with one rule flipped back to what shipped.
+"""Historical bugs: each a design, a chip or a kernel with one rule flipped back to what shipped.
 
-A class is named after its entry (B002), says where it was, what was wrong and what the guest sees, and names a scenario
-whose script shows it, with rules that it breaks there. Facts come from public histories and lists; the code is ours.
+A design's class, or the build with an exchanged chip or kernel, is named after its entry (B002). That says where it
+was, what was wrong and what the guest sees, and names a scenario whose script shows it, with rules that it breaks
+there. Facts come from public histories and lists; the code is ours.
 
     lists.py    list registers, queues and the guest's distributor in KVM
     timers.py   the guest's timers in KVM
@@ -12,6 +13,6 @@ whose script shows it, with rules that it breaks there. Facts come from public h
 """
 
 from vgic.designs.bugs.awaited import AWAITED
-from vgic.designs.bugs.bug import SECTIONS, Awaited, Bug, Section, bugs, section
+from vgic.designs.bugs.bug import SECTIONS, Awaited, Bug, BugBuild, Section, bugs, section
 
-__all__ = ["AWAITED", "SECTIONS", "Awaited", "Bug", "Section", "bugs", "section"]
+__all__ = ["AWAITED", "SECTIONS", "Awaited", "Bug", "BugBuild", "Section", "bugs", "section"]

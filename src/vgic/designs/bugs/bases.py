@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import Lr, VirtualIrq
-from vgic.designs.kvm.timer import ENABLE, IMASK, ISTATUS, ArchTimer
+from vgic.designs.kvm.irq import VgicIrq
+from vgic.designs.kvm.queue import Queueing
+from vgic.designs.kvm.timer import ArchTimer
+from vgic.designs.vgic.irq import Lr
+from vgic.designs.vgic.timer import ENABLE, IMASK, ISTATUS
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Work, WorkItem
 from vgic.host.chip import ACTIVE
 
 
-class LatchIrq(VirtualIrq):
+class LatchIrq(VgicIrq):
     """A virtual interrupt. `shown_latch`: its list register is pending by a latch, which that took."""
 
     __slots__ = ("shown_latch",)
@@ -29,14 +32,14 @@ class LatchKept(Kvm):
     name = "kvm-latch-kept"
     irq_class = LatchIrq
 
-    def consume_pending(self, vm: Vm, irq: VirtualIrq) -> None:
-        """A level's latch, too."""
+    def consume_pending(self, vm: Vm, irq: VgicIrq) -> None:
+        """A level's latch is consumed, too."""
         super().consume_pending(vm, irq)
         if not irq.edge:
             assert isinstance(irq, LatchIrq)
             irq.shown_latch, irq.pending_latch = irq.pending_latch, False
 
-    def fold(self, vcpu: Vcpu, irq: VirtualIrq, lr: Lr, pe: int) -> None:
+    def fold(self, vcpu: Vcpu, irq: VgicIrq, lr: Lr, pe: int) -> None:
         """Back, if it is still pending; what was latched meanwhile stays."""
         assert isinstance(irq, LatchIrq)
         if irq.edge:
@@ -47,18 +50,22 @@ class LatchKept(Kvm):
         super().fold(vcpu, irq, lr, pe)
         irq.pending_latch = latch
 
-    def clear_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """What a list register shows of it, too."""
+    def clear_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
+        """What a list register shows of the latch is cleared, too."""
         assert isinstance(irq, LatchIrq)
         irq.shown_latch = False
         super().clear_pending(vcpu, irq, user)
 
 
 class LateTimer(ArchTimer):
-    """A timer whose interrupt may be handled after a put has disabled it: the PE had it already."""
+    """A timer whose interrupt may be handled after a put has disabled it: the PE had acknowledged it already.
 
-    def __init__(self, kvm: Kvm, vcpu: Vcpu, name: str, vintid: int, desc: IrqDesc | None) -> None:
-        super().__init__(kvm, vcpu, name, vintid, desc)
+    Attributes:
+        late: the rest of that handler.
+    """
+
+    def __init__(self, design: Queueing, vcpu: Vcpu, name: str, vintid: int, desc: IrqDesc | None) -> None:
+        super().__init__(design, vcpu, name, vintid, desc)
         self.late = WorkItem(f"{vcpu.name}'s late {name} handler runs", self.late_handler)
 
     def load(self, pe: int) -> None:
@@ -68,7 +75,7 @@ class LateTimer(ArchTimer):
     def save(self, pe: int) -> None:
         """The PE may have the interrupt if the line is high and nobody has taken it."""
         desc = self.desc
-        if self.state.loaded and desc is not None and not self.kvm.kernel.irq_get_irqchip_state(desc, ACTIVE, pe):
+        if self.state.loaded and desc is not None and not self.design.kernel.irq_get_irqchip_state(desc, ACTIVE, pe):
             ctl = self.timers.sysreg_read(self.ctl_name, pe)
             if ctl & (ENABLE | IMASK | ISTATUS) == ENABLE | ISTATUS:
                 self.late.queue()
@@ -85,14 +92,14 @@ class LateIsr(Kvm):
     timer_class = LateTimer
 
     def work(self) -> Sequence[Work]:
-        """The late handlers, too."""
+        """The late handlers, beside the timers of KVM."""
         timers = [t for vcpu in self.vcpus for t in self.arch_timers.of(vcpu)]
         return (*super().work(), *(t.late for t in timers if isinstance(t, LateTimer)))
 
 
 class LateRelease(Kvm):
-    """KVM on a host that takes an interrupt away from its guest without waiting: one that the PE has already
-    acknowledged is handled afterwards, and finds nobody who wants it."""
+    """KVM on a host that takes an interrupt away from its guest without masking it: one that is on its way to the PE
+    then is still taken, and finds nobody who wants it."""
 
     name = "kvm-late-release"
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from vgic.designs.base import Design
+from vgic.designs.build import Build
 
 
 class Bug(NamedTuple):
@@ -62,18 +66,44 @@ def section(identity: str) -> Section:
 
 
 class Historical(Design):
-    """A design with an entry. Subclasses put it first among their bases."""
+    """A design with a bug, and its entry. Subclasses put it first among their bases."""
 
     entry: ClassVar[Bug]
 
 
-def bugs() -> dict[str, type[Historical]]:
-    """All, by id."""
-    import vgic.designs.bugs as package
-    found: dict[str, type[Historical]] = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
+@dataclass(frozen=True, kw_only=True)
+class BugBuild(Build):
+    """A bug as it can be run: a build with one rule flipped, in its design, its chip or its kernel.
+
+    Attributes:
+        entry: what is known of the bug.
+    """
+
+    entry: Bug
+
+    @property
+    def base(self) -> Build:
+        """The build that the bug was planted in: plain below the nearest design without an entry. LookupError where
+        there is none."""
+        for cls in self.design.__mro__:
+            if issubclass(cls, Design) and not issubclass(cls, Historical) and not inspect.isabstract(cls):
+                return Build(cls)
+        raise LookupError(f"{self.name} is planted in no design")
+
+
+def bug_build(bug: type[Historical]) -> BugBuild:
+    """The build of a bug that is a design's."""
+    return BugBuild(bug, entry=bug.entry)
+
+
+def bugs() -> dict[str, BugBuild]:
+    """Every bug that can be run, by its id."""
+    found: dict[str, BugBuild] = {}
+    for info in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        module = importlib.import_module(f"{__package__}.{info.name}")
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Historical) and "entry" in vars(value):
+                found[value.name] = bug_build(value)
+            elif isinstance(value, BugBuild):
                 found[value.name] = value
     return dict(sorted(found.items()))

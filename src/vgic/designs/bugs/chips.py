@@ -2,65 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
-from vgic.arch.intid import LPI_START
-from vgic.designs.base import Observer, TimerRegisters
-from vgic.designs.bugs.bug import Bug, Historical
+from vgic.arch.intid import LPI_START, PRIVATE
+from vgic.designs.bugs.bug import Bug, BugBuild
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import PRIVATE
-from vgic.designs.vm import Vm
-from vgic.host import Kernel
-from vgic.silicon import GicV3
+from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
+from vgic.silicon.gicv2 import MapV2
+from vgic.silicon.gicv3 import MapV3
 from vgic.silicon.ich import VirtualInterfaceV3
+from vgic.silicon.report import Report
 
 
-class _LpiStays(VirtualInterfaceV3):
+class LpiStays(VirtualInterfaceV3):
     """EOIR of an LPI as that of any other interrupt."""
 
     def write_eoir(self, group: int, value: int) -> None:
+        """With split EOIs the priority drop, and nothing else."""
         if self.state.eoimode and value & 0xFFFFFF >= LPI_START:
             self.drop()
         else:
             super().write_eoir(group, value)
 
 
-class B106(Historical, Kvm):
-    """An LPI in a list register waits for a DIR that never comes."""
-
-    name = "B106"
-    entry = Bug(
-        2021, "QEMU 6.2", "QEMU 82a65e3188ab", "an LPI stays active in its list register",
-        "with split EOIs EOIR of an LPI drops the priority alone", "lpi-split", (15,))
+class LpiStaysV3(GicV3):
+    """A GICv3 whose virtual CPU interfaces are these."""
 
     def __init__(
-        self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
-        observer: Observer | None = None, vhe: bool = True, hw_deactivation: bool = True,
+        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: Report | None = None,
     ) -> None:
-        super().__init__(kernel, vms, timers=timers, observer=observer, vhe=vhe, hw_deactivation=hw_deactivation)
-        if isinstance(self.gic, GicV3):
-            self.gic.virtual = tuple(
-                _LpiStays(v.options, v.deactivate_physical, v.report) for v in self.gic.virtual)
+        super().__init__(options, memory_map, report)
+        self.virtual = tuple(LpiStays(v.options, v.deactivate_physical, v.report) for v in self.virtual)
 
 
-class B109(Historical, Kvm):
-    """The active state of an SPI is a PE's own."""
+B106 = BugBuild(Kvm, gicv3=LpiStaysV3, name="B106", entry=Bug(
+    2021, "QEMU 6.2", "QEMU 82a65e3188ab", "an LPI stays active in its list register",
+    "with split EOIs EOIR of an LPI drops the priority alone", "lpi-split", (15,)))
+"""An LPI in a list register waits for a DIR that never comes."""
 
-    name = "B109"
-    entry = Bug(
-        2024, "QEMU 9.1", "QEMU 7175a562f157", "a guest can't deactivate its interrupt once its vCPU has moved",
-        "a deactivation clears the active state for the PE that does it, of an SPI too", "v2-level-moved", (8,))
+
+def _of_own_pe(gic: GicV2 | GicV3) -> None:
+    """From now on a guest's deactivation of an SPI counts only on the PE that the SPI goes to, which took it."""
+    for pe, interface in enumerate(gic.virtual):
+        interface.deactivate_physical = partial(_deactivate, gic, interface.deactivate_physical, pe)
+
+
+def _deactivate(gic: GicV2 | GicV3, deactivate: Callable[[int], None], pe: int, pintid: int) -> None:
+    irq = gic.distributor.find(pintid, pe)
+    if irq is None or pintid < PRIVATE or gic.distributor.targets(irq, pe):
+        deactivate(pintid)
+
+
+class OwnActiveV2(GicV2):
+    """A GICv2 whose SPIs are active for a PE."""
 
     def __init__(
-        self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
-        observer: Observer | None = None, vhe: bool = True, hw_deactivation: bool = True,
+        self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: Report | None = None,
     ) -> None:
-        super().__init__(kernel, vms, timers=timers, observer=observer, vhe=vhe, hw_deactivation=hw_deactivation)
-        for pe, interface in enumerate(self.gic.virtual):
-            interface.deactivate_physical = partial(self.deactivate_of_own, interface.deactivate_physical, pe)
+        super().__init__(options, memory_map, report)
+        _of_own_pe(self)
 
-    def deactivate_of_own(self, deactivate: Callable[[int], None], pe: int, pintid: int) -> None:
-        """An SPI is active for the PE that it is routed to, which took it."""
-        if pintid < PRIVATE or self.kernel.irq(pintid).affinity == pe:
-            deactivate(pintid)
+
+class OwnActiveV3(GicV3):
+    """A GICv3 whose SPIs are active for a PE."""
+
+    def __init__(
+        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: Report | None = None,
+    ) -> None:
+        super().__init__(options, memory_map, report)
+        _of_own_pe(self)
+
+
+B109 = BugBuild(Kvm, gicv2=OwnActiveV2, gicv3=OwnActiveV3, name="B109", entry=Bug(
+    2024, "QEMU 9.1", "QEMU 7175a562f157", "a guest can't deactivate its interrupt once its vCPU has moved",
+    "a deactivation clears the active state for the PE that does it, of an SPI too", "v2-level-moved", (8,)))
+"""The active state of an SPI is a PE's own."""

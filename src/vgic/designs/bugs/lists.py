@@ -7,9 +7,10 @@ from typing import Any
 
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import LPI_START, PRIVATE, Lr, VirtualIrq
+from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.lrs import lowest
 from vgic.designs.vgic.hw import LRENPIE
+from vgic.designs.vgic.irq import LPI_START, PRIVATE, Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import Work, WorkItem
 from vgic.host.chip import PENDING
@@ -43,7 +44,7 @@ class B005(Historical, Kvm):
         2015, "Linux 4.3", "544c572e0317", "the timer is dead after a guest clears its pending state, as at a reboot",
         "ICPENDR and ICACTIVER on a mapped interrupt touch virtual state alone", "guest-icpendr-mapped", (2, 8))
 
-    def clear_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def clear_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
         """The physical active state stays."""
         irq.pending_latch = False
 
@@ -57,7 +58,7 @@ class B010(Historical, Kvm):
         "a level interrupt without a twin that is active may also be set pending in its list register",
         "level-irqfd-held", (3, 9, 17, 18))
 
-    def compute_lr(self, vm: Vm, irq: VirtualIrq) -> Lr:
+    def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
         """Its end gives Pending, not Invalid, and tells nobody."""
         lr = super().compute_lr(vm, irq)
         if not irq.edge and not lr.hw and irq.active:
@@ -73,7 +74,7 @@ class B011(Historical, Kvm):
         2018, "Linux 4.15", "df635c5b1856", "the guest deactivates a physical interrupt that is not active",
         "ISPENDR and ICPENDR on a mapped interrupt change virtual state alone", "guest-ispendr-mapped", (6,))
 
-    def set_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def set_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
         """The twin stays as it is."""
         irq.pending_latch = True
         self.queue_irq(vcpu.vm, irq)
@@ -87,8 +88,8 @@ class B013(Historical, Kvm):
         2019, "Linux 5.5", "16e604a437c8", "a phantom at the enable, and the next interrupt is not signalled",
         "ISENABLER queues a mapped level with the line as it was last seen", "timer-disabled-dropped", (3, 8))
 
-    def set_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """No sample."""
+    def set_enabled(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
+        """The line is not sampled."""
         irq.enabled = True
         self.queue_irq(vcpu.vm, irq)
 
@@ -102,8 +103,8 @@ class B014(Historical, Kvm):
         "a mapped level that the guest deactivated is not sampled, though its line was remembered high",
         "timer-stale-line", (3,))
 
-    def handle_resampling(self, vcpu: Vcpu, irq: VirtualIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
-        """As if it had not been deactivated."""
+    def handle_resampling(self, vcpu: Vcpu, irq: VgicIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
+        """As if the guest had not deactivated the interrupt."""
         super().handle_resampling(vcpu, irq, False, still_pending, pe)
 
 
@@ -115,7 +116,7 @@ class B016(Historical, Kvm):
         2022, "Linux 5.19", "2cdea19a34c2", "saving a VM samples hardware, and restores a line as a latch",
         "userspace uses the guest's accessor for pending", "saved-while-other-runs", (3, 21))
 
-    def read_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> bool:
+    def read_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> bool:
         """The line of hardware, whoever's that is at the moment."""
         if user and irq.mapped_level() and irq.host_irq is not None:
             return self.kernel.irq_get_irqchip_state(irq.host_irq, PENDING, vcpu.pe or 0)
@@ -131,7 +132,7 @@ class B017(Historical, Kvm):
         "other vCPUs are stopped if INTID > 32", "active-cleared-elsewhere", (11, 12, 22))
 
     def prepare_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
-        """Off by one."""
+        """SPI 32 is taken for private: other vCPUs are not stopped."""
         if intid != PRIVATE:
             super().prepare_active(accessor, owner, intid)
 
@@ -144,7 +145,7 @@ class B019(Historical, Kvm):
         2020, "Linux 5.8", "41ee52ecbcdc", "restoring a VM changes physical state",
         "userspace's ISENABLER uses the guest's handler", "saved-restored-dropped", (21,))
 
-    def set_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def set_enabled(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
         """The line is sampled, the twin let go, on whatever PE the ioctl runs."""
         if irq.mapped_level() and user:
             pe, was_high = vcpu.pe or 0, irq.line_level
@@ -162,9 +163,9 @@ class B020(Historical, Kvm):
         2020, "Linux 5.7", "Fixes 82e40f558de5", "pending SGIs are lost in a migration",
         "userspace's ISPENDR0 of a GICv2 follows the guest's rule: SGI bits are ignored", "saved-sgi-v2", (21,))
 
-    def set_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        """Ignored."""
-        if not self.v2_sgi(vcpu, irq):
+    def set_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
+        """Userspace's write is ignored for SGIs, as the guest's is."""
+        if not self.v2_sgi(vcpu.vm, irq):
             super().set_pending(vcpu, irq, user)
 
 
@@ -177,17 +178,12 @@ class B022(Historical, Kvm):
         "an active SGI's list register is rebuilt with the source that is pending now", "sgi-v2-while-active",
         (11, 14, 39))
 
-    def compute_lr(self, vm: Vm, irq: VirtualIrq) -> Lr:
-        """The wrong source."""
+    def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
+        """An active SGI gets the source of the pending one."""
         lr = super().compute_lr(vm, irq)
-        if self.v2_sgi_active(vm, irq) and irq.source:
+        if self.v2_sgi(vm, irq) and irq.active and irq.source:
             return lr._replace(cpuid=lowest(irq.source))
         return lr
-
-    @staticmethod
-    def v2_sgi_active(vm: Vm, irq: VirtualIrq) -> bool:
-        """An SGI that is being handled."""
-        return vm.gic == 2 and irq.intid < 16 and irq.active
 
 
 class B023(Historical, Kvm):
@@ -198,8 +194,8 @@ class B023(Historical, Kvm):
         2016, "Linux 4.8", "d42c79701a3e", "an edge waits for an unrelated exit",
         "an interrupt that is on a list already needs nothing more", "edge-after-eoi", (20,))
 
-    def queue_irq(self, vm: Vm, irq: VirtualIrq) -> bool:
-        """No kick."""
+    def queue_irq(self, vm: Vm, irq: VgicIrq) -> bool:
+        """What is on a list already kicks nobody."""
         if irq.vcpu is not None:
             return False
         return super().queue_irq(vm, irq)
@@ -213,7 +209,7 @@ class _Return:
         self.work = WorkItem(f"{vm.name}'s MSI {intid} is injected again", self.inject)
 
     def inject(self) -> None:
-        """Once more."""
+        """Injects once more."""
         Kvm.inject(self.kvm, self.vm, None, self.intid, True)
 
 
@@ -237,7 +233,7 @@ class B025(Historical, Kvm):
         return accepted
 
     def work(self) -> Sequence[Work]:
-        """What follows the returns, too."""
+        """What follows the returns of injections, too."""
         return (*super().work(), *(r.work for r in self.returns.values()))
 
 
@@ -259,7 +255,7 @@ class B026(Historical, Kvm):
         self.stale[vcpu].pmr = self.cpus[vcpu].vmcr >> 24
 
     def pending(self, vcpu: Vcpu) -> bool:
-        """With the PMR of then."""
+        """Judged with the PMR of the last load."""
         pmr = self.stale[vcpu].pmr
         return self.dists[vcpu.vm].enabled and any(self.deliverable(irq, pmr) for irq in self.cpus[vcpu].ap_list)
 
@@ -284,8 +280,8 @@ class B028(Historical, Kvm):
         2021, "Linux 5.14 to 6.17", "73c9726975af", "an LPI keeps a list register, or is active for ever",
         "the active state of a list register is kept for LPIs, too", "lpi-spilled", (15,))
 
-    def keeps_active(self, irq: VirtualIrq) -> bool:
-        """Of all."""
+    def keeps_active(self, irq: VgicIrq) -> bool:
+        """An active state counts for LPIs, too."""
         return True
 
 
@@ -298,7 +294,7 @@ class B029(Historical, Kvm):
         "EOIcount is ignored", "overflow-nested", (1, 11))
 
     def replay_eois(self, vcpu: Vcpu, count: int, pe: int) -> None:
-        """Nothing."""
+        """The ends that EOIcount counted are not replayed."""
 
 
 class B031(Historical, Kvm):
@@ -309,8 +305,8 @@ class B031(Historical, Kvm):
         2025, "Linux 6.18", "05984ba67eb6", "with all list registers active the next interrupt is never presented",
         "the list is sorted with active interrupts first", "overflow-split", (13,))
 
-    def order(self, vcpu: Vcpu, irq: VirtualIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
-        """The third key turned round."""
+    def order(self, vcpu: Vcpu, irq: VgicIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
+        """The third key is turned round: active ones first."""
         other, disabled, not_takeable, priority, soft = super().order(vcpu, irq, enables)
         return other, disabled, not not_takeable, priority, soft
 
@@ -325,7 +321,7 @@ class B032(Historical, Kvm):
         "overflow-eoi-late", (10, 11, 12))
 
     def replay_eois(self, vcpu: Vcpu, count: int, pe: int) -> None:
-        """From the head."""
+        """The ends are replayed from the head of the list."""
         for irq in tuple(self.cpus[vcpu].ap_list):
             if count and self.replay_eoi(vcpu, irq, pe):
                 count -= 1
@@ -350,5 +346,5 @@ class B029Blind(B029):
         wrong="EOIcount is ignored, and LRENPIE is not armed", rules=(11, 18))
 
     def configure_hcr(self, vcpu: Vcpu, summary: Any) -> int:
-        """Without LRENPIE."""
+        """LRENPIE is not armed."""
         return super().configure_hcr(vcpu, summary) & ~LRENPIE

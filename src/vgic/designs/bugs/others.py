@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from vgic.designs.base import InputLevel, Observer, TimerRegisters
+from vgic.designs.base import InputLevel
 from vgic.designs.bugs.bases import LateRelease
-from vgic.designs.bugs.bug import Bug, Historical
+from vgic.designs.bugs.bug import Bug, BugBuild, Historical
 from vgic.designs.kvm import Kvm
-from vgic.designs.kvm.irq import PRIVATE, Lr, VirtualIrq
+from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.lrs import Summary
 from vgic.designs.vgic.hw import NPIE, UIE
+from vgic.designs.vgic.irq import PRIVATE, Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen, XenIrq
 from vgic.host import IrqDesc, Kernel
-from vgic.host.gic_v3 import GicV3Driver
-from vgic.silicon import GicV3
 
 
 class B044(Historical, Kvm):
@@ -27,7 +24,7 @@ class B044(Historical, Kvm):
         "a level source is treated as an edge: its line is never lowered", "level-software-withdrawn", (3,))
 
     def inject(self, vm: Vm, vcpu: Vcpu | None, vintid: int, level: bool, owner: object | None = None) -> bool:
-        """Only rises."""
+        """A fall of a level is ignored, and a rise latched."""
         irq = self.get_irq(vm, vcpu, vintid)
         if irq.edge or not level:
             return irq.edge and super().inject(vm, vcpu, vintid, level, owner)
@@ -39,8 +36,8 @@ class B044(Historical, Kvm):
 class _IgnoredInflight(Historical, Xen):
     """A cause that comes while the interrupt is in flight is dropped."""
 
-    def queue(self, vcpu: Vcpu, irq: VirtualIrq) -> None:
-        """In flight: waiting, pending or active."""
+    def queue(self, vcpu: Vcpu, irq: XenIrq) -> None:
+        """Nothing is queued of what waits, is pending or is active."""
         if irq.vcpu is None:
             super().queue(vcpu, irq)
 
@@ -75,7 +72,7 @@ class B100(Historical, Xen):
 
     def raise_inflight(self, vcpu: Vcpu, irq: XenIrq) -> None:
         """Without one, list register 0 is taken for its."""
-        if self.current(vcpu):
+        if self.lists.current(vcpu):
             self.update_one_lr(vcpu, irq, irq.lr if irq.on_lr else 0)
 
 
@@ -90,7 +87,7 @@ class B099(Historical, Kvm):
     def map_phys_irq(
         self, vcpu: Vcpu, desc: IrqDesc, vintid: int, get_input_level: InputLevel | None = None,
     ) -> None:
-        """vINTID for pINTID."""
+        """The list register will name the physical interrupt of the virtual number."""
         super().map_phys_irq(vcpu, desc, vintid, get_input_level)
         self.get_irq(vcpu.vm, vcpu, vintid).hwintid = vintid
 
@@ -104,47 +101,33 @@ class B102(Historical, Kvm):
         "the affinity changes first, and what is in flight is taken off its list later", "retarget-level-software",
         (4, 5))
 
-    def set_route(self, vcpu: Vcpu, irq: VirtualIrq, mpidr: int) -> None:
-        """On two lists."""
+    def set_route(self, vcpu: Vcpu, irq: VgicIrq, mpidr: int) -> None:
+        """It is put on the new target's list, too."""
         super().set_route(vcpu, irq, mpidr)
         if irq.vcpu is not None and irq.target_vcpu is not None and irq.target_vcpu is not irq.vcpu:
             self.cpus[irq.target_vcpu].ap_list.append(irq)
             self.kick(irq.target_vcpu)
 
 
-class _NoEnd(GicV3Driver):
-    """An interrupt that nobody wants any more gets no EOIR."""
+class NoEnd(Kernel):
+    """A kernel in which an interrupt that nobody wants any more gets no EOIR."""
 
-    def __init__(self, kernel: Kernel, gic: GicV3) -> None:
-        super().__init__(gic, kernel.driver.split_eoi)
-        self.kernel = kernel
-
-    def drop(self, iar: int, pe: int) -> None:
-        intid = self.intid(iar)
-        if intid < PRIVATE or not self.kernel.irq(intid).depth:
-            super().drop(iar, pe)
+    def priority_drop(self, iar: int, pe: int) -> None:
+        """EOIR only for what somebody wants, and for private interrupts."""
+        intid = self.driver.intid(iar)
+        if intid < PRIVATE or not self.irq(intid).depth:
+            super().priority_drop(iar, pe)
 
 
-class B103(Historical, LateRelease):
-    """The end of an interrupt that nobody wants is nothing."""
-
-    name = "B103"
-    entry = Bug(
-        2019, "Xen 4.12", "Xen 8aa276235b93", "a CPU gets no interrupt of the same or a lower priority any more",
-        "an interrupt that arrives while it is released is neither dropped nor deactivated", "released-while-taken",
-        (33,))
-
-    def __init__(
-        self, kernel: Kernel, vms: Sequence[Vm], *, timers: TimerRegisters | None = None,
-        observer: Observer | None = None, vhe: bool = True, hw_deactivation: bool = True,
-    ) -> None:
-        super().__init__(kernel, vms, timers=timers, observer=observer, vhe=vhe, hw_deactivation=hw_deactivation)
-        if isinstance(kernel.gic, GicV3):
-            kernel.driver = _NoEnd(kernel, kernel.gic)
+B103 = BugBuild(LateRelease, kernel=NoEnd, name="B103", entry=Bug(
+    2019, "Xen 4.12", "Xen 8aa276235b93", "a CPU gets no interrupt of the same or a lower priority any more",
+    "an interrupt that arrives while it is released is neither dropped nor deactivated", "released-while-taken",
+    (33,)))
+"""The end of an interrupt that nobody wants is nothing."""
 
 
 class B105(Historical, Kvm):
-    """1 << 32 - 1 in 32 bits."""
+    """With 32 list registers or more an overflow is not noticed: 1 << 32 - 1 in 32 bits."""
 
     name = "B105"
     entry = Bug(
@@ -153,7 +136,7 @@ class B105(Historical, Kvm):
         (18, 20))
 
     def configure_hcr(self, vcpu: Vcpu, summary: Summary) -> int:
-        """No UIE and no NPIE with so many."""
+        """With 32 list registers no exit is armed for what is outside."""
         hcr = super().configure_hcr(vcpu, summary)
         return hcr & ~(UIE | NPIE) if summary.nr_lr >= 32 else hcr
 
@@ -166,13 +149,13 @@ class B111(Historical, Kvm):
         2026, "Bao", "bao-project/bao-hypervisor PR 398", "livelock: a maintenance interrupt comes again and again",
         "with no free list register nothing is evicted, and NPIE stays armed", "overflow-split", (13, 17))
 
-    def order(self, vcpu: Vcpu, irq: VirtualIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
+    def order(self, vcpu: Vcpu, irq: VgicIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
         """What is active keeps its list register."""
         other, disabled, _, priority, soft = super().order(vcpu, irq, enables)
         return other, disabled, not irq.active, priority, soft
 
     def configure_hcr(self, vcpu: Vcpu, summary: Summary) -> int:
-        """NPIE for whatever is outside."""
+        """NPIE is armed while anything is outside."""
         return super().configure_hcr(vcpu, summary) | (NPIE if summary.outside() and summary.pending else 0)
 
 
@@ -185,7 +168,7 @@ class B112(Historical, Kvm):
         "spilling arms no exit", "overflow-spin", (18, 20))
 
     def configure_hcr(self, vcpu: Vcpu, summary: Summary) -> int:
-        """No NPIE and no UIE."""
+        """No exit is armed for what is outside."""
         return super().configure_hcr(vcpu, summary) & ~(NPIE | UIE)
 
 
@@ -198,7 +181,7 @@ class B114(Historical, Kvm):
         "the message that forwards a write carries redistributor 0", "redistributor-of-another", (19, 20, 1, 34))
 
     def mmio_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
-        """Of another's redistributor, the offset alone arrives."""
+        """Of a write to another vCPU's redistributor the offset alone arrives."""
         gicr = vcpu.vm.map.gicr
         rd, offset = divmod(address - gicr, 0x2_0000)
         if address >= gicr and rd != vcpu.index and rd < len(vcpu.vm.vcpus):
@@ -214,8 +197,8 @@ class B115(Historical, Kvm):
         2026, "FreeBSD vmm", "freebsd/freebsd-src PR 2437", "a level is not looked at again after the guest's EOI",
         "list registers of level interrupts have no EOI bit", "level-irqfd", (2, 3, 18))
 
-    def compute_lr(self, vm: Vm, irq: VirtualIrq) -> Lr:
-        """EOI 0."""
+    def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
+        """The EOI bit is clear."""
         return super().compute_lr(vm, irq)._replace(eoi=False)
 
 
@@ -227,5 +210,5 @@ class B117(Historical, Kvm):
         2026, "libvmm", "au-ts/libvmm PR 257", "one injection is delivered again and again",
         "the pending state is kept when it moves into a list register", "edge-again-software", (4,))
 
-    def consume_pending(self, vm: Vm, irq: VirtualIrq) -> None:
-        """Not consumed."""
+    def consume_pending(self, vm: Vm, irq: VgicIrq) -> None:
+        """The pending state stays where it was, too."""

@@ -26,7 +26,7 @@ class _ActiveIfShown(ArchTimer):
         """Active only where the guest will see the interrupt."""
         if self.desc is None:
             return
-        irq = self.kvm.get_irq(self.vcpu.vm, self.vcpu, self.vintid)
+        irq = self.design.get_irq(self.vcpu.vm, self.vcpu, self.vintid)
         self.set_phys_active(irq.active or (irq.enabled and self.state.level), pe)
 
 
@@ -43,7 +43,7 @@ class B004(Historical, Kvm):
 class _Edge(ArchTimer):
     def connect(self) -> None:
         super().connect()
-        self.kvm.get_irq(self.vcpu.vm, self.vcpu, self.vintid).edge = True
+        self.design.get_irq(self.vcpu.vm, self.vcpu, self.vintid).edge = True
 
 
 class B007(Historical, Kvm):
@@ -79,7 +79,7 @@ class B008(Historical, Kvm):
     timer_class = _SampledAtEntry
 
     def flush(self, vcpu: Vcpu) -> None:
-        """In the wrong order."""
+        """The virtual GIC first, then the timers."""
         self.flush_hwstate(vcpu)
         for timer in self.arch_timers.of(vcpu):
             timer.flush(self.here(vcpu))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
-from vgic.designs.kvm.irq import VirtualIrq
+from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.timer import ArchTimer
 from vgic.designs.kvm.vgic import Kvm
 from vgic.designs.vgic.hw import EN, UIE
@@ -31,7 +31,7 @@ class Kvm612(Kvm):
     name = "kvm612"
     trap_v2_dir = False
 
-    def count_spi(self, vm: Vm, irq: VirtualIrq) -> None:
+    def count_spi(self, vm: Vm, irq: VgicIrq) -> None:
         """DIR never traps."""
 
     # -- entry
@@ -44,7 +44,7 @@ class Kvm612(Kvm):
         depth, multi_sgi = self.compute_ap_list_depth(vcpu)
         if depth > self.hw.nr_lr or multi_sgi:
             self.sort_ap_list(vcpu)
-        resident: list[VirtualIrq] = []
+        resident: list[VgicIrq] = []
         least = NO_PRIORITY
         hcr = EN
         for irq in cpu.ap_list:
@@ -74,12 +74,12 @@ class Kvm612(Kvm):
         return depth, multi_sgi
 
     @step
-    def lr_count(self, irq: VirtualIrq) -> int:
-        """VirtualIrq.lr_count."""
+    def lr_count(self, irq: VgicIrq) -> int:
+        """How many list registers an interrupt could fill."""
         return irq.lr_count()
 
     @step
-    def order(self, vcpu: Vcpu, irq: VirtualIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
+    def order(self, vcpu: Vcpu, irq: VgicIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
         """Active ones first, then pending ones that are enabled, then by priority."""
         if irq.active:
             return (False, False, False, 0, False)
@@ -100,7 +100,7 @@ class Kvm612(Kvm):
             cpu.lrs = []
         self.prune_ap_list(vcpu)
 
-    def keeps_active(self, irq: VirtualIrq) -> bool:
+    def keeps_active(self, irq: VgicIrq) -> bool:
         """LPIs, too, stay active in memory."""
         return True
 
@@ -118,7 +118,7 @@ class Kvm612(Kvm):
         return any(self.deliverable(irq, pmr) for irq in cpu.ap_list)
 
     def vcpu_put(self, vcpu: Vcpu) -> None:
-        """VMCR is saved here."""
+        """VMCR is saved, with the rest."""
         self.cpus[vcpu].vmcr = self.hw.read_vmcr(self.here(vcpu))
         super().vcpu_put(vcpu)
 
@@ -127,11 +127,11 @@ class Timer2018(ArchTimer):
     """The PPI is active while the guest handles it, not while it is only pending."""
 
     def load_active(self) -> bool:
-        return self.kvm.map_is_active(self.vcpu, self.vintid)
+        return self.design.map_is_active(self.vcpu, self.vintid)
 
 
 class Kvm2018(Kvm612):
-    """Linux 4.18's."""
+    """Linux 4.18's virtual GIC and timers."""
 
     name = "kvm2018"
     timer_class = Timer2018
@@ -147,11 +147,11 @@ class Kvm2018(Kvm612):
         """kvm_vgic_vcpu_pending_irq did not ask for priorities, or for what is active."""
         return self.dists[vcpu.vm].enabled and any(irq.pending() and irq.enabled for irq in self.cpus[vcpu].ap_list)
 
-    def handle_resampling(self, vcpu: Vcpu, irq: VirtualIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
+    def handle_resampling(self, vcpu: Vcpu, irq: VgicIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
         super().handle_resampling(vcpu, irq, False, still_pending, pe)
 
     @step
-    def set_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def set_enabled(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
         """ISENABLER, with the line as it was last seen."""
         irq.enabled = True
         self.queue_irq(vcpu.vm, irq)
@@ -169,7 +169,7 @@ class Timer2015(ArchTimer):
     def flush(self, pe: int) -> None:
         """kvm_timer_flush_hwstate: the line as of now, the PPI's active state, then the registers."""
         self._sample()
-        active = self.state.level or self.kvm.map_is_active(self.vcpu, self.vintid)
+        active = self.state.level or self.design.map_is_active(self.vcpu, self.vintid)
         if self.desc is not None:
             self.set_phys_active(active, pe)
             self.restore(pe)
@@ -190,7 +190,7 @@ class Timer2015(ArchTimer):
 
 
 class Kvm2015(Kvm612):
-    """Linux 4.4's."""
+    """Linux 4.4's virtual GIC and timers."""
 
     name = "kvm2015"
     timer_class = Timer2015
@@ -202,7 +202,7 @@ class Kvm2015(Kvm612):
         super().assign_irq(vm, desc, vintid)
 
     def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
-        """Unsupported for CNTP."""
+        """The virtual timer. Unsupported for CNTP."""
         if timer == "CNTP":
             raise Unsupported(f"{self.name}: {vm.name} uses CNTP: Linux has given guests one since 4.11")
         super().assign_timer(vm, timer, vintid)
@@ -212,37 +212,37 @@ class Kvm2015(Kvm612):
         """It did not ask for priorities, or for what is active."""
         return self.dists[vcpu.vm].enabled and any(irq.pending() and irq.enabled for irq in self.cpus[vcpu].ap_list)
 
-    def consume_pending(self, vm: Vm, irq: VirtualIrq) -> None:
+    def consume_pending(self, vm: Vm, irq: VgicIrq) -> None:
         """A mapped level keeps its line: the timer's is sampled at each entry and exit."""
         level = irq.line_level
         super().consume_pending(vm, irq)
         irq.line_level = level
 
-    def handle_resampling(self, vcpu: Vcpu, irq: VirtualIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
-        """There is none."""
+    def handle_resampling(self, vcpu: Vcpu, irq: VgicIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
+        """Nothing is sampled at an exit but the timer."""
 
     @step
-    def set_enabled(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
+    def set_enabled(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
         irq.enabled = True
         self.queue_irq(vcpu.vm, irq)
 
     @step
-    def read_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> bool:
+    def read_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> bool:
         return irq.pending()
 
     @step
-    def set_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        if not self.v2_sgi(vcpu, irq):
+    def set_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
+        if not self.v2_sgi(vcpu.vm, irq):
             irq.pending_latch = True
             self.queue_irq(vcpu.vm, irq)
 
     @step
-    def clear_pending(self, vcpu: Vcpu, irq: VirtualIrq, user: bool) -> None:
-        if not self.v2_sgi(vcpu, irq):
+    def clear_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
+        if not self.v2_sgi(vcpu.vm, irq):
             irq.pending_latch = False
 
     @step
-    def set_active(self, vcpu: Vcpu, irq: VirtualIrq, active: bool, user: bool) -> None:
+    def set_active(self, vcpu: Vcpu, irq: VgicIrq, active: bool, user: bool) -> None:
         irq.active = active
         if active:
             self.queue_irq(vcpu.vm, irq)

@@ -18,9 +18,10 @@ list order. With split EOIs DIR comes in any order, from any vCPU, and must trap
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import NamedTuple
 
-from vgic.designs.kvm.irq import LPI_START, PRIVATE, SGIS, Lr, VirtualIrq
+from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.queue import MANY_SPIS, Queueing
 from vgic.designs.vgic.hw import (
     EN,
@@ -39,6 +40,7 @@ from vgic.designs.vgic.hw import (
     VGRP1EIE,
     VSGI_EOICOUNT,
 )
+from vgic.designs.vgic.irq import LPI_START, PRIVATE, SGIS, Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
 
@@ -57,11 +59,11 @@ class Summary(NamedTuple):
         return self.active + self.pending > self.nr_lr
 
     def pending_outside(self) -> bool:
-        """Some pending ones may not."""
+        """Some pending interrupts may get no list register."""
         return self.pending > self.nr_lr
 
     def active_outside(self) -> bool:
-        """Some active ones may not."""
+        """Some active interrupts may get no list register."""
         return self.active > 0 and self.outside()
 
 
@@ -75,7 +77,7 @@ class ListRegisters(Queueing):
 
     hw_deactivation = True
 
-    def needs_resampling(self, irq: VirtualIrq) -> bool:
+    def needs_resampling(self, irq: VgicIrq) -> bool:
         """Whether software must do what LR.HW would (M29)."""
         return irq.hw and not self.hw_deactivation
 
@@ -84,7 +86,7 @@ class ListRegisters(Queueing):
     @step
     def flush_hwstate(self, vcpu: Vcpu) -> None:
         """The virtual GIC's part of an entry."""
-        cpu, pe = self.cpus[vcpu], _pe(vcpu)
+        cpu, pe = self.cpus[vcpu], self.here(vcpu)
         if cpu.update:
             cpu.update = False
             self.prune_ap_list(vcpu)
@@ -92,7 +94,7 @@ class ListRegisters(Queueing):
         if summary.outside():
             self.event("overflow", vcpu)
             self.sort_ap_list(vcpu)
-        resident: list[VirtualIrq] = []
+        resident: list[VgicIrq] = []
         for irq in cpu.ap_list:
             if self.target_oracle(vcpu.vm, irq) is vcpu:
                 self.populate_lr(vcpu, irq, len(resident), pe)
@@ -106,7 +108,7 @@ class ListRegisters(Queueing):
         self.hw.write_hcr(cpu.hcr, pe)
 
     @step
-    def weigh(self, vcpu: Vcpu, irq: VirtualIrq) -> tuple[int, int, int]:
+    def weigh(self, vcpu: Vcpu, irq: VgicIrq) -> tuple[int, int, int]:
         """What one interrupt adds to (active, pending, sgis)."""
         if self.target_oracle(vcpu.vm, irq) is not vcpu:
             return 0, 0, 0
@@ -121,7 +123,7 @@ class ListRegisters(Queueing):
         return Summary(active, pending, sgis, self.hw.nr_lr)
 
     @step
-    def order(self, vcpu: Vcpu, irq: VirtualIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
+    def order(self, vcpu: Vcpu, irq: VgicIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
         """The sort key of the ap_list: what belongs here, of an enabled group (`enables`: VMCR's), pending and not
         active comes first; then priority; then those with a twin."""
         takeable = irq.enabled and irq.pending() and not irq.active
@@ -129,12 +131,12 @@ class ListRegisters(Queueing):
                 not irq.hw)
 
     def sort_ap_list(self, vcpu: Vcpu) -> None:
-        """What can be taken now to the front."""
+        """Sorts the list: what can be taken now comes first."""
         cpu = self.cpus[vcpu]
         enables = cpu.vmcr & (VENG0 | VENG1)
         cpu.ap_list.sort(key=lambda irq: self.order(vcpu, irq, enables))
 
-    def compute_lr(self, vm: Vm, irq: VirtualIrq) -> Lr:
+    def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
         """The list register that shows an interrupt."""
         pending, eoi, cpuid = True, False, 0
         v2_sgi = vm.gic == 2 and irq.intid < SGIS
@@ -154,7 +156,7 @@ class ListRegisters(Queueing):
         return Lr(irq.intid, pending, irq.active, hw, irq.hwintid if hw else 0, irq.group, irq.priority, eoi, cpuid)
 
     @step
-    def populate_lr(self, vcpu: Vcpu, irq: VirtualIrq, n: int, pe: int) -> None:
+    def populate_lr(self, vcpu: Vcpu, irq: VgicIrq, n: int, pe: int) -> None:
         """Shows an interrupt in list register n; what the register now holds pending is no longer pending here."""
         lr = self.compute_lr(vcpu.vm, irq)
         self.event("populate", vcpu, irq.intid)
@@ -163,7 +165,7 @@ class ListRegisters(Queueing):
         if lr.pending:
             self.consume_pending(vcpu.vm, irq)
 
-    def consume_pending(self, vm: Vm, irq: VirtualIrq) -> None:
+    def consume_pending(self, vm: Vm, irq: VgicIrq) -> None:
         """The pending state has moved into a list register: an edge's latch ends; a v2 SGI with another source to
         serve stays latched; a mapped level's line counts as low, so that its next rise is a change."""
         if irq.edge:
@@ -201,7 +203,7 @@ class ListRegisters(Queueing):
     @step
     def sync_hwstate(self, vcpu: Vcpu) -> None:
         """The virtual GIC's part of an exit."""
-        cpu, pe = self.cpus[vcpu], _pe(vcpu)
+        cpu, pe = self.cpus[vcpu], self.here(vcpu)
         cpu.vmcr = self.hw.read_vmcr(pe)
         resident = tuple(cpu.lrs)
         elrsr = self.hw.elrsr(pe) if resident else 0
@@ -218,14 +220,14 @@ class ListRegisters(Queueing):
         self.prune_ap_list(vcpu)
 
     @step
-    def fold_lr(self, vcpu: Vcpu, irq: VirtualIrq, n: int, empty: bool, pe: int) -> None:
+    def fold_lr(self, vcpu: Vcpu, irq: VgicIrq, n: int, empty: bool, pe: int) -> None:
         """Reads list register n back, unless it is known to be empty, and clears it."""
         lr = Lr(irq.intid) if empty else self.hw.decode(self.hw.read_lr(n, pe), vcpu.vm.gic == 2)
         self.hw.write_lr(n, 0, pe)
         self.event("fold", vcpu, irq.intid)
         self.fold(vcpu, irq, lr, pe)
 
-    def fold(self, vcpu: Vcpu, irq: VirtualIrq, lr: Lr, pe: int) -> None:
+    def fold(self, vcpu: Vcpu, irq: VgicIrq, lr: Lr, pe: int) -> None:
         """What a list register says of its interrupt becomes what is known of it."""
         vm = vcpu.vm
         deactivated = irq.active and not lr.active
@@ -248,7 +250,7 @@ class ListRegisters(Queueing):
                 dist.active_spis -= 1
             self.notify_acked(vm, irq)
 
-    def keeps_active(self, irq: VirtualIrq) -> bool:
+    def keeps_active(self, irq: VgicIrq) -> bool:
         """Whether an active state in a list register counts. An LPI's does not: the end of one that is in no list
         register would not be counted, and it would stay active for ever."""
         return irq.intid < LPI_START
@@ -261,7 +263,7 @@ class ListRegisters(Queueing):
         """Whether the register tells of the end of an SPI that has no twin."""
         return lr.signals_eoi() and PRIVATE <= lr.vintid < PRIVATE + vm.spis
 
-    def handle_resampling(self, vcpu: Vcpu, irq: VirtualIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
+    def handle_resampling(self, vcpu: Vcpu, irq: VgicIrq, deactivated: bool, still_pending: bool, pe: int) -> None:
         """A mapped level: the line may have fallen while the register still showed it pending, or while it was active
         and known to be high again. If it has, the physical interrupt must be able to arrive again: not active."""
         if not irq.mapped_level():
@@ -287,7 +289,7 @@ class ListRegisters(Queueing):
             behind = behind or irq is cpu.last_lr_irq
 
     @step
-    def replay_eoi(self, vcpu: Vcpu, irq: VirtualIrq, pe: int) -> bool:
+    def replay_eoi(self, vcpu: Vcpu, irq: VgicIrq, pe: int) -> bool:
         """Ends one interrupt as its list register would have, if it is active here."""
         if not irq.active:
             return False
@@ -295,7 +297,7 @@ class ListRegisters(Queueing):
         self.deactivate_outside(vcpu, irq, pe)
         return True
 
-    def deactivate_outside(self, vcpu: Vcpu, irq: VirtualIrq, pe: int) -> None:
+    def deactivate_outside(self, vcpu: Vcpu, irq: VgicIrq, pe: int) -> None:
         """Builds the list register that the interrupt would have, ends it, and folds it; the twin by DIR."""
         lr = self.compute_lr(vcpu.vm, irq)._replace(active=False)
         if lr.hw:
@@ -313,21 +315,14 @@ class ListRegisters(Queueing):
         if irq.on_lr:
             self.change_active(vcpu, irq, False)
         elif vcpu.vm.gic == 3 or intid >= SGIS or irq.active_source == value >> 10 & 7:
-            self.deactivate_outside(vcpu, irq, _pe(vcpu))
+            self.deactivate_outside(vcpu, irq, self.here(vcpu))
         self.cpus[holder].update = True
 
-    def change_active(self, vcpu: Vcpu, irq: VirtualIrq, active: bool) -> None:
+    @abstractmethod
+    def change_active(self, vcpu: Vcpu, irq: VgicIrq, active: bool) -> None:
         """A guest's write to ISACTIVER or ICACTIVER; see `vgic.designs.kvm.mmio`."""
-        raise NotImplementedError  # abstract: the distributor's emulation has it
 
 
 def lowest(bits: int) -> int:
     """The number of the lowest bit set."""
     return (bits & -bits).bit_length() - 1
-
-
-def _pe(vcpu: Vcpu) -> int:
-    pe = vcpu.pe
-    if pe is None:
-        raise RuntimeError(f"{vcpu!r} is not loaded")
-    return pe

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vgic.designs.base import Unsupported
-from vgic.designs.kvm.irq import VgicCpu
+from vgic.designs.vgic.irq import VirtualCpu
 
 
 class _Field(NamedTuple):
@@ -42,19 +42,19 @@ ICC_FIELDS = {
 }
 
 
-def _get(fields: tuple[_Field, ...], cpu: VgicCpu) -> int:
+def _get(fields: tuple[_Field, ...], cpu: VirtualCpu) -> int:
     return sum(f.get(cpu.vmcr) for f in fields)
 
 
-def _put(fields: tuple[_Field, ...], cpu: VgicCpu, value: int) -> None:
+def _put(fields: tuple[_Field, ...], cpu: VirtualCpu, value: int) -> None:
     vmcr = cpu.vmcr
     for f in fields:
         vmcr = f.put(vmcr, value)
     cpu.vmcr = vmcr
 
 
-def _apr_word(cpu: VgicCpu, group: int, n: int) -> int | None:
-    """The place of a word in VgicCpu.apr; None where there is none. One word alone (GICv2) serves both groups."""
+def _apr_word(cpu: VirtualCpu, group: int, n: int) -> int | None:
+    """The place of a word in VirtualCpu.apr; None where there is none. One word alone (GICv2) serves both groups."""
     words = len(cpu.apr)
     per_group = max(1, words // 2)
     if n >= per_group:
@@ -62,24 +62,25 @@ def _apr_word(cpu: VgicCpu, group: int, n: int) -> int | None:
     return 0 if words == 1 else group * per_group + n
 
 
-def _write_apr(cpu: VgicCpu, group: int, n: int, value: int) -> None:
+def _write_apr(cpu: VirtualCpu, group: int, n: int, value: int) -> None:
     word = _apr_word(cpu, group, n)
     if word is not None:
         cpu.apr = (*cpu.apr[:word], value & 0xFFFF_FFFF, *cpu.apr[word + 1:])
 
 
-def _read_apr(cpu: VgicCpu, group: int, n: int) -> int:
+def _read_apr(cpu: VirtualCpu, group: int, n: int) -> int:
     word = _apr_word(cpu, group, n)
     return 0 if word is None else cpu.apr[word]
 
 
-def read_gicc(name: str, cpu: VgicCpu, n: int) -> int:
-    """GICC_CTLR, PMR, BPR, ABPR, APR<n> of a GICv2 guest. On a GICv3 host its active priorities are group 0's."""
+def read_gicc(name: str, cpu: VirtualCpu, n: int) -> int:
+    """What a save reads of GICC_CTLR, PMR, BPR, ABPR, APR<n> of a GICv2 guest. On a GICv3 host its active priorities
+    are group 0's."""
     return _read_apr(cpu, 0, n) if name == "GICC_APR<n>" else _get(GICC_FIELDS[name], cpu)
 
 
-def write_gicc(name: str, cpu: VgicCpu, n: int, value: int) -> None:
-    """The same, for a restore."""
+def write_gicc(name: str, cpu: VirtualCpu, n: int, value: int) -> None:
+    """A restore's write of what `read_gicc` reads."""
     if name == "GICC_APR<n>":
         _write_apr(cpu, 0, n, value)
     else:
@@ -95,14 +96,14 @@ def _icc(register: str) -> tuple[tuple[_Field, ...] | None, int, int]:
         f"{register}: a guest's CPU interface has {', '.join(ICC_FIELDS)}, ICC_AP0R<n>_EL1, ICC_AP1R<n>_EL1")
 
 
-def read_icc(register: str, cpu: VgicCpu) -> int:
-    """An ICC register of a GICv3 guest."""
+def read_icc(register: str, cpu: VirtualCpu) -> int:
+    """What a save reads of an ICC register of a GICv3 guest. Unsupported for one that is not saved."""
     fields, group, n = _icc(register)
     return _get(fields, cpu) if fields is not None else _read_apr(cpu, group, n)
 
 
-def write_icc(register: str, cpu: VgicCpu, value: int) -> None:
-    """The same, for a restore."""
+def write_icc(register: str, cpu: VirtualCpu, value: int) -> None:
+    """A restore's write of what `read_icc` reads."""
     fields, group, n = _icc(register)
     if fields is not None:
         _put(fields, cpu, value)

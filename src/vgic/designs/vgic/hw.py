@@ -5,9 +5,11 @@ Each method is one or a few register accesses on a PE; nothing is remembered her
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from vgic.arch.gich import GICH
 from vgic.arch.located import FrameAt
-from vgic.designs.kvm.irq import SGIS, Lr
+from vgic.designs.vgic.irq import SGIS, Lr
 from vgic.host.mmio import BoundFrame
 from vgic.silicon import Gic, GicV3
 
@@ -18,57 +20,57 @@ VENG0, VENG1, EOIM = 1, 2, 1 << 9
 EOICOUNT_SHIFT = 27
 
 
-class VirtualHw:
-    """What both have: `nr_lr` list registers, `words` of active priorities for both groups together."""
+class VirtualHw(ABC):
+    """What GICH and ICH have: `nr_lr` list registers, `words` of active priorities for both groups together."""
 
     nr_lr = 0
     words = 1
     tdir = False
     """Whether the guest's DIR can be trapped alone (ICH_HCR_EL2.TDIR)."""
 
+    @abstractmethod
     def encode(self, lr: Lr) -> int:
-        """The register's value."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """The value of a list register that holds this."""
 
+    @abstractmethod
     def decode(self, value: int, v2_guest: bool) -> Lr:
-        """What a value means; `v2_guest`: the vINTID of an SGI carries its source."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """What a list register's value means; `v2_guest`: the vINTID of an SGI carries its source."""
 
+    @abstractmethod
     def write_lr(self, n: int, value: int, pe: int) -> None:
-        """List register n."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """Writes list register n of a PE."""
 
+    @abstractmethod
     def read_lr(self, n: int, pe: int) -> int:
-        """List register n."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """Reads list register n of a PE."""
 
+    @abstractmethod
     def elrsr(self, pe: int) -> int:
-        """The empty list registers."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """Reads ELRSR: a bit for each empty list register."""
 
+    @abstractmethod
     def write_hcr(self, value: int, pe: int) -> None:
-        """HCR."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """Writes HCR: enables, conditions for a maintenance interrupt, EOIcount, traps."""
 
+    @abstractmethod
     def read_hcr(self, pe: int) -> int:
-        """HCR."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """Reads HCR."""
 
+    @abstractmethod
     def write_vmcr(self, value: int, pe: int) -> None:
-        """VMCR."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """Writes VMCR: the guest's masks, enables and modes."""
 
+    @abstractmethod
     def read_vmcr(self, pe: int) -> int:
-        """VMCR."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """Reads VMCR."""
 
+    @abstractmethod
     def write_apr(self, words: tuple[int, ...], pe: int) -> None:
-        """The active priorities."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """Writes the active priorities: group 0's words, then group 1's."""
 
+    @abstractmethod
     def read_apr(self, pe: int) -> tuple[int, ...]:
-        """The active priorities."""
-        raise NotImplementedError  # abstract: GICH and ICH differ
+        """Reads the active priorities: group 0's words, then group 1's."""
 
 
 class GichHw(VirtualHw):
@@ -175,3 +177,8 @@ class IchHw(VirtualHw):
 
     def read_apr(self, pe: int) -> tuple[int, ...]:
         return tuple(self.gic.sysreg_read(name, pe) for name in self.apr_names)
+
+
+def virtual_hw(gic: Gic) -> VirtualHw:
+    """The registers of a chip's virtual CPU interfaces."""
+    return IchHw(gic) if isinstance(gic, GicV3) else GichHw(gic)

@@ -19,7 +19,7 @@ READS = {
 }
 WRITES = {
     "GICC_PMR": "ICV_PMR_EL1", "GICC_BPR": "ICV_BPR0_EL1", "GICC_ABPR": "ICV_BPR1_EL1", "GICC_EOIR": "ICV_EOIR0_EL1",
-    "GICC_AEOIR": "ICV_EOIR1_EL1",
+    "GICC_AEOIR": "ICV_EOIR1_EL1", "GICC_DIR": "ICV_DIR_EL1",
 }
 CBPR, EOIMODE, IIDR = 1 << 4, 1 << 9, 0x4B << 20 | 2 << 16 | 0x43B
 NAMES = tuple(dict.fromkeys((*READS, *WRITES, "GICC_CTLR", "GICC_IIDR")))
@@ -27,7 +27,7 @@ NAMES = tuple(dict.fromkeys((*READS, *WRITES, "GICC_CTLR", "GICC_IIDR")))
 
 
 def read(gic: GicV3, name: str, pe: int) -> int:
-    """A load by a GICv2 guest that runs on a PE."""
+    """The value of a load by a GICv2 guest that runs on a PE."""
     if name in READS:
         return gic.sysreg_read(READS[name], pe)
     if name == "GICC_IIDR":

@@ -177,8 +177,10 @@ def repack(old: Arr, new: Arr, lo: Any, hi: Any, pos0: Arr, mask0: Arr, pos1: Ar
     old, new, pos0, mask0, pos1 = lent((old, new, pos0, mask0, pos1))
     row = np.empty(new.shape[1], np.uint64)
     for i in range(lo, hi):
-        row[:] = 0
+        for k in range(len(row)):
+            row[k] = 0
         for u in range(len(pos0)):
             v = (old[i, pos0[u] >> 6] >> np.uint64(pos0[u] & 63)) & np.uint64(mask0[u])
             row[pos1[u] >> 6] |= v << np.uint64(pos1[u] & 63)
-        new[i] = row
+        for k in range(len(row)):
+            new[i, k] = row[k]

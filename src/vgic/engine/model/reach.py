@@ -24,6 +24,7 @@ Call = Callable[[], Any]
 Named = tuple[str, Call]
 
 _PLAIN: Final = (int, str, bytes, float, complex, type(None), type(Ellipsis), range, enum.Enum)
+_ATOMS: Final = frozenset({int, bool, str, bytes, float, type(None)})
 _CONTAINERS: Final = (list, dict, set, frozenset, tuple, deque, bytearray)
 _HOLDERS: Final = (types.SimpleNamespace, UserDict, UserList)
 """Of the standard library, and yet objects like the model's own."""
@@ -33,6 +34,7 @@ _COUNTERS: Final = (types.GeneratorType, itertools.count, random.Random,
 
 
 _SLOTS: dict[type, tuple[str, ...]] = {}
+_KINDS: dict[type, str] = {}
 
 
 def slots_of(cls: type) -> tuple[str, ...]:
@@ -74,6 +76,18 @@ _WITHOUT_CLASS: Final = (*_CONTAINERS, type, types.ModuleType, types.CellType, t
 
 def _package(module: str) -> str:
     return module.partition(".")[0]
+
+
+def _kind(cls: type) -> str:
+    """How objects of a class are looked through; "" if they hold nothing of the model's."""
+    if cls not in _KINDS:
+        of_library = _package(cls.__module__) in sys.stdlib_module_names
+        _KINDS[cls] = next((kind for kind, classes in (
+            ("class", type), ("method", types.MethodType), ("partial", functools.partial),
+            ("function", types.FunctionType), ("container", _CONTAINERS), ("counter", _COUNTERS),
+            ("built in", types.BuiltinMethodType), ("holder", _HOLDERS)) if issubclass(cls, classes)),
+            "" if of_library else "object")
+    return _KINDS[cls]
 
 
 class Reach:
@@ -142,26 +156,27 @@ class Reach:
             self._visit(obj, path, may_be_part)
 
     def _visit(self, obj: Any, path: str, may_be_part: bool) -> None:
-        push = self._todo.append
-        if isinstance(obj, type):
-            self._class(obj)
-        elif isinstance(obj, types.MethodType):
-            push((obj.__self__, path))
-            push((obj.__func__, path))
-        elif isinstance(obj, functools.partial):
-            self._todo.extend((x, path) for x in (obj.func, *obj.args, *obj.keywords.values()))
-        elif isinstance(obj, types.FunctionType):
-            self._function(obj, path)
-        elif isinstance(obj, _CONTAINERS):
-            self._container(obj, path)
-        elif isinstance(obj, _COUNTERS):
-            self.containers.append((obj, path))
-        elif isinstance(obj, types.BuiltinMethodType) and isinstance(obj.__self__, random.Random):
-            push((obj.__self__, path))
-        elif isinstance(obj, _HOLDERS) or (
-                _package(type(obj).__module__) not in sys.stdlib_module_names if may_be_part
-                else _package(type(obj).__module__) in self._packages):
-            self._instance(obj, path, may_be_part)
+        match _kind(type(obj)):
+            case "class":
+                self._class(obj)
+            case "method":
+                self._todo += ((obj.__self__, path), (obj.__func__, path))
+            case "partial":
+                self._todo.extend((x, path) for x in (obj.func, *obj.args, *obj.keywords.values()))
+            case "function":
+                self._function(obj, path)
+            case "container":
+                self._container(obj, path)
+            case "counter":
+                self.containers.append((obj, path))
+            case "built in":
+                if isinstance(obj.__self__, random.Random):
+                    self._todo.append((obj.__self__, path))
+            case "holder":
+                self._instance(obj, path, may_be_part)
+            case "object":
+                if may_be_part or _package(type(obj).__module__) in self._packages:
+                    self._instance(obj, path, may_be_part)
 
     def _function(self, obj: types.FunctionType, path: str) -> None:
         self._module(obj.__module__)
@@ -179,15 +194,15 @@ class Reach:
         if not isinstance(obj, (tuple, frozenset)):
             self.containers.append((obj, path))
         if isinstance(obj, dict):
-            self._todo.extend((v, f"{path}[{k!r}]") for k, v in obj.items())
-            self._todo.extend((k, f"{path}: key") for k in obj)
+            self._todo.extend((v, f"{path}[{k!r}]") for k, v in obj.items() if self._is_new(v))
+            self._todo.extend((k, f"{path}: key") for k in obj if self._is_new(k))
         elif isinstance(obj, (set, frozenset)):
             for item in obj:
                 if id(item) not in self._seen and looks_like_part(item):
                     raise ModelError(f"{path} is a set of parts: its order is not fixed. Keep them in a list or tuple")
                 self._todo.append((item, path))
         elif not isinstance(obj, bytearray):
-            self._todo.extend((v, f"{path}[{i}]") for i, v in enumerate(obj))
+            self._todo.extend((v, f"{path}[{i}]") for i, v in enumerate(obj) if self._is_new(v))
 
     def _instance(self, obj: Any, path: str, may_be_part: bool) -> None:
         self._class(type(obj))
@@ -201,9 +216,16 @@ class Reach:
             self.objects.append(obj)
         elif not may_be_part:
             return                                   # a table's entry
-        self._todo.extend((value, f"{path}.{name}") for name, value in attributes_of(obj).items())
+        self._todo.extend((v, f"{path}.{name}") for name, v in attributes_of(obj).items() if self._is_new(v))
+
+    def _is_new(self, obj: Any) -> bool:
+        """Whether an object must be looked at, or where it is held be noted."""
+        return type(obj) not in _ATOMS and (
+            id(obj) not in self._seen or type(obj) is list or id(obj) in self._unnamed)
 
     def _class(self, cls: type) -> None:
+        if id(cls) in self._classes:
+            return
         for base in cls.__mro__:
             if _package(base.__module__) in sys.stdlib_module_names or (id(base) in self._seen and base is not cls):
                 continue

@@ -1,0 +1,165 @@
+"""What the registers of a guest's GIC do, interrupt by interrupt: the face that the frames see of a hypervisor.
+
+`vgic.designs.vgic.frames` decodes a guest's access (which frame, which register, which interrupts, which bits) and
+calls one method here for each interrupt concerned. A hypervisor says what a pending, an active and an enable bit do;
+where it keeps a configuration and nothing more, as most do, what is written here holds.
+
+In all methods `vcpu` is the one that makes the access; it is loaded, and out of its guest. `user`: userspace makes it,
+to save or restore a guest, through that vCPU, which need not be loaded.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+from vgic.designs.vgic.irq import PRIVATE, VirtualCpu, VirtualIrq
+from vgic.designs.vm import Vcpu, Vm
+from vgic.parts import step
+
+I = TypeVar("I", bound=VirtualIrq)  # noqa: E741  # an interrupt
+"""The part that a hypervisor keeps of a virtual interrupt."""
+
+PRIORITY_MASK = 0xF8
+"""Five priority bits are implemented."""
+
+
+class GuestRegisters(ABC, Generic[I]):
+    """The registers of all guests of a hypervisor.
+
+    Attributes:
+        iidr: what GICD_IIDR and GICR_IIDR read as: implementer Arm, and nothing else.
+    """
+
+    iidr = 0x43B
+
+    # -- what there is
+
+    @abstractmethod
+    def find_irq(self, vm: Vm, vcpu: Vcpu | None, intid: int) -> I | None:
+        """The virtual interrupt, None where there is none of that number (or no vCPU is named for a private one)."""
+
+    @abstractmethod
+    def cpu_interface(self, vcpu: Vcpu) -> VirtualCpu:
+        """What is saved of a vCPU's CPU interface."""
+
+    @abstractmethod
+    def distributor_enabled(self, vm: Vm) -> bool:
+        """Whether GICD_CTLR enables the VM's distributor."""
+
+    @abstractmethod
+    def enable_distributor(self, vcpu: Vcpu, enabled: bool) -> None:
+        """GICD_CTLR is written."""
+
+    # -- enabled
+
+    @abstractmethod
+    def set_enabled(self, vcpu: Vcpu, irq: I, user: bool) -> None:
+        """ISENABLER: the interrupt is enabled."""
+
+    @abstractmethod
+    def clear_enabled(self, vcpu: Vcpu, irq: I, user: bool) -> None:
+        """ICENABLER: the interrupt is disabled."""
+
+    # -- pending
+
+    @abstractmethod
+    def read_pending(self, vcpu: Vcpu, irq: I, user: bool) -> bool:
+        """ISPENDR or ICPENDR is read."""
+
+    @abstractmethod
+    def set_pending(self, vcpu: Vcpu, irq: I, user: bool) -> None:
+        """ISPENDR: the interrupt is set pending."""
+
+    @abstractmethod
+    def clear_pending(self, vcpu: Vcpu, irq: I, user: bool) -> None:
+        """ICPENDR: its pending state is cleared."""
+
+    def assign_pending(self, vcpu: Vcpu, irq: I, pending: bool) -> None:
+        """Userspace's ISPENDR of a GICv3 guest: a one sets, and a zero clears."""
+        if pending:
+            self.set_pending(vcpu, irq, True)
+        else:
+            self.clear_pending(vcpu, irq, True)
+
+    # -- active
+
+    def prepare_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        """Before the guest reads or changes active states of the register that begins with this INTID: `owner`'s where
+        they are private."""
+
+    def finish_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        """After the guest changed them."""
+
+    @abstractmethod
+    def read_active(self, vcpu: Vcpu, irq: I, user: bool) -> bool:
+        """ISACTIVER or ICACTIVER is read."""
+
+    @abstractmethod
+    def set_active(self, vcpu: Vcpu, irq: I, active: bool, user: bool) -> None:
+        """ISACTIVER or ICACTIVER: the interrupt becomes active, or inactive."""
+
+    # -- configuration
+
+    def set_group(self, vcpu: Vcpu, irq: I, group: int) -> None:
+        """IGROUPR. Fixed, unless a hypervisor says otherwise."""
+
+    def write_priority(self, vcpu: Vcpu, irq: I, priority: int) -> None:
+        """IPRIORITYR, written by a vCPU."""
+        self.set_priority(irq, priority)
+
+    @step
+    def set_priority(self, irq: I, priority: int) -> None:
+        """IPRIORITYR. A list register keeps the priority that it was written with."""
+        irq.priority = priority & PRIORITY_MASK
+
+    def write_config(self, vcpu: Vcpu, irq: I, edge: bool) -> None:
+        """ICFGR, written by a vCPU."""
+        self.set_config(irq, edge)
+
+    @step
+    def set_config(self, irq: I, edge: bool) -> None:
+        """ICFGR. That of private interrupts is fixed."""
+        if irq.intid >= PRIVATE:
+            irq.edge = edge
+
+    @step
+    def set_targets(self, vcpu: Vcpu, irq: I, targets: int) -> None:
+        """ITARGETSR: the lowest vCPU named takes it; vCPU 0 where none is."""
+        vm = vcpu.vm
+        irq.targets = targets & (1 << len(vm.vcpus)) - 1
+        irq.target_vcpu = vm.vcpus[(irq.targets & -irq.targets).bit_length() - 1 if irq.targets else 0]
+
+    @step
+    def set_route(self, vcpu: Vcpu, irq: I, mpidr: int) -> None:
+        """IROUTER: the vCPU of that affinity takes it; nobody where there is none."""
+        vm = vcpu.vm
+        irq.mpidr = mpidr
+        irq.target_vcpu = next((v for v in vm.vcpus if vm.affinity(v) == mpidr), None)
+
+    # -- SGIs
+
+    @abstractmethod
+    def pend_sgi(self, source: Vcpu, target: Vcpu, intid: int, group1: bool) -> None:
+        """SGIR, or ICC_SGI1R_EL1 and its kin: an SGI from one vCPU to another. `group1`: of a GICv3's, whether it may
+        reach group 1."""
+
+    def read_sgi_sources(self, irq: I) -> int:
+        """SPENDSGIR or CPENDSGIR is read: a bit for each vCPU that sent the SGI. Zero, unless sources are kept."""
+        return 0
+
+    def set_sgi_sources(self, vcpu: Vcpu, irq: I, sources: int) -> None:
+        """SPENDSGIR. Ignored, unless sources are kept."""
+
+    def clear_sgi_sources(self, irq: I, sources: int) -> None:
+        """CPENDSGIR. Ignored, unless sources are kept."""
+
+    # -- the CPU interface of a GICv2 guest, where it traps
+
+    @abstractmethod
+    def access_gicc(self, vcpu: Vcpu, name: str, value: int | None) -> int:
+        """An access to a register of GICC; a load where there is no value."""
+
+    def deactivate(self, vcpu: Vcpu, value: int) -> None:
+        """A guest's trapped DIR, GICC_DIR or ICC_DIR_EL1."""
+        self.access_gicc(vcpu, "GICC_DIR", value)
