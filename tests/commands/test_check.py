@@ -296,7 +296,7 @@ def test_all_interrupted_tells_what_was_found(vgic: Runner, monkeypatch: pytest.
     monkeypatch.setattr("vgic.explore.all.check_all", interrupted)
     ran = vgic("check", "--all", *SMALL, "--jobs", "3", "--confirm")
     assert ran.status == 130
-    assert "Interrupted: 1 of 2 searched." in ran.out
+    assert "Interrupted: 1 of 2 searched: 1 HOLDS. All as announced." in ran.out
 
 
 def test_all_tells_each_as_it_ends_on_a_terminal(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

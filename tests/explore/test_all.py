@@ -78,7 +78,7 @@ def test_a_rule_that_is_not_announced_is_told() -> None:
     for confirm in (False, True):
         found = judged(scenario, Kvm, 4, confirm=confirm)
         assert (found.verdict, found.rule, found.breaks, found.expected) == ("BROKEN", 6, {}, False)
-        assert "BROKEN  6  " in line(found)
+        assert "BROKEN rule 6 in " in line(found)
         assert "not announced" in line(found)
 
 

@@ -160,7 +160,7 @@ def uninterrupted(scenario: Scenario, design: Buildable, **how: Any) -> Verdict:
 
 def warm() -> None:
     """Has the search compiled, and the code put on disk, before several processes want it: each would do it itself."""
-    check(find_scenario("timer-no-hw-deactivation"), find_design("kvm"), engine="compiled")
+    uninterrupted(find_scenario("timer-no-hw-deactivation"), find_design("kvm"), engine="compiled")
 
 
 def self_check(scenario: Scenario, design: Buildable, **how: Any) -> Verdict:

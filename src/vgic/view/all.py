@@ -36,19 +36,20 @@ class AllReport(Report):
 
     def text(self) -> str:
         """A row for each scenario; what is to be told of some; the sums."""
-        explored = [c for c in self.found if c.verdict not in UNEXPLORED]
-        lines = table(("scenario", "design", "LRs", "verdict", "rule", "depth", "states", "s", "announced"),
-                      [_row(c) for c in explored], {2, 4, 5, 6, 7}) if explored else []
-        told = [line for c in self.found for line in _remarks(c)]
-        return "\n".join([*lines, *([""] if lines and told else []), *told, "", *wrap("", self._sums())])
+        rows = [_row(c) for c in self.found if c.verdict not in UNEXPLORED]
+        head = ("scenario", "design", "LRs", "verdict", "rule", "depth", "states", "s", "announced")
+        blocks = [table(head, rows, {2, 4, 5, 6, 7}) if rows else [], [r for c in self.found for r in _remarks(c)],
+                  wrap("", self._sums())]
+        return "\n\n".join("\n".join(block) for block in blocks if block)
 
     def _sums(self) -> str:
         counts = Counter(c.verdict for c in self.found)
         sums = ", ".join(f"{counts[v]} {v}" for v in ("HOLDS", "BROKEN", "BOUNDED", *UNEXPLORED) if counts[v])
         odd = sum(not c.expected for c in self.found)
-        verdict = f"{odd} not as announced." if odd else "All as announced."
-        more = f" Interrupted: {len(self.found)} of {self.asked} searched." if self.interrupted else ""
-        return f"{len(self.found)} searched: {sums or 'none'}. {verdict}{more}"
+        head = f"{len(self.found)} searched"
+        if self.interrupted:
+            head = f"Interrupted: {len(self.found)} of {self.asked} searched"
+        return f"{head}: {sums}. {f'{odd} not' if odd else 'All'} as announced." if sums else f"{head}."
 
     def json(self) -> list[dict[str, Any]]:
         """An object for each scenario, in the order of names."""
@@ -57,17 +58,25 @@ class AllReport(Report):
 
 def line(c: Checked) -> str:
     """What came of one scenario, in a line."""
+    which = f"{c.scenario}  {c.design}  {many(c.list_registers, 'LR')}  {c.verdict}"
     if c.verdict in UNEXPLORED:
-        return f"{c.scenario}  {c.verdict}: {c.what}"
-    return "  ".join(cell for cell in _row(c) if cell)
+        return f"{which}: {c.what}"
+    broken = "" if c.rule is None else f" rule {c.rule} in {many(c.steps, 'step')}"
+    announced = f"  ({_announced(c)})" if _announced(c) else ""
+    return f"{which}{broken}  {many(c.states, 'state')}, depth {c.depth}, {c.seconds:.1f} s{announced}"
+
+
+def _announced(c: Checked) -> str:
+    """What was found of the rules that are announced to break, and whether one broke that is not."""
+    told = [f"{rule} {DOES[broken]}" for rule, broken in c.breaks.items()]
+    if c.verdict == "BROKEN" and c.rule not in c.breaks:
+        told.append("not announced")
+    return ", ".join(told)
 
 
 def _row(c: Checked) -> tuple[str, ...]:
-    announced = [f"{rule} {DOES[broken]}" for rule, broken in c.breaks.items()]
-    if c.verdict == "BROKEN" and c.rule not in c.breaks:
-        announced.append("not announced")
     return (c.scenario, c.design, str(c.list_registers), c.verdict, "" if c.rule is None else str(c.rule),
-            str(c.depth), f"{c.states:,}", f"{c.seconds:.1f}", ", ".join(announced))
+            str(c.depth), f"{c.states:,}", f"{c.seconds:.1f}", _announced(c))
 
 
 def _remarks(c: Checked) -> list[str]:
