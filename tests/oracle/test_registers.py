@@ -1,4 +1,4 @@
-"""Names to places, on QEMU's virt machine."""
+"""Names to levels, on QEMU's virt machine."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """A machine: its name, the version of its GIC (2, 3 or 4) and its regions in the order of their addresses."""
+class MemoryMap:
+    """Where a machine has its GIC: its name, the GIC's version (2, 3 or 4), the regions by ascending address."""
 
     name: str
     gic_version: int
@@ -97,10 +97,10 @@ class Machine:
         return None
 
 
-def _qemu_virt(gic_version: int, stride: int) -> Machine:
+def _qemu_virt(gic_version: int, stride: int) -> MemoryMap:
     """QEMU's virt with GICv3 or GICv4, whose redistributors take `stride` bytes each."""
     size = 0xF60000
-    return Machine(
+    return MemoryMap(
         f"qemu-virt-v{gic_version}",
         gic_version,
         (
@@ -115,7 +115,7 @@ def _qemu_virt(gic_version: int, stride: int) -> Machine:
 MACHINES: Final = {
     machine.name: machine
     for machine in (
-        Machine(
+        MemoryMap(
             "qemu-virt-v2",
             2,
             (
@@ -135,7 +135,7 @@ MACHINES: Final = {
 VIRT_V2, VIRT_V3 = MACHINES["qemu-virt-v2"], MACHINES["qemu-virt-v3"]
 
 
-def find_machine(name: str) -> Machine:
+def find_machine(name: str) -> MemoryMap:
     """The machine of this name, whatever its case. UnknownMachine where none is."""
     try:
         return MACHINES[name.lower()]

@@ -77,7 +77,7 @@ def binary() -> str:
     return path
 
 
-class Machine:
+class QemuMachine:
     """A running QEMU. Use it as a context manager, or call `close`.
 
     Args:
@@ -212,7 +212,7 @@ class Machine:
             self._stderr.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> QemuMachine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -13,8 +13,8 @@ from vgic.oracle.a64 import Assembler
 from vgic.oracle.episode import Operation, Reference
 from vgic.oracle.errors import OracleError
 from vgic.oracle.lines import Lines
-from vgic.oracle.machine import Machine, MachineOptions
-from vgic.oracle.mailbox import Mailbox, Place
+from vgic.oracle.machine import MachineOptions, QemuMachine
+from vgic.oracle.mailbox import Level, Mailbox
 from vgic.oracle.registers import target
 
 
@@ -70,21 +70,21 @@ class Qemu:
         options: which machine. fiq_to_el3: see `Mailbox`.
 
     Raises:
-        OracleAbsent, OracleDied, OracleError: as `Machine`.
+        OracleAbsent, OracleDied, OracleError: as `QemuMachine`.
     """
 
     def __init__(self, options: MachineOptions, *, fiq_to_el3: bool = True) -> None:
         self.options = options
-        self.home = Place(options.resident)
+        self.home = Level(options.resident)
         self._start(fiq_to_el3)
 
     def _start(self, fiq_to_el3: bool) -> None:
-        self.machine = Machine(self.options)
+        self.machine = QemuMachine(self.options)
         self.mailbox = Mailbox(self.machine, fiq_to_el3=fiq_to_el3)
         self._fresh()
 
     def restart(self) -> None:
-        """Another QEMU in the place of this one, which died."""
+        """Another QEMU instead of this one, which died."""
         fiq_to_el3 = self.mailbox.fiq_to_el3
         self.close()
         self._start(fiq_to_el3)
@@ -125,7 +125,7 @@ class Qemu:
             self._outside[operation.intid, operation.pe] = operation.high
             return mailbox.post(mailbox.routine("nothing", lambda a: a.mov(0, 0)), 0, mailbox.flags(self.home))
         t = target(self.options.gic, operation.register)
-        flags = mailbox.flags(operation.place)
+        flags = mailbox.flags(operation.level)
         value = operation.value
         if operation.kind == "read":
             if t.encoding is not None:

@@ -12,14 +12,14 @@ from operator import attrgetter
 
 from vgic.arch.intid import SGIS
 from vgic.arch.register import Frame
-from vgic.silicon.distributor import DistributorState, Row
-from vgic.silicon.frame import Reader, Writer
+from vgic.silicon.distributor import DistributorState, Irqs
+from vgic.silicon.frame import ReadHandler, WriteHandler
 from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
 from vgic.silicon.options import Shared
 from vgic.silicon.priority import from_nonsecure, implemented
-from vgic.silicon.report import Report, deviation
+from vgic.silicon.report import OnNotice, deviation
 
-Rows = Callable[[int, int, int], Row]
+Rows = Callable[[int, int, int], Irqs]
 """The interrupts of INTIDs first..first+count-1 as a PE sees them: rows(first, count, pe)."""
 
 NEVER = 4
@@ -38,7 +38,7 @@ def is_group1(irq: Interrupt) -> bool:
     return irq.group == G1NS
 
 
-def bits(irqs: Row, bit: Callable[[Interrupt], bool], ns: bool, nsacr: int = NEVER) -> int:
+def bits(irqs: Irqs, bit: Callable[[Interrupt], bool], ns: bool, nsacr: int = NEVER) -> int:
     """A bit of each that the access may see."""
     value = 0
     for k, irq in enumerate(irqs):
@@ -47,7 +47,7 @@ def bits(irqs: Row, bit: Callable[[Interrupt], bool], ns: bool, nsacr: int = NEV
     return value
 
 
-def chosen(irqs: Row, value: int, ns: bool, nsacr: int = NEVER) -> Iterator[Interrupt]:
+def chosen(irqs: Irqs, value: int, ns: bool, nsacr: int = NEVER) -> Iterator[Interrupt]:
     """Those whose bit is set, as far as the access may touch them."""
     for k, irq in enumerate(irqs):
         if value >> k & 1 and irq is not None and visible(irq, ns, nsacr):
@@ -67,7 +67,7 @@ class Bank:
     """
 
     def __init__(
-        self, frame: Frame, rows: Rows, options: Shared, state: DistributorState, report: Report, *,
+        self, frame: Frame, rows: Rows, options: Shared, state: DistributorState, report: OnNotice, *,
         by_nsacr: bool = False, sgis_by_source: bool = False, sgis_enabled: bool = False, keeps_low_bits: bool = False,
     ) -> None:
         self.frame, self.rows, self.options, self.state, self.report = frame, rows, options, state, report
@@ -77,9 +77,9 @@ class Bank:
         self.implemented = implemented(options.priority_bits)
         self.priority_mask = 0xFF if keeps_low_bits else self.implemented
 
-    def handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
+    def handlers(self) -> tuple[dict[str, ReadHandler], dict[str, WriteHandler]]:
         """What the frame has of them, by name; not those of the extended ranges."""
-        both: dict[str, tuple[Reader, Writer]] = {
+        both: dict[str, tuple[ReadHandler, WriteHandler]] = {
             "IGROUPR": (self.read_groups, self.write_groups),
             "IGRPMODR": (self.read_modifiers, self.write_modifiers),
             "ISENABLER": (self.read_enabled, self.set_enabled),

@@ -20,7 +20,7 @@ from vgic.silicon.gic import Gic
 from vgic.silicon.gicc import CpuInterfaceV2
 from vgic.silicon.gich import VirtualInterfaceV2
 from vgic.silicon.options_v2 import GicV2Options
-from vgic.silicon.report import Notice, Report
+from vgic.silicon.report import Notice, OnNotice
 
 
 class MapV2(NamedTuple):
@@ -48,7 +48,7 @@ class GicV2(Gic):
     virtual: tuple[VirtualInterfaceV2, ...]
 
     def __init__(
-        self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: Report | None = None,
+        self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: OnNotice | None = None,
     ) -> None:
         o = options if options is not None else GicV2Options()
         super().__init__(o, report)

@@ -33,7 +33,7 @@ from vgic.silicon.ich import VirtualInterfaceV3
 from vgic.silicon.options import OptionError
 from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.redistributor import Redistributor
-from vgic.silicon.report import Notice, Report, Undefined
+from vgic.silicon.report import Notice, OnNotice, Undefined
 
 _VIRT_GICR = tuple((r.base, r.size // r.stride) for r in VIRT_V3.regions if r.frame is GICR)
 
@@ -106,7 +106,7 @@ class GicV3(Gic):
     virtual: tuple[VirtualInterfaceV3, ...]
 
     def __init__(
-        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: Report | None = None,
+        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: OnNotice | None = None,
     ) -> None:
         o = options if options is not None else GicV3Options()
         super().__init__(o, report)

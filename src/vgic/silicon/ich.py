@@ -10,7 +10,7 @@ from vgic.arch.intid import LPI_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.options_v3 import VirtualInterfaceV3Options
 from vgic.silicon.priority import IDLE
-from vgic.silicon.report import Report, Undefined, deviation
+from vgic.silicon.report import OnNotice, Undefined, deviation
 from vgic.silicon.virtual_interface import ListRegister, VirtualInterface
 
 INTID = ICV["ICV_IAR1_EL1"].mask("INTID")
@@ -22,7 +22,7 @@ class VirtualInterfaceV3(VirtualInterface):
     """ICH and ICV of one PE."""
 
     def __init__(
-        self, options: VirtualInterfaceV3Options, deactivate: Callable[[int], None], report: Report,
+        self, options: VirtualInterfaceV3Options, deactivate: Callable[[int], None], report: OnNotice,
     ) -> None:
         super().__init__(options, options.virtual_preemption_bits, deactivate, report)
         self.options = options
