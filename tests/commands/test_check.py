@@ -155,17 +155,25 @@ def test_one_of_each(vgic: Runner) -> None:
     assert "\n1 state, 0 transitions, depth 0" in ran.out
 
 
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the compiled search take over at once: only that one saves itself."""
+    monkeypatch.setattr("vgic.engine.explorer._PLAIN_SECONDS", -1.0)
+
+
+@pytest.mark.usefixtures("compiled")
 def test_a_cache_that_can_not_be_written(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     assert vgic("check", "level-trap").status == 0
-    ran = vgic("check", "retarget-pending", "--states", "21000")
+    ran = vgic("check", "level-trap", "--states", "20")
     assert (ran.status, "BOUNDED" in ran.out) == (0, True)
     assert "can't save: Not a directory; the search can't be resumed" in ran.err
 
 
+@pytest.mark.usefixtures("compiled")
 def test_a_save_that_can_not_be_used(vgic: Runner) -> None:
     design = vgic.design(HEAD + "class Mine(Kvm):\n    pass\n")
-    cut = ("check", "retarget-pending", "--design", design, "--states", "21000")
+    cut = ("check", "msi-once", "--design", design, "--states", "20")
     assert vgic(*cut).status == 0
     vgic.design(HEAD + "class Mine(Kvm):\n    pass  # edited\n")
     ran = vgic(*cut, "--resume")
@@ -185,10 +193,7 @@ def test_nothing_to_resume(vgic: Runner) -> None:
     assert not list((vgic.here / "cache").rglob("*"))
 
 
-@pytest.mark.parametrize("states", ["600", "25000"])
-def test_a_counter_without_end_is_named(vgic: Runner, states: str) -> None:
-    """By plain Python, and by the compiled search."""
-    text = HEAD + """
+NEVER_ENDS = HEAD + """
 from vgic.parts import Part
 class Counter(Part):
     __slots__ = ("n",)
@@ -203,12 +208,30 @@ class Mine(Kvm):
     def parts(self):
         return (*super().parts(), self.counter)
 """
-    ran = vgic("check", "edge-again", "--design", vgic.design(text), "--states", states)
-    said = " ".join(ran.out.split())
-    assert "--states reached" in said
-    assert ("machine.design.counter.n took" in said) == (states == "25000")
-    told = json.loads(vgic("check", "edge-again", "--design", vgic.design(text), "--states", states, "--json").out)
+GOES_ROUND = """
+name = "goes-round"
+title = "A vCPU that enters its guest and leaves it."
+teaches = "What a counter does to a search."
+[[vm]]
+[[vm.vcpu]]
+[check]
+actions = ["vcpu0 enters", "vcpu0 exits"]
+"""
+
+
+@pytest.mark.parametrize("plain", [3600.0, -1.0])
+def test_a_counter_without_end_is_named(vgic: Runner, plain: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By plain Python, and by the compiled search."""
+    monkeypatch.setattr("vgic.engine.explorer._PLAIN_SECONDS", plain)
+    (vgic.here / "round.toml").write_text(GOES_ROUND)
+    check = ("check", str(vgic.here / "round.toml"), "--design", vgic.design(NEVER_ENDS), "--states")
+    for states, named in (("40", False), ("200", True)):
+        said = " ".join(vgic(*check, states).out.split())
+        assert "--states reached" in said
+        assert ("machine.design.counter.n took" in said) == named
+    told = json.loads(vgic(*check, "200", "--json").out)
     assert told["widest"]["slot"] == "machine.design.counter.n"
+    assert told["engine"] == ("plain" if plain > 0 else "compiled")
 
 
 def test_json_has_these_keys(vgic: Runner) -> None:
@@ -282,9 +305,9 @@ def test_all_with_what_is_not_announced(vgic: Runner) -> None:
 
 
 def test_all_cut_by_a_bound_speaks_against_nothing(vgic: Runner) -> None:
-    ran = vgic("check", "--all", "sgi", "--depth", "2", "--lrs", "1..2")
+    ran = vgic("check", "--all", "msi-once", "--depth", "2", "--lrs", "1..2")
     assert ran.status == 0
-    assert ran.out.count("sgi: cut by --depth\n") == 3
+    assert ran.out.count("msi-once: cut by --depth\n") == 3
     assert ran.out.endswith("3 searched: 3 BOUNDED. All as announced.\n")
 
 
