@@ -14,7 +14,7 @@ from vgic.trace.diagnose import Diagnosis, Recent, diagnose
 from vgic.trace.events import Event, Probe
 from vgic.trace.lanes import Lanes
 from vgic.trace.lives import Lives
-from vgic.trace.qemu import Reader
+from vgic.trace.qemu import QemuReader
 from vgic.trace.replay import KINDS, Replay
 from vgic.trace.source import Source, TraceError
 
@@ -42,7 +42,7 @@ class Analysis:
     ) -> None:
         self.file = path if isinstance(path, str) else path.name
         began = time.perf_counter()
-        self.reader = Reader(path)
+        self.reader = QemuReader(path)
         self.diagnosis: Diagnosis | None = None
         self._broke_off: list[TraceError] = []
         events = self._guarded(iter(self.reader))

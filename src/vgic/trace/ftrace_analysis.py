@@ -15,8 +15,8 @@ from vgic.arch.intid import PRIVATE
 from vgic.rules.checks import KERNEL_CHECKS
 from vgic.rules.kernel import BROKEN, KernelCheck, KernelLine, KernelVcpu, OfKernel, Verdicts
 from vgic.trace.events import BadLine
-from vgic.trace.ftrace import Event, Lost, Reader
-from vgic.trace.ftrace_state import Follow, Vcpu
+from vgic.trace.ftrace import Event, FtraceReader, Lost
+from vgic.trace.ftrace_state import Follow, HostVcpu
 from vgic.trace.source import Source, TraceError
 
 SYSTEMS = {"irq_handler_entry": "irq", "irq_handler_exit": "irq", "ipi_entry": "ipi", "sched_switch": "sched"}
@@ -150,7 +150,7 @@ class FtraceAnalysis:
     ) -> None:
         self.file = path if isinstance(path, str) else path.name
         began = time.perf_counter()
-        self.reader = Reader(path)
+        self.reader = FtraceReader(path)
         self.verdicts = Verdicts(most)
         self.checks = [check(self.verdicts) for check in KERNEL_CHECKS]
         self.exits, self.injections, self.blocks = Exits(), Injections(), Blocks()
@@ -238,7 +238,7 @@ class FtraceAnalysis:
             lines.append(str(self.trouble))
         return lines
 
-    def vcpus(self) -> list[Vcpu]:
+    def vcpus(self) -> list[HostVcpu]:
         """Those that ran a guest, by number and thread."""
         seen = [v for v in self.follow.vcpus.values() if v.enters]
         return sorted(seen, key=lambda v: (v.number is None, v.number or 0, v.pid))

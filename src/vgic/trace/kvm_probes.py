@@ -79,7 +79,7 @@ def msi(probe: Probe) -> Msi | None:
     return Msi(device, event)
 
 
-class Machine(NamedTuple):
+class RecordedVm(NamedTuple):
     """One VM: the address of its struct kvm, those of its vCPUs in their order, its guest's GIC (2 or 3), and where the
     guest sees its frames."""
 
@@ -183,7 +183,7 @@ class Survey:
             self._votes.setdefault(self._asking[0], Counter())[pe] += 1
             self._asking = None
 
-    def machines(self) -> list[Machine]:
+    def machines(self) -> list[RecordedVm]:
         """The VMs whose vCPUs ran."""
         loaded = [v for v in (*self._initialised, *self._loaded) if v in self._loaded]
         vms = dict.fromkeys(self._vm_of[v] for v in loaded if v in self._vm_of)
@@ -192,4 +192,4 @@ class Survey:
         for vcpu in loaded:
             found.setdefault(self._vm_of.get(vcpu, only), {}).setdefault(vcpu)
         gic = {vm: self._gic_of.get(vm, self._host) for vm in found}
-        return [Machine(vm, tuple(vcpus), gic[vm], self._map(vcpus, gic[vm])) for vm, vcpus in found.items()]
+        return [RecordedVm(vm, tuple(vcpus), gic[vm], self._map(vcpus, gic[vm])) for vm, vcpus in found.items()]

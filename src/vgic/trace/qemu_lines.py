@@ -25,7 +25,7 @@ from vgic.trace.events import (
     SgiPending,
     SysReg,
     TableWrite,
-    Timer,
+    TimerEvent,
 )
 from vgic.trace.qemu_forms import Build, Form, fields_of
 
@@ -371,11 +371,11 @@ _table_forms(
 def _timer_form(name: str, template: str) -> None:
     fields = fields_of(template)
 
-    def build(line: int, *texts: str) -> Timer:
+    def build(line: int, *texts: str) -> TimerEvent:
         found = fields(texts)
-        return Timer(line, name, found.get("timer"), found.get("value"))
+        return TimerEvent(line, name, found.get("timer"), found.get("value"))
 
-    _form(f"arm_gt_{name}", template, Timer, build)
+    _form(f"arm_gt_{name}", template, TimerEvent, build)
 
 
 _timer_form("recalc", "gt recalc: timer {timer:d} next tick {value:x}")
