@@ -44,7 +44,8 @@ class Run(NamedTuple):
     Attributes:
         scenario, design: what ran. list_registers: of each PE. lanes: what is shown. steps: what happened.
         breaches: the first of each rule; its place is the step. judged: how often each rule was judged. counts: how
-            often what happened. at_rest: whether the machine came to rest at the end. skipped: what the script asks and wasn't possible.
+            often what happened. at_rest: whether the machine came to rest at the end. skipped: what the script asks
+            and wasn't possible.
     """
 
     scenario: Scenario
