@@ -34,7 +34,7 @@ def visible(irq: Interrupt, ns: bool, nsacr: int = NEVER) -> bool:
 
 
 def is_group1(irq: Interrupt) -> bool:
-    """IGROUPR's bit."""
+    """Whether its bit of IGROUPR is set."""
     return irq.group == G1NS
 
 
@@ -100,57 +100,57 @@ class Bank:
     # -- a bit each
 
     def read_enabled(self, n: int, pe: int, ns: bool) -> int:
-        """ISENABLER, ICENABLER."""
+        """ISENABLER and ICENABLER both show what is enabled."""
         return bits(self.rows(32 * n, 32, pe), _enabled, ns)
 
     def set_enabled(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ISENABLER."""
+        """ISENABLER enables."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns):
             irq.enabled = True
 
     def clear_enabled(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ICENABLER."""
+        """ICENABLER disables."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns):
             irq.enabled = irq.intid < SGIS and self.sgis_enabled
 
     def read_pending_to_set(self, n: int, pe: int, ns: bool) -> int:
-        """ISPENDR."""
+        """ISPENDR shows what is pending, to those who may set it."""
         return bits(self.rows(32 * n, 32, pe), Interrupt.pending, ns, self.set_from)
 
     def read_pending_to_clear(self, n: int, pe: int, ns: bool) -> int:
-        """ICPENDR."""
+        """ICPENDR shows what is pending, to those who may clear it."""
         return bits(self.rows(32 * n, 32, pe), Interrupt.pending, ns, self.clear_from)
 
     def set_pending(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ISPENDR."""
+        """ISPENDR makes pending (option setpend_when_line_high)."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns, self.set_from):
             if irq.intid >= SGIS or not self.sgis_by_source:
                 irq.set_pending(self.options.setpend_when_line_high)
 
     def clear_pending(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ICPENDR."""
+        """ICPENDR clears the latch."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns, self.clear_from):
             if irq.intid >= SGIS or not self.sgis_by_source:
                 irq.clear_pending()
 
     def read_active(self, n: int, pe: int, ns: bool) -> int:
-        """ISACTIVER, ICACTIVER."""
+        """ISACTIVER and ICACTIVER both show what is active."""
         return bits(self.rows(32 * n, 32, pe), _active, ns, self.clear_from)
 
     def set_active(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ISACTIVER."""
+        """ISACTIVER makes active."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns):
             irq.set_active()
 
     def clear_active(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ICACTIVER."""
+        """ICACTIVER makes inactive."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns):
             irq.deactivate()
 
     # -- groups: Secure accesses alone
 
     def read_groups(self, n: int, pe: int, ns: bool) -> int:
-        """IGROUPR."""
+        """IGROUPR shows who is in Non-secure Group 1."""
         return 0 if ns else bits(self.rows(32 * n, 32, pe), is_group1, False)
 
     def write_groups(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
@@ -164,7 +164,7 @@ class Bank:
         return ns or self.state.ds
 
     def read_modifiers(self, n: int, pe: int, ns: bool) -> int:
-        """IGRPMODR."""
+        """IGRPMODR as written."""
         return 0 if self._is_single(ns) else bits(self.rows(32 * n, 32, pe), _grpmod, False)
 
     def write_modifiers(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
@@ -219,12 +219,12 @@ class Bank:
                         irq.latch = False
 
     def read_nsacr(self, n: int, pe: int, ns: bool) -> int:
-        """NSACR."""
+        """NSACR as written."""
         irqs = () if self._is_single(ns) else self.rows(16 * n, 16, pe)
         return sum(irq.nsacr << 2 * k for k, irq in enumerate(irqs) if irq is not None)
 
     def write_nsacr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """NSACR."""
+        """NSACR: what Non-secure accesses may do to Secure interrupts."""
         for k, irq in enumerate(() if self._is_single(ns) else self.rows(16 * n, 16, pe)):
             if irq is not None and lanes >> 2 * k & 3:
                 irq.nsacr = value >> 2 * k & 3

@@ -21,7 +21,7 @@ from vgic.silicon.report import OnNotice, deviation
 
 
 class DistributorV2(Distributor):
-    """GICD."""
+    """The distributor of a GICv2, with GICD."""
 
     def __init__(self, options: DistributorV2Options, report: OnNotice) -> None:
         state = DistributorState(not options.security)

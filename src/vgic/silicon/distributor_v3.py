@@ -27,7 +27,7 @@ SECURE_ONLY = frozenset({"GICD_SETSPI_SR", "GICD_CLRSPI_SR"})
 
 
 class DistributorV3(Distributor):
-    """GICD.
+    """The distributor of a GICv3, with GICD.
 
     Args:
         options: the implementation's choices. state: GICD_CTLR, which the redistributors know too.

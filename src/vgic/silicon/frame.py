@@ -103,12 +103,12 @@ class Block:
 
 
 def zero(n: int, pe: int, ns: bool) -> int:
-    """RAZ."""
+    """A reader that always gives 0 (RAZ)."""
     return 0
 
 
 def ignored(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-    """WI."""
+    """A writer without effect (WI)."""
 
 
 def _give(value: int, n: int, pe: int, ns: bool) -> int:

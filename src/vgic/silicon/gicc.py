@@ -33,7 +33,7 @@ class SgiFrom(NamedTuple):
 
     @property
     def intid(self) -> int:
-        """The SGI."""
+        """The SGI's INTID."""
         return self.irq.intid
 
     @property
@@ -57,7 +57,7 @@ class SgiFrom(NamedTuple):
 
 
 class CpuInterfaceV2(CpuInterface):
-    """GICC of one PE."""
+    """The physical CPU interface of one PE, with GICC."""
 
     def __init__(self, options: CpuInterfaceV2Options, distributor: DistributorV2, pe: int, report: OnNotice) -> None:
         super().__init__(options, min(7, options.priority_bits))

@@ -26,7 +26,7 @@ PREEMPTION_BITS = 5
 
 
 class VirtualInterfaceV2(VirtualInterface):
-    """GICH and GICV of one PE."""
+    """The virtual CPU interface of one PE, with GICH and GICV."""
 
     one_apr = True
 
@@ -130,7 +130,7 @@ class VirtualInterfaceV2(VirtualInterface):
     # -- registers
 
     def read_lr(self, n: int) -> int:
-        """GICH_LR<n> (5.3.10)."""
+        """GICH_LR<n> out of the fields of list register n (5.3.10)."""
         if n >= len(self.lrs):
             return 0
         lr = self.lrs[n]
@@ -138,7 +138,7 @@ class VirtualInterfaceV2(VirtualInterface):
         return lr.hw << 31 | lr.group << 30 | lr.state << 28 | lr.priority >> 3 << 23 | low | lr.vintid
 
     def write_lr(self, n: int, value: int) -> None:
-        """GICH_LR<n>."""
+        """GICH_LR<n> into the fields of list register n (5.3.10)."""
         if n >= len(self.lrs):
             return
         lr = self.lrs[n]

@@ -231,7 +231,8 @@ class GicV3(Gic):
     def sysreg_write(
         self, register: str | Encoding, value: int, pe: int = 0, *, el: int = 2, secure: bool = False,
     ) -> None:
-        """An MSR; as `sysreg_read`."""
+        """An MSR at an exception level and Security state; which register it reaches and what it raises is as in
+        `sysreg_read`."""
         r, name = self._resolve(register, pe, el, secure, reading=False)
         if r.write is None:
             self.report(Notice("not modelled", name, f"write of {value:#x}: ignored"))

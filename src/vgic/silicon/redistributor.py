@@ -43,7 +43,7 @@ class RedistributorState:
 
 
 class Redistributor:
-    """GICR of one PE. Its own attributes never change.
+    """The redistributor of one PE, with GICR. Its own attributes never change.
 
     Args:
         options: the implementation's choices. pe: whose. distributor: GICD_CTLR.
