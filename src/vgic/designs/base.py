@@ -126,8 +126,7 @@ class Design(ABC):
     @step
     def running(self, pe: int) -> Vcpu | None:
         """The vCPU that is loaded on a PE."""
-        here = [vcpu for vcpu in self.vcpus if vcpu.pe == pe]       # looks at all, whoever is first (symmetry)
-        return here[0] if here else None
+        return next((vcpu for vcpu in self.vcpus if vcpu.pe == pe), None)
 
     def here(self, vcpu: Vcpu) -> int:
         """The PE that a vCPU is loaded on, and that executes what is done for it. RuntimeError where it is not."""
