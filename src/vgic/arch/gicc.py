@@ -142,3 +142,7 @@ GICC = Frame(
     ),
     size=0x2000,
 )
+
+INTID = GICC["GICC_IAR"].mask("INTID")
+CPUID_SHIFT = GICC["GICC_IAR"].field("CPUID").lsb
+"""What an acknowledge register of a GICv2 shows, GICC's and GICV's: the INTID, and of an SGI its source above it."""

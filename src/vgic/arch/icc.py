@@ -192,3 +192,6 @@ ICC = Frame(
         ),
     ),
 )
+
+INTID = ICC["ICC_IAR1_EL1"].mask("INTID")
+"""The bits of an INTID in the registers that acknowledge, drop and deactivate, ICC's and ICV's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vgic.arch.gicc import GICC
+from vgic.arch.gicc import GICC, INTID
 from vgic.arch.gicd import GICD_V2
 from vgic.arch.located import FrameAt
 from vgic.host.descriptor import IrqData, IrqDesc
@@ -11,7 +11,6 @@ from vgic.host.mmio import BoundFrame
 from vgic.silicon import GicV2
 
 ENABLE, EOIMODE = GICC["GICC_CTLR"].mask("EnableGrp0"), GICC["GICC_CTLR"].mask("EOImodeS")
-INTID = GICC["GICC_IAR"].mask("INTID")
 
 
 class GicV2Driver(GicDriver):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vgic.arch.gicd import GICD_V3
 from vgic.arch.gicr import GICR
-from vgic.arch.icc import ICC
+from vgic.arch.icc import ICC, INTID
 from vgic.arch.intid import PRIVATE, SPECIAL_START
 from vgic.arch.located import FrameAt
 from vgic.host.descriptor import IrqData, IrqDesc
@@ -16,7 +16,6 @@ CTLR = GICD_V3["GICD_CTLR"].mask("ARE", "EnableGrp1", "EnableGrp0")
 RWP_D, RWP_R = GICD_V3["GICD_CTLR"].mask("RWP"), GICR["GICR_CTLR"].mask("RWP")
 CHILDREN_ASLEEP, LAST = GICR["GICR_WAKER"].mask("ChildrenAsleep"), GICR["GICR_TYPER"].mask("Last")
 EOIMODE = ICC["ICC_CTLR_EL1"].mask("EOImode")
-INTID = ICC["ICC_IAR1_EL1"].mask("INTID")
 SGI1R = ICC["ICC_SGI1R_EL1"]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vgic.arch.gicc import INTID
 from vgic.arch.gicd import GICD_V3
 from vgic.arch.intid import LPI_START
 from vgic.designs.vm import Vcpu, Vm
@@ -265,4 +266,4 @@ def _pe(vcpu: Vcpu) -> int:
 
 def intid_of(iar: int) -> int:
     """The INTID in a value of IAR; a GICv2 puts an SGI's source above it."""
-    return iar & 0x3FF if iar < LPI_START else iar
+    return iar & INTID if iar < LPI_START else iar

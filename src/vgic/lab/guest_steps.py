@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from vgic.arch.intid import LPI_START, special
+from vgic.arch.gicc import CPUID_SHIFT
+from vgic.arch.intid import LPI_START, SGIS, special
 from vgic.designs.base import Unsupported
 from vgic.lab.board import Board
 from vgic.lab.guest import TrappedAccess, intid_of
@@ -17,8 +18,6 @@ from vgic.lab.operations.operands import NEVER
 from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.parts import step
 from vgic.silicon.report import Trap
-
-SGI_SOURCE = 10
 
 
 class GuestSteps:
@@ -103,7 +102,7 @@ class GuestSteps:
         intid = intid_of(iar)
         self.m.tell.guest_read_iar(run, intid, intid, changed)
         if not special(intid):
-            self.m.tell.guest_acknowledged(run, intid, None, iar >> SGI_SOURCE & 7 if intid < 16 else 0)
+            self.m.tell.guest_acknowledged(run, intid, None, iar >> CPUID_SHIFT & 7 if intid < SGIS else 0)
             run.guest.enters_handler(iar)
 
     def do(self, run: VcpuRun) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vgic.arch.gicc import INTID
 from vgic.arch.state import PENDING
 from vgic.rules.ghost import DROPPED, PRESENT, IrqGhost
 from vgic.rules.judge import MomentCheck
@@ -53,7 +54,7 @@ def would_take(run: VcpuView, ghost: IrqGhost) -> bool:
 
 def _priority(run: VcpuView, iar: int) -> int:
     """The group priority of what IAR returned. A GICv2's tells the source of an SGI above the INTID."""
-    ghost = run.irqs.get(iar & 0x3FF if run.vcpu.vm.gic == 2 else iar)
+    ghost = run.irqs.get(iar & INTID if run.vcpu.vm.gic == 2 else iar)
     return ghost.priority & IMPLEMENTED if ghost is not None else IDLE
 
 

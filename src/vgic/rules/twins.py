@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vgic.arch.gicc import INTID
 from vgic.arch.intid import LPI_START, special
 from vgic.arch.state import ACTIVE, INVALID, STATE_NAMES
 from vgic.rules.delivery import full, waits, would_take
@@ -226,7 +227,7 @@ class OnlyTheNamed(RecordingCheck):
         if special(vintid):
             return
         self.judged += 1
-        named = vintid & 0x3FF if vintid < LPI_START else vintid
+        named = vintid & INTID if vintid < LPI_START else vintid
         ended = [irq.intid for irq in self.before if not irq.active]
         twin = None
         for (state, v, hw, pintid), now in zip(self.lrs, self.chip.virtual[pe].lrs, strict=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from vgic.arch.gicc import INTID
 from vgic.arch.intid import LPI_START
 from vgic.arch.state import INVALID
 from vgic.designs.base import Design, Unsupported
@@ -147,7 +148,7 @@ def lrs_of(w: World, run: VcpuView) -> tuple[ListRegister, ...]:
 def named(run: VcpuView, lr: ListRegister) -> int:
     """The vINTID of a list register as its guest knows it. On a GICv3 a GICv2 guest's SGI carries its source there, in
     bits 12:10."""
-    return lr.vintid & 0x3FF if run.vcpu.vm.gic == 2 else lr.vintid
+    return lr.vintid & INTID if run.vcpu.vm.gic == 2 else lr.vintid
 
 
 def valid(lrs: Sequence[ListRegister]) -> list[ListRegister]:

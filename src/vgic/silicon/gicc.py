@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from vgic.arch.gicc import GICC
+from vgic.arch.gicc import CPUID_SHIFT, GICC, INTID
 from vgic.arch.intid import GROUP1_PENDING, SGIS, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.cpu_interface import CpuInterface
@@ -20,8 +20,6 @@ from vgic.silicon.options_v2 import CpuInterfaceV2Options
 from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view, preempts
 from vgic.silicon.report import OnNotice, deviation
 
-INTID = GICC["GICC_IAR"].mask("INTID")
-CPUID = GICC["GICC_IAR"].field("CPUID")
 ALIASES = frozenset({"GICC_AIAR", "GICC_AEOIR", "GICC_AHPPIR"})
 
 
@@ -39,7 +37,7 @@ class SgiFrom(NamedTuple):
     @property
     def iar(self) -> int:
         """The SGI and, in CPUID, its source."""
-        return self.irq.intid | CPUID.put(self.source)
+        return self.irq.intid | self.source << CPUID_SHIFT
 
     @property
     def group(self) -> int:
@@ -118,7 +116,7 @@ class CpuInterfaceV2(CpuInterface):
     def named(self, iar: int) -> Candidate | None:
         """By INTID, and of an SGI by its source in CPUID (4.4.4)."""
         irq = self.distributor.find(iar & INTID, self.pe)
-        return SgiFrom(irq, CPUID.get(iar)) if irq is not None and irq.intid < SGIS else irq
+        return SgiFrom(irq, iar >> CPUID_SHIFT & 7) if irq is not None and irq.intid < SGIS else irq
 
     def _group_on(self, irq: Interrupt) -> bool:
         return self.groups[irq.group].enabled and bool(self.distributor.state.groups >> irq.group & 1)

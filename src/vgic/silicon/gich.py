@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from vgic.arch.gicc import CPUID_SHIFT, INTID
 from vgic.arch.gich import GICH
 from vgic.arch.gicv import GICV
 from vgic.arch.ich import EN, EOICOUNT_MOST, EOICOUNT_SHIFT
@@ -19,7 +20,6 @@ from vgic.silicon.priority import IDLE
 from vgic.silicon.report import OnNotice, deviation
 from vgic.silicon.virtual_interface import ListRegister, VirtualInterface
 
-INTID = GICV["GICV_IAR"].mask("INTID")
 ALIASES = frozenset({"GICV_AIAR", "GICV_AEOIR", "GICV_AHPPIR"})
 HCR_BITS = 0xFF
 PREEMPTION_BITS = 5
@@ -97,7 +97,7 @@ class VirtualInterfaceV2(VirtualInterface):
 
     def _held(self, value: int) -> ListRegister | None:
         vintid = value & INTID
-        cpuid = value >> 10 & 7 if vintid < SGIS and self.options.eoi_checks_cpuid else None
+        cpuid = value >> CPUID_SHIFT & 7 if vintid < SGIS and self.options.eoi_checks_cpuid else None
         return self.find_active(vintid, cpuid)
 
     def write_eoir(self, value: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vgic.arch.icc import ICC
+from vgic.arch.icc import INTID
 from vgic.arch.ich import TALL0, TALL1, TC, TDIR
 from vgic.arch.intid import LPI_START, NONSECURE_PENDING, SECURE_PENDING, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
@@ -20,7 +20,6 @@ from vgic.silicon.options_v3 import CpuInterfaceV3Options
 from vgic.silicon.priority import IDLE, from_nonsecure, nonsecure_view
 from vgic.silicon.report import Trap, Undefined, deviation
 
-INTID = ICC["ICC_IAR1_EL1"].mask("INTID")
 SRE = 7
 
 

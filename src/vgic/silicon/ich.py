@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vgic.arch.icc import INTID
 from vgic.arch.ich import EOICOUNT_MOST, EOICOUNT_SHIFT, TALL0, TALL1, TC, TDIR, TSEI
-from vgic.arch.icv import ICV
 from vgic.arch.intid import LPI_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.options_v3 import VirtualInterfaceV3Options
@@ -13,7 +13,6 @@ from vgic.silicon.priority import IDLE
 from vgic.silicon.report import OnNotice, Undefined, deviation
 from vgic.silicon.virtual_interface import ListRegister, VirtualInterface
 
-INTID = ICV["ICV_IAR1_EL1"].mask("INTID")
 HCR_BITS = 0xFF | TC | TALL0 | TALL1 | TSEI | TDIR
 """What is implemented of ICH_HCR_EL2 beside EOIcount: En to VGrp1DIE, and the traps."""
 

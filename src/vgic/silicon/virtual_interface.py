@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vgic.arch.gicc import CPUID_SHIFT
 from vgic.arch.ich import EN, EOICOUNT_MOST, LRENPIE, NPIE, UIE, VGRP0DIE, VGRP0EIE, VGRP1DIE, VGRP1EIE
 from vgic.arch.intid import SGIS, special
 from vgic.arch.state import ACTIVE, INVALID, PENDING, STATE_NAMES
@@ -60,7 +61,7 @@ class ListRegister:
     @property
     def iar(self) -> int:
         """What the guest's acknowledge register shows: the vINTID, and of a GICv2's SGI the source above it."""
-        return self.vintid | self.cpuid << 10 if self.vintid < SGIS else self.vintid
+        return self.vintid | self.cpuid << CPUID_SHIFT if self.vintid < SGIS else self.vintid
 
     def acknowledge(self) -> None:
         """Pending to Active. A special INTID, which software should not have written, just leaves (IHI 0069,

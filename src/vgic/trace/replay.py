@@ -22,8 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from vgic.arch.gicc import GICC
-from vgic.arch.icc import ICC
+from vgic.arch import gicc, icc
 from vgic.arch.intid import LPI_START, MAINTENANCE, PRIVATE, special
 from vgic.arch.state import ACTIVE
 from vgic.rules import Judge, Moments, Teller
@@ -47,7 +46,7 @@ from vgic.trace.findings import Difference
 from vgic.trace.places import GUEST, HYPERVISOR, Places, Reached, banked
 
 LPI_PRIORITY = 0xC0
-_INTIDS = {2: GICC["GICC_IAR"].mask("INTID"), 3: ICC["ICC_IAR1_EL1"].mask("INTID")}
+_INTIDS = {2: gicc.INTID, 3: icc.INTID}
 ADOPTED = frozenset({"lr", "hcr", "vmcr", "vapr", "apr", "control"})
 """The roles of registers that only software writes: where one differs it is given the value read, so that the
 difference stays one."""
