@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
+from vgic.arch.intid import LPI_START, TIMER_PPIS
 from vgic.explore.check import Bounds, Verdict, check
 from vgic.lab.errors import DesignFailed, ScenarioError
 from vgic.lab.loader import find_design
@@ -167,8 +168,9 @@ class Maker:
                     wiring = "injected"
                 device |= {"kind": kind, "wiring": wiring}
                 if wiring != "physical" and kind == "edge" and wiring == "irqfd" and self.chance(0.2) \
-                        and spec.get("gic", gic) == 3 and not any(d.get("vintid") == 8192 for d in tables["device"]):
-                    device["vintid"] = 8192
+                        and spec.get("gic", gic) == 3 \
+                        and not any(d.get("vintid") == LPI_START for d in tables["device"]):
+                    device["vintid"] = LPI_START
                 else:
                     device["intid" if wiring == "physical" else "vintid"] = intid
                     if wiring == "physical" and self.chance(0.2):
@@ -181,7 +183,8 @@ class Maker:
                 if wiring == "physical" and self.chance(0.08):
                     device["vm"] = "host"
                     device.pop("vintid", None)
-                if len(spec["vcpu"]) > 1 and device.get("vintid") != 8192 and self.chance(0.4) and "vm" not in device:
+                if len(spec["vcpu"]) > 1 and device.get("vintid") != LPI_START and self.chance(0.4) \
+                        and "vm" not in device:
                     device["routed"] = r.randrange(len(spec["vcpu"]))
             if "name" in spec and "vm" not in device:
                 device["vm"] = spec["name"]
@@ -191,14 +194,14 @@ class Maker:
         """Programs, handlers, priorities, what is disabled."""
         mine = [d for d in tables["device"] if d.get("vm", tables["vm"][0].get("name")) == vm.get("name")]
         spis = [d.get("vintid", d.get("intid")) for d in mine if d["kind"] != "timer"]
-        spis = [i for i in spis if i < 8192]
+        spis = [i for i in spis if i < LPI_START]
         if self.chance(0.25):
             spis.append(60)                 # no device: only software makes it pending
         timers = [d["timer"] for d in mine if d["kind"] == "timer"]
-        ppis = [{"CNTV": 27, "CNTP": 30}[t] for t in timers]
+        ppis = [TIMER_PPIS[t] for t in timers]
         intids = spis + ppis
         edges = [d.get("vintid", d.get("intid")) for d in mine if d["kind"] == "edge"]
-        self.edges = [i for i in edges if i < 8192]
+        self.edges = [i for i in edges if i < LPI_START]
         v2 = vm.get("gic", gic) == 2
         alike = self.chance(0.3)
         program: list[str] = []
@@ -325,7 +328,7 @@ def broken_rules(
 
 def lost(verdict: Verdict) -> bool:
     """Whether something is lost for ever, which is judged beside the rules of states."""
-    return verdict.result.broken is not None and verdict.result.broken.kind == "delivered"
+    return verdict.result.broken is not None and verdict.result.broken.kind == "lost"
 
 
 def breaks(tables: Tables, design: str, rule: int, bounds: Bounds, for_ever: bool) -> Verdict | None:

@@ -9,7 +9,7 @@ import argparse
 import time
 from pathlib import Path
 
-from vgic.engine.explorer import Progress
+from vgic.engine import Progress
 from vgic.explore.check import Bounds, check
 from vgic.lab.loader import find_design, find_scenario
 

@@ -34,13 +34,13 @@ def one(kind: str, size: str, threads: int, rules: bool) -> dict[str, Any]:
     """One search of ours, and its figures."""
     from bench.engine import protocol, rich
 
-    from vgic.engine.explorer import Delivered, Explorer, Result
+    from vgic.engine import Explorer, Goal, Model, Result
 
     def search(m: Any, goals: bool = False, farthest: bool = False) -> Result:
         delivered = []
         if goals:
-            delivered = [Delivered("the guest can always be left", partial(is_out, m), fair)]
-        x = Explorer(m, list(m.actions()), list(m.rules()) if rules else (), delivered=delivered)
+            delivered = [Goal("the guest can always be left", partial(is_out, m), fair)]
+        x = Explorer(Model(m, list(m.actions()), list(m.rules()) if rules else (), goals=delivered))
         return x.search(engine="compiled", threads=threads, farthest=farthest)
 
     if kind in ("protocol", "goals", "large"):
@@ -57,7 +57,7 @@ def one(kind: str, size: str, threads: int, rules: bool) -> dict[str, Any]:
     r = search(m, kind == "goals", kind == "large")
     cpu = time.process_time() - began
     assert (r.states, r.transitions, r.verdict) == (*want, "HOLDS"), r
-    far = len(list(Explorer(m, list(m.actions())).replay(r.farthest))) if kind == "large" else 0
+    far = len(list(Explorer(Model(m, list(m.actions()))).replay(r.farthest))) if kind == "large" else 0
     return {"states": r.states, "transitions": r.transitions, "wall": r.seconds,
             "seconds": cpu if threads == 1 else r.seconds, "learning": r.learning,
             "paths": r.paths, "bytes": r.bytes, "depth": r.depth, "far": far,

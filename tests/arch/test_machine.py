@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from vgic.arch.gicd import GICD_V2, GICD_V3
 from vgic.arch.gicr import GICR
 from vgic.arch.gits import GITS
-from vgic.arch.machine import MACHINES, Machine, Region, UnknownMachine, find_machine
+from vgic.arch.machine import MACHINES, MemoryMap, Region, UnknownMachine, find_machine
 
 KB = 1024
 
@@ -57,7 +57,7 @@ def test_what_is_in_no_frame(machine: str, address: int) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
-def test_regions_lie_apart_and_in_order(machine: Machine) -> None:
+def test_regions_lie_apart_and_in_order(machine: MemoryMap) -> None:
     for before, after in zip(machine.regions, machine.regions[1:], strict=False):
         assert before.last < after.base
     for region in machine.regions:
@@ -66,7 +66,7 @@ def test_regions_lie_apart_and_in_order(machine: Machine) -> None:
 
 
 @given(st.sampled_from(list(MACHINES.values())), st.data())
-def test_every_address_of_a_region_is_its_frames(machine: Machine, data: st.DataObject) -> None:
+def test_every_address_of_a_region_is_its_frames(machine: MemoryMap, data: st.DataObject) -> None:
     region = data.draw(st.sampled_from(machine.regions))
     address = data.draw(st.integers(region.base, region.last))
     location = machine.locate(address)
@@ -78,7 +78,8 @@ def test_every_address_of_a_region_is_its_frames(machine: Machine, data: st.Data
 
 
 def test_another_machine_is_an_entry_of_data() -> None:
-    board = Machine("board", 3, (Region(0x1000, 64 * KB, GITS), Region(0x20000, 128 * KB, GICR, 128 * KB, first_pe=4)))
+    regions = (Region(0x1000, 64 * KB, GITS), Region(0x20000, 128 * KB, GICR, 128 * KB, first_pe=4))
+    board = MemoryMap("board", 3, regions)
     location = board.locate(0x2FFFF)
     assert location is not None
     assert (location.frame, location.pe, location.offset) == (GICR, 4, 0xFFFF)

@@ -8,10 +8,10 @@ import pytest
 from tests.designs.conftest import Build
 from tests.designs.rig import NIC, SPI2, SPI3, SPI4, SPURIOUS, Rig
 
+from vgic.arch.ich import LRENPIE, NPIE, TC, TDIR, UIE
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.history import Kvm612
 from vgic.designs.kvm.queue import MANY_SPIS
-from vgic.designs.vgic.hw import LRENPIE, NPIE, TC, TDIR, UIE
 
 SPIS = (NIC, SPI2, SPI3, SPI4)
 

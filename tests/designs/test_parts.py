@@ -14,7 +14,7 @@ from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.history import Kvm612
 from vgic.designs.trap import Trap
 from vgic.designs.xen import Xen
-from vgic.engine.explorer import Explorer
+from vgic.engine import Explorer, Model
 from vgic.parts import Part
 
 
@@ -99,8 +99,8 @@ class Small:
 @pytest.mark.parametrize("design", [Kvm, Kvm612, Trap, Xen, Bao])
 def test_the_explorer_takes_it(design: type[Design], v3: bool) -> None:
     machine = Small(design, v3)
-    explorer = Explorer(
-        machine, machine.actions(), [("rule 7", machine.one_list_register_each)], parts=machine.parts())
+    explorer = Explorer(Model(
+        machine, machine.actions(), [("rule 7", machine.one_list_register_each)], parts=machine.parts()))
     result = explorer.search(states=100, engine="plain")
     assert result.broken is None
     assert result.states > 50

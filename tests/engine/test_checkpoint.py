@@ -13,8 +13,7 @@ import pytest
 from bench.engine import rich
 from bench.engine.protocol import COUNTS, Machine
 
-from vgic.engine.explorer import Delivered, Explorer, Result
-from vgic.engine.search.checkpoint import CheckpointError
+from vgic.engine import CheckpointError, Explorer, Goal, Model, Result
 from vgic.engine.search.forward import Search
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 def search(path: Path, machine: Machine | None = None, states: int | None = None, depth: int | None = None,
            threads: int = 1) -> Result:
     m = machine or Machine(1)
-    return Explorer(m, m.actions(), m.rules()).search(
+    return Explorer(Model(m, m.actions(), m.rules())).search(
         checkpoint=path, engine="compiled", states=states, depth=depth, threads=threads)
 
 
@@ -52,11 +51,11 @@ def test_depth_can_be_raised_step_by_step(tmp_path: Path) -> None:
 def test_a_stop_while_it_is_judged_what_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All states are known and kept, and that is all: nothing is said to hold before the goals were judged."""
     def goals(stop: str | None) -> Result:
-        monkeypatch.setattr("vgic.engine.search.run._Rest.patience", lambda rest: stop)
+        monkeypatch.setattr("vgic.engine.search.run._Watch.patience", lambda rest: stop)
         m = rich.Machine(1, 2)
         guest, vcpu = m.guests[0], m.vcpus[0]
-        goal = Delivered("nothing runs", lambda: not guest.stack and not vcpu.in_guest, lambda name: True)
-        x = Explorer(m, m.actions(), delivered=[goal])
+        goal = Goal("nothing runs", lambda: not guest.stack and not vcpu.in_guest, lambda name: True)
+        x = Explorer(Model(m, m.actions(), goals=[goal]))
         return x.search(engine="compiled", checkpoint=tmp_path / "saved")
     cut = goals("interrupted")
     assert (cut.verdict, cut.why_cut, cut.states) == ("BOUNDED", "interrupted", rich.COUNTS[1, 2][0])
@@ -68,7 +67,7 @@ def test_a_stop_while_it_is_judged_what_is_lost(tmp_path: Path, monkeypatch: pyt
 def test_a_broken_rule_is_found_after_going_on(tmp_path: Path) -> None:
     path = tmp_path / "saved"
     straight = Machine(1, forgets=True)
-    want = Explorer(straight, straight.actions(), straight.rules()).search(engine="compiled").broken
+    want = Explorer(Model(straight, straight.actions(), straight.rules())).search(engine="compiled").broken
     assert want is not None
     search(path, Machine(1, forgets=True), depth=len(want.actions) - 1)
     got = search(path, Machine(1, forgets=True)).broken
@@ -111,9 +110,9 @@ def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
 CHILD = """
 import sys
 from bench.engine.protocol import Machine
-from vgic.engine.explorer import Explorer
+from vgic.engine import Explorer, Model
 m = Machine(2)
-x = Explorer(m, m.actions(), m.rules())
+x = Explorer(Model(m, m.actions(), m.rules()))
 r = x.search(checkpoint=sys.argv[1], every=0.02, progress=lambda p: print(p, flush=True))
 print("end", r.states, r.transitions, r.why_cut, flush=True)
 """

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from bench.engine import protocol, rich
 
-from vgic.engine.explorer import Delivered, Explorer, Progress
+from vgic.engine import Explorer, Goal, Model, Progress
 from vgic.engine.search.liveness import lost
 from vgic.engine.search.way import way_to
 from vgic.parts import Part, step
@@ -24,14 +24,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_protocol_has_the_counts_that_spin_has(threads: int) -> None:
     m = protocol.Machine(1)
-    r = Explorer(m, m.actions(), m.rules()).search(threads=threads)
+    r = Explorer(Model(m, m.actions(), m.rules())).search(threads=threads)
     assert (r.states, r.transitions, r.depth, r.verdict) == (*protocol.COUNTS[1], 30, "HOLDS")
 
 
 @pytest.mark.parametrize(("vcpus", "irqs"), [(1, 1), (1, 2), (2, 1)])
 def test_the_rich_model(vcpus: int, irqs: int) -> None:
     m = rich.Machine(vcpus, irqs)
-    r = Explorer(m, m.actions(), m.rules()).search(engine="compiled")
+    r = Explorer(Model(m, m.actions(), m.rules())).search(engine="compiled")
     assert (r.states, r.transitions, r.verdict) == (*rich.COUNTS[vcpus, irqs], "HOLDS")
 
 
@@ -41,12 +41,12 @@ def test_a_bug_is_found_by_a_shortest_way_that_can_be_played() -> None:
     for engine in ("plain", "compiled"):
         for threads in (1, 2):
             m = protocol.Machine(2, forgets=True)
-            r = Explorer(m, m.actions(), m.rules()).search(engine=engine, threads=threads)
+            r = Explorer(Model(m, m.actions(), m.rules())).search(engine=engine, threads=threads)
             assert r.broken is not None
             lengths.add((r.verdict, len(r.broken.actions), r.broken.rule))
             rule = dict(m.rules())[r.broken.rule]
             assert not rule()
-            list(Explorer(m, m.actions()).replay(r.broken.actions))
+            list(Explorer(Model(m, m.actions())).replay(r.broken.actions))
             assert rule()
     assert lengths == {("BROKEN", 6, "what a list register forwards is active")}
 
@@ -54,7 +54,7 @@ def test_a_bug_is_found_by_a_shortest_way_that_can_be_played() -> None:
 @pytest.mark.parametrize("engine", ["plain", "compiled"])
 def test_limits_are_told(engine: str) -> None:
     m = protocol.Machine(1)
-    x = Explorer(m, m.actions(), m.rules())
+    x = Explorer(Model(m, m.actions(), m.rules()))
     r = x.search(engine=engine, depth=5)
     assert (r.depth, r.why_cut, r.verdict, r.complete) == (5, "depth", "BOUNDED", False)
     r = x.search(engine=engine, states=500)
@@ -67,7 +67,7 @@ def test_limits_are_told(engine: str) -> None:
 
 def test_depth_limits_agree() -> None:
     m = protocol.Machine(1)
-    x = Explorer(m, m.actions(), m.rules())
+    x = Explorer(Model(m, m.actions(), m.rules()))
     for depth in range(8):
         a, b = (x.search(engine=engine, depth=depth) for engine in ("plain", "compiled"))
         assert (a.states, a.transitions, a.depth) == (b.states, b.transitions, b.depth)
@@ -75,7 +75,7 @@ def test_depth_limits_agree() -> None:
 
 def test_memory_is_a_limit() -> None:
     m = protocol.Machine(2)
-    r = Explorer(m, m.actions(), m.rules()).search(engine="compiled", memory=4 << 20)
+    r = Explorer(Model(m, m.actions(), m.rules())).search(engine="compiled", memory=4 << 20)
     assert (r.why_cut, r.verdict) == ("memory", "BOUNDED")
     assert 50_000 < r.states < protocol.COUNTS[2][0]
     assert r.bytes <= 4 << 20
@@ -84,14 +84,14 @@ def test_memory_is_a_limit() -> None:
 def test_progress_is_reported() -> None:
     seen: list[Progress] = []
     m = protocol.Machine(1)
-    r = Explorer(m, m.actions()).search(engine="compiled", progress=seen.append)
+    r = Explorer(Model(m, m.actions())).search(engine="compiled", progress=seen.append)
     assert seen
     assert all(p.states <= r.states and p.depth <= r.depth for p in seen)
 
 
 def test_the_farthest_state() -> None:
     m = protocol.Machine(1)
-    x = Explorer(m, m.actions())
+    x = Explorer(Model(m, m.actions()))
     r = x.search(farthest=True)
     assert len(r.farthest) == r.depth == len(list(x.replay(r.farthest)))
 
@@ -142,7 +142,7 @@ class Dials:
 @pytest.mark.parametrize(("n", "words"), [(2, 1), (8, 2), (18, 3)])
 def test_states_of_many_words(n: int, words: int) -> None:
     m = Dials(n)
-    r = Explorer(m, m.actions()).self_check()
+    r = Explorer(Model(m, m.actions())).self_check()
     assert (r.states, r.transitions) == (2 * (12 * n + 1), 2 * (24 * n + 1))
     assert r.words >= words
 
@@ -218,7 +218,7 @@ class Office:
 
 def test_steps_change_nothing_but_what_is_learned() -> None:
     m = Office()
-    x = Explorer(m, m.actions())
+    x = Explorer(Model(m, m.actions()))
     r = x.self_check(states=20_000)
     assert r.states == 750
     assert Worker.rank.__qualname__ == "Worker.rank"
@@ -298,7 +298,7 @@ def test_a_step_that_is_found_to_write_more(name: str, repeated: int, monkeypatc
     """What callers know after a step is forgotten when it is first seen to write it; steps known are recalled."""
     monkeypatch.setattr("vgic.engine.trie.trie._REPEATED", repeated)
     m = Desk()
-    r = Explorer(m, [("mark", m.mark), ("hide", m.hide), (name, getattr(m, name))]).self_check()
+    r = Explorer(Model(m, [("mark", m.mark), ("hide", m.hide), (name, getattr(m, name))])).self_check()
     assert r.states == {"look": 48, "keep": 14}[name]
 
 
@@ -312,26 +312,26 @@ def test_values_that_python_calls_equal() -> None:
         at = next(i for i, v in enumerate(values) if type(v) is type(now) and repr(v) == repr(now))
         m.count.n = values[(at + 1) % len(values)]
     for engine in ("plain", "compiled"):
-        assert Explorer(m, [("change", change)]).search(engine=engine).states == len(values)
+        assert Explorer(Model(m, [("change", change)])).search(engine=engine).states == len(values)
 
 
 def test_a_goal_on_a_trie_that_was_just_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     """The backward pass learns what it meets, and ends only when nothing more is learned."""
-    def cleared(search: Any, rule: Delivered, why_stop: Any) -> Any:
+    def cleared(search: Any, rule: Goal, why_stop: Any) -> Any:
         search.trie.clear()
         return lost(search, rule, why_stop)
     monkeypatch.setattr("vgic.engine.search.run.lost", cleared)
     m = rich.Machine(1, 2)
     guest, vcpu = m.guests[0], m.vcpus[0]
-    goal = Delivered("nothing runs", lambda: not guest.stack and not vcpu.in_guest,
+    goal = Goal("nothing runs", lambda: not guest.stack and not vcpu.in_guest,
                      lambda name: name.startswith("vcpu0"))
-    r = Explorer(m, m.actions(), delivered=[goal]).search(engine="compiled")
+    r = Explorer(Model(m, m.actions(), goals=[goal])).search(engine="compiled")
     assert (r.verdict, r.states) == ("HOLDS", rich.COUNTS[1, 2][0])
-    never = Delivered("a vCPU that was never left", lambda: not vcpu.in_guest,
+    never = Goal("a vCPU that was never left", lambda: not vcpu.in_guest,
                       lambda name: "sync" not in name)
-    r = Explorer(m, m.actions(), delivered=[never]).search(engine="compiled")
+    r = Explorer(Model(m, m.actions(), goals=[never])).search(engine="compiled")
     assert r.broken is not None
-    assert (r.broken.kind, r.broken.actions, r.broken.loop is not None) == ("delivered", ["vcpu0 flush"], True)
+    assert (r.broken.kind, r.broken.actions, r.broken.loop is not None) == ("lost", ["vcpu0 flush"], True)
 
 
 # -- start
@@ -346,9 +346,9 @@ def test_small_models_need_no_compiler(tmp_path: Path) -> None:
     code = """
 import sys
 from bench.engine.rich import Machine
-from vgic.engine.explorer import Explorer
+from vgic.engine import Explorer, Model
 m = Machine(1, 1)
-r = Explorer(m, m.actions(), m.rules()).search()
+r = Explorer(Model(m, m.actions(), m.rules())).search()
 print(r.engine, r.states, "numba" in sys.modules)
 """
     environment = dict(os.environ, PYTHONPATH=f"{ROOT / 'src'}:{ROOT}")
@@ -363,9 +363,9 @@ def test_without_any_directory_to_cache_in(tmp_path: Path) -> None:
     (package / "engine" / "kernels" / "__pycache__").write_text("not a directory")
     code = """
 from bench.engine.rich import Machine
-from vgic.engine.explorer import Explorer
+from vgic.engine import Explorer, Model
 m = Machine(1, 1)
-print(Explorer(m, m.actions(), m.rules()).search(engine="compiled").states)
+print(Explorer(Model(m, m.actions(), m.rules())).search(engine="compiled").states)
 """
     nowhere = "/proc/nowhere"
     environment = dict(os.environ, PYTHONPATH=str(tmp_path / "src"), HOME=nowhere, XDG_CACHE_HOME=nowhere,
@@ -381,5 +381,5 @@ def test_a_way_is_found_though_the_search_had_asked_for_more(monkeypatch: pytest
         return way_to(search)
     monkeypatch.setattr("vgic.engine.search.run.way_to", asked)
     m = protocol.Machine(1, forgets=True)
-    r = Explorer(m, m.actions(), m.rules()).search(engine="compiled")
+    r = Explorer(Model(m, m.actions(), m.rules())).search(engine="compiled")
     assert r.broken is not None

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from vgic.engine.explorer import Explorer
+from vgic.engine import Explorer, Model
 from vgic.parts import step
 
 
@@ -51,11 +51,11 @@ class Queue:
 @pytest.mark.parametrize("engine", ["plain", "compiled"])
 def test_what_was_taken_off_a_list_stays_off(engine: str) -> None:
     queue = Queue()
-    explorer = Explorer(queue, [("send", queue.send), ("take", queue.take)])
+    explorer = Explorer(Model(queue, [("send", queue.send), ("take", queue.take)]))
     result = explorer.search(engine=engine)
     assert (result.verdict, result.states, result.transitions) == ("HOLDS", 18, 18)
 
 
 def test_both_find_the_same() -> None:
     queue = Queue()
-    Explorer(queue, [("send", queue.send), ("take", queue.take)]).self_check()
+    Explorer(Model(queue, [("send", queue.send), ("take", queue.take)])).self_check()

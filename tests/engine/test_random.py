@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from tests.engine.random_models import Cell, Machine
 
-from vgic.engine.explorer import Delivered, Explorer, Result
+from vgic.engine import Explorer, Goal, Model, Result
 
 
 def is_one(cell: Cell) -> bool:
@@ -19,7 +19,8 @@ def has_b(cell: Cell) -> bool:
 
 def search(seed: int, steps: bool, rules: bool, engine: str, threads: int = 1) -> Result:
     m = Machine(seed, steps)
-    return Explorer(m, m.actions(), m.rules() if rules else ()).search(engine=engine, threads=threads, states=20000)
+    model = Model(m, m.actions(), m.rules() if rules else ())
+    return Explorer(model).search(engine=engine, threads=threads, states=20000)
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -29,7 +30,7 @@ def test_states_equal_plain_python(seed: int) -> None:
         m = Machine(seed, steps)
         for rules in (m.rules() if seed % 2 else []), []:
             try:
-                Explorer(m, m.actions(), rules).self_check(threads=1 + seed % 2)
+                Explorer(Model(m, m.actions(), rules)).self_check(threads=1 + seed % 2)
             except ValueError:                       # too large
                 break
 
@@ -52,9 +53,9 @@ def test_what_is_looked_up_is_what_would_be_walked(seed: int) -> None:
     """State by state, as above; goals, too."""
     for steps in (False, True):
         m = Machine(seed, steps)
-        goal = Delivered("a is 1", partial(is_one, m.cells[0]), lambda name: name[-1] in "13")
+        goal = Goal("a is 1", partial(is_one, m.cells[0]), lambda name: name[-1] in "13")
         try:
-            Explorer(m, m.actions(), m.rules() if seed % 2 else [], delivered=[goal]).self_check(threads=1 + seed % 2)
+            Explorer(Model(m, m.actions(), m.rules() if seed % 2 else [], [goal])).self_check(threads=1 + seed % 2)
         except ValueError:                           # too large
             return
 
@@ -74,9 +75,9 @@ def test_lost_goals_equal_plain_python(seed: int) -> None:
     for engine in ("plain", "compiled"):
         m = Machine(seed)
         first, second = m.cells[:2]
-        goal = Delivered("a is 1", partial(is_one, first), lambda name: name[-1] in "13",
+        goal = Goal("a is 1", partial(is_one, first), lambda name: name[-1] in "13",
                          partial(has_b, second) if seed % 2 else None)
-        results.append(Explorer(m, m.actions(), delivered=[goal]).search(engine=engine, states=20000))
+        results.append(Explorer(Model(m, m.actions(), goals=[goal])).search(engine=engine, states=20000))
     want, got = results
     if want.why_cut == "states":
         return
@@ -84,7 +85,7 @@ def test_lost_goals_equal_plain_python(seed: int) -> None:
     if want.broken:
         assert got.broken is not None
         assert len(got.broken.actions) == len(want.broken.actions)
-        assert got.broken.kind == "delivered"
+        assert got.broken.kind == "lost"
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -95,11 +96,11 @@ def test_learning_that_is_left_goes_on_later(seed: int, monkeypatch: pytest.Monk
     def is_due(rest: object) -> bool:
         asked.append(rest)
         return len(asked) % 3 != 0
-    monkeypatch.setattr("vgic.engine.search.run._Rest.is_due", is_due)
+    monkeypatch.setattr("vgic.engine.search.run._Watch.is_due", is_due)
     monkeypatch.setattr("vgic.engine.search.forward._AT_ONCE", 1)
     m = Machine(seed, True)
     try:
-        Explorer(m, m.actions(), m.rules() if seed % 2 else []).self_check(threads=1 + seed % 2)
+        Explorer(Model(m, m.actions(), m.rules() if seed % 2 else [])).self_check(threads=1 + seed % 2)
     except ValueError:                               # too large
         return
     assert asked

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from vgic.engine.explorer import Explorer, ModelError
+from vgic.engine import Explorer, Model, ModelError
 from vgic.parts import Part, step
 
 COUNT = 0
@@ -190,7 +190,7 @@ def _fresh_globals() -> Any:
 def explore(act: Callable[[Machine], Any], engine: str, rules: Any = ()) -> None:
     m = Machine()
     calls = [("act", lambda: act(m)), ("flip", m.bit.flip)]
-    Explorer(m, calls, [(n, partial(rule, m)) for n, rule in rules]).search(engine=engine, states=500)
+    Explorer(Model(m, calls, [(n, partial(rule, m)) for n, rule in rules])).search(engine=engine, states=500)
 
 
 @pytest.mark.parametrize("engine", ["plain", "compiled"])
@@ -208,7 +208,7 @@ def test_a_variable_of_a_closure() -> None:
         n += 1
     for engine in ("plain", "compiled"):
         with pytest.raises(ModelError, match="variable n"):
-            Explorer(m, [("act", act), ("flip", m.bit.flip)]).search(engine=engine, states=100)
+            Explorer(Model(m, [("act", act), ("flip", m.bit.flip)])).search(engine=engine, states=100)
 
 
 def counts(m: Machine) -> None:
@@ -267,24 +267,24 @@ def test_one_list_in_two_slots() -> None:
     def act() -> None:
         m.bit.held.append(1)
     with pytest.raises(ModelError, match="same list"):
-        Explorer(m, [("act", act)]).search(engine="compiled", states=10)
+        Explorer(Model(m, [("act", act)])).search(engine="compiled", states=10)
 
 
 def test_parts_in_a_set() -> None:
     m = Machine()
     m.table = {Bit()}  # type: ignore[assignment]  # what is refused
     with pytest.raises(ModelError, match=r"machine\.table is a set of parts"):
-        Explorer(m, [("flip", m.bit.flip)])
+        Explorer(Model(m, [("flip", m.bit.flip)]))
 
 
 def test_names_must_differ_and_be() -> None:
     m = Machine()
     with pytest.raises(ModelError, match="two actions are called 'a'"):
-        Explorer(m, [("a", m.bit.flip), ("a", m.other.flip)])
+        Explorer(Model(m, [("a", m.bit.flip), ("a", m.other.flip)]))
     with pytest.raises(ModelError, match="no actions"):
-        Explorer(m, [])
+        Explorer(Model(m, []))
     with pytest.raises(ModelError, match="no part"):
-        Explorer(Box(), [("a", len)])  # type: ignore[list-item]  # never called
+        Explorer(Model(Box(), [("a", len)]))  # type: ignore[list-item]  # never called
 
 
 def raises(m: Machine) -> None:
@@ -296,7 +296,7 @@ def raises(m: Machine) -> None:
 @pytest.mark.parametrize("engine", ["plain", "compiled"])
 def test_an_action_that_raises_is_a_finding(engine: str) -> None:
     m = Machine()
-    r = Explorer(m, [("act", lambda: raises(m)), ("flip", m.bit.flip)]).search(engine=engine)
+    r = Explorer(Model(m, [("act", lambda: raises(m)), ("flip", m.bit.flip)])).search(engine=engine)
     assert r.broken is not None
     assert (r.broken.kind, len(r.broken.actions), str(r.broken.said)) == ("raised", 3, "both")
 
@@ -310,7 +310,7 @@ def bad_rule(m: Machine) -> bool:
 @pytest.mark.parametrize("engine", ["plain", "compiled"])
 def test_a_rule_that_raises_is_a_finding(engine: str) -> None:
     m = Machine()
-    r = Explorer(m, [("flip", m.bit.flip)], [("bad", lambda: bad_rule(m))]).search(engine=engine)
+    r = Explorer(Model(m, [("flip", m.bit.flip)], [("bad", lambda: bad_rule(m))])).search(engine=engine)
     assert r.broken is not None
     assert (r.broken.rule, r.broken.kind, r.broken.actions) == ("bad", "raised", ["flip"])
 
@@ -323,7 +323,7 @@ def test_the_machine_is_left_as_it_was(engine: str) -> None:
     def act() -> None:
         m.other.held.reverse()
         m.bit.one = 3 - m.bit.one
-    Explorer(m, [("act", act), ("flip", m.bit.flip)]).search(engine=engine)
+    Explorer(Model(m, [("act", act), ("flip", m.bit.flip)])).search(engine=engine)
     assert (m.bit.on, m.bit.one, m.other.held) == (False, 1, [1, 2])
     assert m.other.held is held
     assert type(m) is Machine
@@ -352,7 +352,7 @@ def test_what_differs_is_told_with_the_way_there(turns: int) -> None:
         m.other.one = 1 + moody.now()
     calls = [("grow", grow), ("flip", m.bit.flip)]
     with pytest.raises(ModelError) as told:
-        Explorer(m, calls).search(engine="plain", states=600)
+        Explorer(Model(m, calls)).search(engine="plain", states=600)
     assert "grow is not deterministic: run twice from the same state, it first gives " in str(told.value)
     assert any(f"machine.other.one = {a}, then {3 - a}" in str(told.value) for a in (1, 2))
     assert "The way to that state: " in str(told.value)
@@ -364,7 +364,7 @@ def test_floats_are_told_apart_by_their_bits(engine: str) -> None:
 
     def act() -> None:
         m.bit.held = float("nan") if m.bit.held is None else -0.0 if m.bit.held != 0 else 0.0
-    assert Explorer(m, [("act", act)]).search(engine=engine).states == 4
+    assert Explorer(Model(m, [("act", act)])).search(engine=engine).states == 4
 
 
 @pytest.mark.parametrize("engine", ["plain", "compiled"])
@@ -374,4 +374,4 @@ def test_integers_too_large_to_print(engine: str) -> None:
     def act() -> bool:
         m.bit.one <<= 20_000
         return m.bit.one.bit_length() < 100_000
-    assert Explorer(m, [("act", act)]).search(engine=engine).states == 5
+    assert Explorer(Model(m, [("act", act)])).search(engine=engine).states == 5

@@ -3,15 +3,16 @@ from __future__ import annotations
 
 import pytest
 
-from vgic.engine.explorer import Explorer
-from vgic.engine.learn.paths import Path, Row, Segment
+from vgic.engine import Model
+from vgic.engine.learn.trail import Segment, Trail, Vector
 from vgic.engine.lookup import windows
-from vgic.engine.lookup.lookups import Plan
+from vgic.engine.lookup.lookups import RootLookups
+from vgic.engine.model.inventory import Inventory
 from vgic.engine.model.result import Limits
 from vgic.engine.plain import PlainResult
 from vgic.engine.search.forward import Search
-from vgic.engine.search.run import Orders, explore
-from vgic.engine.trie.trie import Read, _seen
+from vgic.engine.search.run import Request, explore
+from vgic.engine.trie.trie import RunReads, _seen
 
 
 class Mode:
@@ -52,8 +53,8 @@ def searched() -> Search:
     worker = Worker(mode)
     actions = [("turn", mode.turn), ("use", mode.use), ("work", worker.work)]
     kept: list[Search] = []
-    result = explore(Explorer(worker, actions), PlainResult(), Limits(),
-                     Orders(1, look=lambda units, search: kept.append(search)))
+    result = explore(Inventory(Model(worker, actions)), PlainResult(), Limits(),
+                     Request(1, look=lambda units, search: kept.append(search)))
     assert result.states == 3 * 4 * 5 * 7 * 2
     return kept[0]
 
@@ -109,8 +110,8 @@ def test_more_that_is_learned_is_added(searched: Search) -> None:
     held = windows.Windows(searched.trie, searched.layout)
     masks = windows.Masks(held, [2], ((kind,),))
     before = [names(searched, words) for words in masks.refresh()]
-    row: Row = [0] * len(searched.units.slot)
-    searched.trie.roots[2].runs.append(Read(1 << kind | 1 << left, 0, 1 << kind, row))
+    row: Vector = [0] * len(searched.units.slot)
+    searched.trie.roots[2].runs.append(RunReads(1 << kind | 1 << left, 0, 1 << kind, row))
     searched.trie.version += 1
     after = [names(searched, words) for words in masks.refresh()]
     changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
@@ -135,16 +136,16 @@ def test_the_first_tests_are_candidates(searched: Search) -> None:
 def test_the_windows_are_chosen_where_they_pay(searched: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vgic.engine.lookup.lookups.SELECT", 0)
     monkeypatch.setattr("vgic.engine.lookup.lookups.SETTLED", -1.0)
-    plan = Plan(searched.trie, searched.layout, [2])
+    plan = RootLookups(searched.trie, searched.layout, [2])
     plan.choose(searched.latest)
     [group] = plan.groups
     assert any(unit(searched, "machine.mode.kind") in window for window in group.masks.selector)
 
 
 def test_what_a_run_wrote_before_it_read_it_is_not_seen() -> None:
-    inner = Path([], effects=[(3, 1)])
-    path = Path([Segment([0] * 6, [0, 1], [(2, 1)], 0, inner), Segment([0, 0, 1, 1, 0, 0], [2, 3, 4], [(5, 1)])])
+    inner = Trail([], effects=[(3, 1)])
+    path = Trail([Segment([0] * 6, [0, 1], [(2, 1)], 0, inner), Segment([0, 0, 1, 1, 0, 0], [2, 3, 4], [(5, 1)])])
     assert _seen(path) == 1 << 0 | 1 << 1 | 1 << 4
-    recalled = Path([Segment([0] * 6, [1], [(1, 1)], 0, Path([Segment([0] * 6, [5], [(4, 1)])])),
+    recalled = Trail([Segment([0] * 6, [1], [(1, 1)], 0, Trail([Segment([0] * 6, [5], [(4, 1)])])),
                      Segment([0] * 6, [1, 4, 5])])
     assert _seen(recalled) == 1 << 1 | 1 << 5

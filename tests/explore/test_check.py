@@ -114,7 +114,7 @@ def test_a_broken_rule_comes_with_a_schedule_that_the_lab_replays() -> None:
     assert verdict.rule.id in scenario.rules
     assert verdict.replay is not None
     assert verdict.replay.actions == verdict.schedule
-    assert verdict.replay.breaches[-1].step == len(verdict.schedule)
+    assert verdict.replay.breaches[-1].place == len(verdict.schedule)
     shorter = scenario.model_copy(update={"run": scenario.run.model_copy(update={"finish": False})})
     assert Schedule(shorter, find_design("kvm")).run(verdict.schedule[:-1]).holds
     text = CheckReport(verdict).text()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from vgic.engine.explorer import Explorer
+from vgic.engine import Explorer, Model
 from vgic.host import KernelTimer, Lock, WorkItem
 from vgic.parts import Part
 
@@ -130,5 +130,5 @@ class Halves:
 @pytest.mark.parametrize(("keeps", "verdict"), [(False, "BROKEN"), (True, "HOLDS")])
 def test_what_comes_between_two_halves_is_found_by_search(keeps: bool, verdict: str) -> None:
     m = Halves(keeps)
-    explorer = Explorer(m, list(m.actions()), [("nobody reads what goes", lambda: m.table.seen)], parts=m.parts())
-    assert explorer.search(engine="plain").verdict == verdict
+    model = Model(m, list(m.actions()), [("nobody reads what goes", lambda: m.table.seen)], parts=m.parts())
+    assert Explorer(model).search(engine="plain").verdict == verdict

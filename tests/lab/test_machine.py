@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vgic.designs.kvm import Kvm
-from vgic.engine.explorer import Explorer, Result
-from vgic.explore.check import judged_rules
+from vgic.engine import Explorer, Result
+from vgic.explore.check import model_of
 from vgic.lab.loader import find_design, find_scenario
 from vgic.lab.machine import Machine
 from vgic.lab.schedule import Schedule
@@ -67,8 +67,7 @@ def test_two_machines_of_one_scenario_do_the_same() -> None:
 
 
 def explored(m: Machine, states: int) -> Result:
-    actions = [(str(action), action.do) for action in m.alphabet()]
-    return Explorer(m, actions, judged_rules(m), parts=m.parts()).search(engine="plain", states=states)
+    return Explorer(model_of(m)).search(engine="plain", states=states)
 
 
 def test_the_explorer_takes_exactly_these_objects() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vgic.oracle.machine import Machine, MachineOptions
+from vgic.oracle.machine import MachineOptions, QemuMachine
 from vgic.oracle.mailbox import Mailbox
 
 
@@ -21,7 +21,7 @@ class Machines:
         options = MachineOptions(gic, pes, security)
         mailbox = self._mailboxes.get((options, fiq_to_el3))
         if mailbox is None:
-            mailbox = self._mailboxes[options, fiq_to_el3] = Mailbox(Machine(options), fiq_to_el3=fiq_to_el3)
+            mailbox = self._mailboxes[options, fiq_to_el3] = Mailbox(QemuMachine(options), fiq_to_el3=fiq_to_el3)
         else:
             mailbox.reset()
         return mailbox

@@ -9,7 +9,7 @@ import pytest
 from vgic.oracle.deviations import DEVIATIONS, Deviation
 from vgic.oracle.episode import parse
 from vgic.oracle.errors import OracleDied
-from vgic.oracle.lockstep import STALE_AFTER, Difference, Lockstep
+from vgic.oracle.lockstep import STALE_AFTER, Lockstep, Mismatch
 from vgic.oracle.machine import MachineOptions
 from vgic.oracle.qemu import Qemu, _clear_aprs
 from vgic.silicon.options_v2 import GicV2Options
@@ -43,7 +43,7 @@ def of_kind(*kinds: str) -> list[str]:
     return [d.id for d in DEVIATIONS if d.kind in kinds]
 
 
-def run(qemus: Machines, deviation: Deviation, **how: object) -> Difference | None:
+def run(qemus: Machines, deviation: Deviation, **how: object) -> Mismatch | None:
     episode = parse(deviation.episode_text(), deviation.id)
     qemu = qemus(episode.options)
     if not deviation.concerns(deviation.gic, qemu.machine.version):
@@ -51,7 +51,7 @@ def run(qemus: Machines, deviation: Deviation, **how: object) -> Difference | No
     return Lockstep(qemu, **how).run(episode)  # type: ignore[arg-type]  # each test names what it passes
 
 
-def must_show(deviation: Deviation, difference: Difference | None) -> None:
+def must_show(deviation: Deviation, difference: Mismatch | None) -> None:
     mended = f"{deviation.id} does not show: QEMU has mended it? Narrow its versions. {deviation.sentence}"
     assert difference is not None, mended
     assert difference.what == deviation.shows, difference

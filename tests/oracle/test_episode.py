@@ -10,7 +10,7 @@ from vgic.oracle import episode as episode_module
 from vgic.oracle.episode import Episode, EpisodeError, Operation, Reference, parse
 from vgic.oracle.generate import KINDS
 from vgic.oracle.machine import MachineOptions
-from vgic.oracle.mailbox import Place
+from vgic.oracle.mailbox import Level
 
 TEXT = """\
 machine gicv3 pes=2 security=off
@@ -29,7 +29,7 @@ def test_text_and_back() -> None:
     assert episode.text() == TEXT
     assert episode.options == MachineOptions(3, 2)
     assert episode.seed == 42
-    assert episode.operations[1] == Operation("write", "GICD_IPRIORITYR8", 0, Place(2), 1, 0x80)
+    assert episode.operations[1] == Operation("write", "GICD_IPRIORITYR8", 0, Level(2), 1, 0x80)
     assert episode.operations[3] == Operation("line", pe=1, intid=27)
     assert episode.operations[5].value == Reference(4)
 
@@ -39,7 +39,7 @@ def test_people_may_leave_out_numbers_and_add_comments_and_spaces() -> None:
         "# why\nmachine  gicv2 pes=1 security=on # two states\n\nfiq-to-el3 off\n"
         "  pe0 s-el1 read GICC_IAR   # nothing\n 70: pe0 el3 read GICC_IAR\npe0 el1 write GICC_EOIR result 70\n"
     )
-    assert [op.place for op in episode.operations] == [Place(1, True), Place(3), Place(1)]
+    assert [op.level for op in episode.operations] == [Level(1, True), Level(3), Level(1)]
     assert episode.operations[2].value == Reference(1)
     assert not episode.fiq_to_el3
     assert parse(episode.text()) == episode

@@ -9,7 +9,7 @@ import pytest
 
 from vgic.oracle.campaign import campaign
 from vgic.oracle.episode import Episode, parse
-from vgic.oracle.lockstep import BATCH, Difference, Lockstep
+from vgic.oracle.lockstep import BATCH, Lockstep, Mismatch
 from vgic.oracle.machine import MachineOptions
 from vgic.oracle.probes import SPI_WORDS, SWEEP_EVERY, Plan
 from vgic.oracle.qemu import Qemu
@@ -143,7 +143,9 @@ FLIPS: dict[str, tuple[str, Flip]] = {
         "v3", _flip("cpu_interface", "CpuInterface.signals", lambda i, irq: irq.priority <= i.state.pmr),
     ),
     "SGIs go nowhere": ("v3", _flip("icc", "CpuInterfaceV3.generate_sgi", _nothing)),
-    "acknowledges leave the priority": ("v2", _flip("cpu_interface", "CpuInterface.activate_priority", _nothing)),
+    "acknowledges leave the priority": (
+        "v2", _flip("cpu_interface", "CpuInterface.acknowledge", lambda i, candidate: candidate.acknowledge()),
+    ),
     "Non-secure sees all priorities": ("v3-secure", _flip("icc", "CpuInterfaceV3._restricted", _never)),
     "Secure interrupts show to all": ("v2-secure", _flip("distributor_v2", "DistributorV2.ns", _never)),
 }  # fmt: skip
@@ -156,6 +158,6 @@ def test_flipped_rules_are_found_and_shrunk(name: str, monkeypatch: pytest.Monke
     report = campaign(kind, 20_000, 1)
     assert report.finding is not None, f"{name} was not found in 20,000 operations"
     difference = report.finding.difference
-    assert isinstance(difference, Difference)
+    assert isinstance(difference, Mismatch)
     assert len(report.finding.episode.operations) <= 12, report.finding.text()
     assert parse(report.finding.text()).operations == report.finding.episode.operations

@@ -15,8 +15,10 @@ from tests.oracle.conftest import Machines
 from vgic.oracle import mailbox as mailbox_module
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.errors import OracleAbsent, OracleDied, OracleError
-from vgic.oracle.machine import GICD, Machine, MachineOptions
-from vgic.oracle.mailbox import Mailbox, Place
+from vgic.oracle.machine import MachineOptions, QemuMachine
+from vgic.oracle.mailbox import Level, Mailbox
+
+GICD = 0x0800_0000
 
 
 def _endless(a: Assembler) -> None:
@@ -27,7 +29,7 @@ def _endless(a: Assembler) -> None:
 def test_absent_qemu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VGIC_QEMU", "no-such-qemu")
     with pytest.raises(OracleAbsent, match=r"no-such-qemu is not installed.*VGIC_QEMU"):
-        Machine(MachineOptions())
+        QemuMachine(MachineOptions())
 
 
 def test_a_qemu_that_refuses_its_options_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_a_qemu_that_refuses_its_options_is_quoted(monkeypatch: pytest.MonkeyPat
     fake.chmod(0o755)
     monkeypatch.setenv("VGIC_QEMU", str(fake))
     with pytest.raises(OracleDied, match=r"ended with status 3\n  qemu: no such machine"):
-        Machine(MachineOptions())
+        QemuMachine(MachineOptions())
 
 
 @pytest.mark.parametrize(("gic", "pes", "said"), [(4, 1, "GICv2 and GICv3"), (3, 0, "1 to 8"), (2, 9, "1 to 8")])
@@ -47,7 +49,7 @@ def test_options_out_of_range(gic: int, pes: int, said: str) -> None:
 
 @pytest.mark.oracle
 def test_a_death_is_told_with_its_operation() -> None:
-    with Machine(MachineOptions()) as machine:
+    with QemuMachine(MachineOptions()) as machine:
         mailbox = Mailbox(machine)
         for _ in range(3):
             mailbox.post(mailbox.load(4), 0, 0, GICD)
@@ -67,7 +69,7 @@ def test_a_death_is_told_with_its_operation() -> None:
 @pytest.mark.oracle
 def test_a_stuck_operation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox_module, "_STUCK_SECONDS", 0.2)
-    with Machine(MachineOptions()) as machine:
+    with QemuMachine(MachineOptions()) as machine:
         mailbox = Mailbox(machine)
         mailbox.post(mailbox.load(4), 0, 0, GICD)
         mailbox.post(mailbox.routine("endless", _endless), 0, 0)
@@ -82,8 +84,8 @@ def test_a_stuck_operation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_qemu_does_not_outlive_its_parent() -> None:
     program = (
         "import time\n"
-        "from vgic.oracle.machine import Machine, MachineOptions\n"
-        "m = Machine(MachineOptions())\n"
+        "from vgic.oracle.machine import QemuMachine, MachineOptions\n"
+        "m = QemuMachine(MachineOptions())\n"
         "print(m._process.pid, m._directory, flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -111,7 +113,7 @@ def test_qemu_does_not_outlive_its_parent() -> None:
 
 @pytest.mark.oracle
 def test_no_file_is_left_and_closing_twice_is_no_error() -> None:
-    machine = Machine(MachineOptions())
+    machine = QemuMachine(MachineOptions())
     assert not os.path.exists(machine._directory)
     machine.close()
     machine.close()
@@ -151,4 +153,4 @@ def test_a_refused_command_is_quoted(machines: Machines) -> None:
 
 
 def test_places_are_written_as_people_say_them() -> None:
-    assert [str(Place(*p)) for p in ((1, False), (2, False), (1, True), (3, True))] == ["el1", "el2", "s-el1", "el3"]
+    assert [str(Level(*p)) for p in ((1, False), (2, False), (1, True), (3, True))] == ["el1", "el2", "s-el1", "el3"]

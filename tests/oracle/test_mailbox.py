@@ -9,8 +9,9 @@ from vgic.arch.register import Encoding
 from vgic.oracle import stub
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.errors import OracleError
-from vgic.oracle.machine import GICC, GICD, GICR, GICR_SIZE
-from vgic.oracle.mailbox import Mailbox, Memory, Place, System
+from vgic.oracle.mailbox import Level, Mailbox, Memory, System
+
+GICD, GICC, GICR, GICR_SIZE = 0x0800_0000, 0x0801_0000, 0x080A_0000, 0x2_0000
 
 pytestmark = pytest.mark.oracle
 
@@ -18,7 +19,7 @@ MPIDR = stub.SYSTEM["MPIDR_EL1"]
 ICC_PMR, ICC_IAR1, ICC_EOIR1 = (3, 0, 4, 6, 0), (3, 0, 12, 12, 0), (3, 0, 12, 12, 1)
 ICC_IGRPEN1, ICC_RPR, ISR = (3, 0, 12, 12, 7), (3, 0, 12, 11, 3), (3, 0, 12, 1, 0)
 ICH_HCR, ICH_VMCR, ICH_LR0, ICH_LR9 = (3, 4, 12, 11, 0), (3, 4, 12, 11, 7), (3, 4, 12, 12, 0), (3, 4, 12, 13, 1)
-EL1, EL2, EL3, S_EL1 = Place(1), Place(2), Place(3), Place(1, True)
+EL1, EL2, EL3, S_EL1 = Level(1), Level(2), Level(3), Level(1, True)
 UNMAPPED = 0x0F00_0000
 
 
@@ -27,71 +28,71 @@ class Hand:
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
-        self.home = Place(mailbox.machine.options.resident)
+        self.home = Level(mailbox.machine.options.resident)
 
-    def _one(self, routine: int, pe: int, place: Place | None, a0: int = 0, a1: int = 0) -> int:
+    def _one(self, routine: int, pe: int, level: Level | None, a0: int = 0, a1: int = 0) -> int:
         m = self.mailbox
-        result = m.post(routine, pe, m.flags(place or self.home), a0, a1)
+        result = m.post(routine, pe, m.flags(level or self.home), a0, a1)
         m.go()
         m.wait()
         self.status = m.status(result)
         return m.value(result)
 
-    def load(self, address: int, size: int = 4, pe: int = 0, place: Place | None = None) -> int:
-        return self._one(self.mailbox.load(size), pe, place, address)
+    def load(self, address: int, size: int = 4, pe: int = 0, level: Level | None = None) -> int:
+        return self._one(self.mailbox.load(size), pe, level, address)
 
-    def store(self, address: int, value: int, size: int = 4, pe: int = 0, place: Place | None = None) -> None:
-        self._one(self.mailbox.store(size), pe, place, value, address)
+    def store(self, address: int, value: int, size: int = 4, pe: int = 0, level: Level | None = None) -> None:
+        self._one(self.mailbox.store(size), pe, level, value, address)
 
-    def mrs(self, encoding: Encoding, pe: int = 0, place: Place | None = None) -> int:
-        return self._one(self.mailbox.read_system(encoding), pe, place)
+    def mrs(self, encoding: Encoding, pe: int = 0, level: Level | None = None) -> int:
+        return self._one(self.mailbox.read_system(encoding), pe, level)
 
-    def msr(self, encoding: Encoding, value: int, pe: int = 0, place: Place | None = None) -> None:
-        self._one(self.mailbox.write_system(encoding), pe, place, value)
+    def msr(self, encoding: Encoding, value: int, pe: int = 0, level: Level | None = None) -> None:
+        self._one(self.mailbox.write_system(encoding), pe, level, value)
 
 
 @pytest.mark.parametrize("gic", [2, 3])
 @pytest.mark.parametrize("security", [False, True])
 def test_every_place_of_every_pe(machines: Machines, gic: int, security: bool) -> None:
     hand = Hand(machines(gic=gic, pes=2, security=security))
-    for place in (EL1, EL2, S_EL1, EL3) if security else (EL1, EL2):
+    for level in (EL1, EL2, S_EL1, EL3) if security else (EL1, EL2):
         for pe in (0, 1):
-            assert hand.mrs(MPIDR, pe, place) & 0xFF == pe
+            assert hand.mrs(MPIDR, pe, level) & 0xFF == pe
             assert hand.status == 0
-            assert hand.load(GICD + 4, 4, pe, place) >> 10 & 1 == security
+            assert hand.load(GICD + 4, 4, pe, level) >> 10 & 1 == security
 
 
 @pytest.mark.parametrize(
-    ("place", "security"), [(EL3, False), (S_EL1, False), (Place(2, True), True), (Place(4), True), (Place(0), False)]
+    ("level", "security"), [(EL3, False), (S_EL1, False), (Level(2, True), True), (Level(4), True), (Level(0), False)]
 )
-def test_places_that_the_machine_lacks(machines: Machines, place: Place, security: bool) -> None:
-    with pytest.raises(ValueError, match=str(place)):
-        machines(security=security).flags(place)
+def test_places_that_the_machine_lacks(machines: Machines, level: Level, security: bool) -> None:
+    with pytest.raises(ValueError, match=str(level)):
+        machines(security=security).flags(level)
 
 
 def test_faults_become_results(machines: Machines) -> None:
     hand = Hand(machines(security=False))
-    assert hand.mrs(ICH_LR9, place=EL2) == 0
+    assert hand.mrs(ICH_LR9, level=EL2) == 0
     assert hand.status == 1 << 62 | 0x0200_0000
-    assert hand.mrs(ICH_LR0, place=EL1) == 0
+    assert hand.mrs(ICH_LR0, level=EL1) == 0
     assert hand.status == 1 << 63 | 0x0200_0000
-    hand.load(UNMAPPED, place=EL2)
+    hand.load(UNMAPPED, level=EL2)
     assert hand.status >> 26 == 1 << 36 | 0x25
-    hand.load(UNMAPPED, place=EL1)
+    hand.load(UNMAPPED, level=EL1)
     assert hand.status >> 26 == 1 << 37 | 0x25
-    hand.msr(ICH_HCR, 1 << 12, place=EL2)
-    assert hand.mrs(ICC_IAR1, place=EL1) == 0
+    hand.msr(ICH_HCR, 1 << 12, level=EL2)
+    assert hand.mrs(ICC_IAR1, level=EL1) == 0
     assert (hand.status >> 26, hand.status >> 62) == (0x18, 0)
-    hand.msr(ICH_HCR, 0, place=EL2)
-    assert hand.mrs(ICC_IAR1, place=EL1) == 1023
+    hand.msr(ICH_HCR, 0, level=EL2)
+    assert hand.mrs(ICC_IAR1, level=EL1) == 1023
     assert hand.status == 0
 
 
 def test_faults_of_lower_levels_name_their_level(machines: Machines) -> None:
     hand = Hand(machines(security=True))
-    for place, mark in ((EL1, 63), (S_EL1, 63), (EL2, 61), (EL3, 62)):
-        hand.load(UNMAPPED, place=place)
-        assert hand.status >> 26 & ~1 == 1 << mark - 26 | 0x24, place
+    for level, mark in ((EL1, 63), (S_EL1, 63), (EL2, 61), (EL3, 62)):
+        hand.load(UNMAPPED, level=level)
+        assert hand.status >> 26 & ~1 == 1 << mark - 26 | 0x24, level
 
 
 def test_sizes(machines: Machines) -> None:
@@ -124,12 +125,12 @@ def test_the_virtual_interface_lives_at_el1_and_a_physical_interrupt_does_not_di
     assert hand.mrs(ISR) == 0x80, "the physical line is up"
     hand.msr(ICH_HCR, 1)
     hand.msr(ICH_VMCR, 0xF0 << 24 | 2)
-    assert hand.mrs(ISR, place=EL1) == 0
+    assert hand.mrs(ISR, level=EL1) == 0
     hand.msr(ICH_LR0, 1 << 62 | 1 << 60 | 0x80 << 48 | 40)
-    assert hand.mrs(ISR, place=EL1) == 0x80
-    assert hand.mrs(ICC_PMR, place=EL1) == 0xF0
-    assert hand.mrs(ICC_IAR1, place=EL1) == 40
-    assert hand.mrs(ICC_RPR, place=EL1) == 0x80
+    assert hand.mrs(ISR, level=EL1) == 0x80
+    assert hand.mrs(ICC_PMR, level=EL1) == 0xF0
+    assert hand.mrs(ICC_IAR1, level=EL1) == 40
+    assert hand.mrs(ICC_RPR, level=EL1) == 0x80
     assert (hand.mrs(ICC_PMR), hand.mrs(ICC_RPR), hand.mrs(ISR)) == (0xF0, 0xFF, 0x80)
     assert hand.mrs(ICC_IAR1) == 40
 
@@ -137,17 +138,17 @@ def test_the_virtual_interface_lives_at_el1_and_a_physical_interrupt_does_not_di
 @pytest.mark.parametrize("fiq_to_el3", [False, True])
 def test_a_pending_fiq_of_el3_comes_first(machines: Machines, fiq_to_el3: bool) -> None:
     hand = Hand(machines(security=True, fiq_to_el3=fiq_to_el3))
-    hand.msr(ICC_PMR, 0xF0, place=EL3)
-    hand.msr((3, 0, 12, 12, 6), 1, place=EL3)
+    hand.msr(ICC_PMR, 0xF0, level=EL3)
+    hand.msr((3, 0, 12, 12, 6), 1, level=EL3)
     hand.store(GICD, 0x1)
     hand.store(GICD + 0x104, 1 << 8)
     hand.store(GICD + 0x204, 1 << 8)
-    assert hand.mrs(ISR, place=EL3) == 0x40
-    assert hand.mrs(ISR, place=S_EL1) == 0x40
-    hand.mrs(MPIDR, place=EL2)
+    assert hand.mrs(ISR, level=EL3) == 0x40
+    assert hand.mrs(ISR, level=S_EL1) == 0x40
+    hand.mrs(MPIDR, level=EL2)
     assert hand.status == (stub.PREEMPTED if fiq_to_el3 else 0)
-    assert hand.mrs((3, 0, 12, 8, 0), place=S_EL1) == 40
-    assert hand.mrs(MPIDR, place=EL2) & 0xFF == 0
+    assert hand.mrs((3, 0, 12, 8, 0), level=S_EL1) == 40
+    assert hand.mrs(MPIDR, level=EL2) & 0xFF == 0
     assert hand.status == 0
 
 

@@ -1,12 +1,14 @@
-"""Names to places, on QEMU's virt machine."""
+"""Names to levels, on QEMU's virt machine."""
 
 from __future__ import annotations
 
 import pytest
 
 from vgic.arch.register import UnknownRegister
-from vgic.oracle.machine import GICC, GICD, GICH, GICR, GICR_SIZE, GICV
 from vgic.oracle.registers import target
+
+GICD, GICC, GICH, GICV = 0x0800_0000, 0x0801_0000, 0x0803_0000, 0x0804_0000
+GICR, GICR_SIZE = 0x080A_0000, 0x2_0000
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vgic.oracle.episode import Episode, Operation, Reference, parse
-from vgic.oracle.lockstep import Difference
+from vgic.oracle.lockstep import Mismatch
 from vgic.oracle.machine import MachineOptions
 from vgic.oracle.shrink import reduce
 
@@ -21,14 +21,14 @@ def values(episode: Episode) -> list[int]:
     return [op.value for op in episode.operations if isinstance(op.value, int)]
 
 
-def fails_when_all_stand(wanted: set[int], episode: Episode) -> Difference | None:
+def fails_when_all_stand(wanted: set[int], episode: Episode) -> Mismatch | None:
     """Fails at the first operation by which all wanted values have been written."""
     missing = set(wanted)
     for i, op in enumerate(episode.operations):
         if isinstance(op.value, int):
             missing.discard(op.value)
         if not missing:
-            return Difference(i, "X", "", "", "")
+            return Mismatch(i, "X", "", "", "")
     return None
 
 
@@ -46,10 +46,10 @@ def test_an_episode_that_does_not_fail_stays() -> None:
 
 
 def test_values_lose_the_bits_that_are_not_needed() -> None:
-    def fails(episode: Episode) -> Difference | None:
+    def fails(episode: Episode) -> Mismatch | None:
         for i, op in enumerate(episode.operations):
             if isinstance(op.value, int) and op.value & 0x81 == 0x81:
-                return Difference(i, "X", "", "", "")
+                return Mismatch(i, "X", "", "", "")
         return None
 
     assert values(reduce(fails, numbered([7, 0xFF, 9]))) == [0x81]
@@ -61,11 +61,11 @@ def test_references_stay_valid() -> None:
         "pe0 el2 read GICD_TYPER\npe0 el2 write ICC_EOIR1_EL1 result 2\npe0 el2 read GICD_CTLR\n"
     )
 
-    def fails(candidate: Episode) -> Difference | None:
+    def fails(candidate: Episode) -> Mismatch | None:
         for i, op in enumerate(candidate.operations):
             if isinstance(op.value, Reference):
                 assert candidate.operations[op.value.index].register == "ICC_IAR1_EL1"
-                return Difference(i, "X", "", "", "")
+                return Mismatch(i, "X", "", "", "")
         return None
 
     left = reduce(fails, episode)
@@ -75,9 +75,9 @@ def test_references_stay_valid() -> None:
 def test_another_difference_does_not_count() -> None:
     """Leaving an operation out may lead to a known deviation, which is not what was looked for."""
 
-    def fails(episode: Episode) -> Difference | None:
+    def fails(episode: Episode) -> Mismatch | None:
         if 1 in values(episode):
-            return Difference(len(episode.operations) - 1, "X" if 2 in values(episode) else "Y", "", "", "")
+            return Mismatch(len(episode.operations) - 1, "X" if 2 in values(episode) else "Y", "", "", "")
         return None
 
     assert values(reduce(fails, numbered([1, 2]))) == [1, 2]

@@ -16,7 +16,7 @@ from vgic.rules import RECORDING_CHECKS, Judge
 from vgic.trace.configure import configure
 from vgic.trace.diagnose import KINDS, Diagnosis, Recent, diagnose
 from vgic.trace.events import Access, FrameAccess, LineChange, SysReg, region_frame
-from vgic.trace.qemu import Reader
+from vgic.trace.qemu import QemuReader
 from vgic.trace.replay import Replay
 from vgic.trace.snapshot import Keeper, Snapshot
 
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
 @cache
 def piece(name: str) -> Slice:
     """The slice of a recording, from its line in STARTS on."""
-    every = list(Reader(str(path(name))))
+    every = list(QemuReader(str(path(name))))
     configuration = configure(name, every[:20_000])
     chip = configuration.chip()
     known = [e for e in every if type(e) in KINDS and not (isinstance(e, Access) and region_frame(e.region) in (

@@ -13,7 +13,7 @@ from tests.trace.recordings import path, present
 from vgic.silicon import GicV2Options, GicV3Options
 from vgic.trace.configure import Configuration, configure
 from vgic.trace.events import Access, Event, FrameAccess, LineChange, QemuState, Sgi, SgiPending, SysReg
-from vgic.trace.qemu import Reader
+from vgic.trace.qemu import QemuReader
 from vgic.trace.source import TraceError
 
 
@@ -41,7 +41,7 @@ def v3(*events: Event, **more: Any) -> GicV3Options:
 
 
 def of(name: str) -> Configuration:
-    return configure(name, itertools.islice(Reader(str(path(name))), 20_000))
+    return configure(name, itertools.islice(QemuReader(str(path(name))), 20_000))
 
 
 @pytest.mark.parametrize("name", present("v2-boot.core", "v2-timer.core", "v2-timer.full-slice", "v2-intx.core"))

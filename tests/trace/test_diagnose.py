@@ -12,7 +12,7 @@ from vgic.trace import diagnose as module
 from vgic.trace.analysis import Analysis
 from vgic.trace.configure import configure
 from vgic.trace.diagnose import AHEAD, WINDOW, Diagnosis, Recent
-from vgic.trace.qemu import Reader
+from vgic.trace.qemu import QemuReader
 from vgic.trace.replay import Replay
 from vgic.view.recording import RecordingReport
 
@@ -174,7 +174,7 @@ def test_it_is_shown_under_the_first_difference_and_in_json(tmp_path: Path) -> N
 
 def test_the_window_is_bounded() -> None:
     """All that is kept of a long recording: some thousand events."""
-    events = list(Reader(str(path("v2-timer.core"))))
+    events = list(QemuReader(str(path("v2-timer.core"))))
     chip = configure("", events[:20_000]).chip()
     replay = Replay(chip)
     recent = Recent(chip, replay)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vgic.trace.events import BadLine
-from vgic.trace.ftrace import LINE, Event, Lost, Reader
+from vgic.trace.ftrace import LINE, Event, FtraceReader, Lost
 
 HEADER = """# tracer: nop
 #
@@ -19,10 +19,10 @@ HEADER = """# tracer: nop
 """
 
 
-def read(folder: Path, text: str) -> tuple[Reader, list[Event | Lost | BadLine]]:
+def read(folder: Path, text: str) -> tuple[FtraceReader, list[Event | Lost | BadLine]]:
     path = folder / "trace"
     path.write_text(text)
-    reader = Reader(path)
+    reader = FtraceReader(path)
     return reader, list(reader)
 
 

@@ -25,7 +25,7 @@ from vgic.trace.events import (
     SysReg,
     region_frame,
 )
-from vgic.trace.qemu import _HINTS, LOOK_AHEAD, OTHER_WORDS, Reader, format_event
+from vgic.trace.qemu import _HINTS, LOOK_AHEAD, OTHER_WORDS, QemuReader, format_event
 from vgic.trace.qemu_lines import FORMS
 from vgic.trace.source import Source, TraceError
 
@@ -46,10 +46,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("trace")
 
 
-def reader(folder: Path, lines: Iterable[str], kinds: set[type[Event]] | None = None) -> Reader:
+def reader(folder: Path, lines: Iterable[str], kinds: set[type[Event]] | None = None) -> QemuReader:
     path = folder / "qemu.log"
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return Reader(path, kinds)
+    return QemuReader(path, kinds)
 
 
 def events(folder: Path, lines: Iterable[str], kinds: set[type[Event]] | None = None) -> list[Event]:
@@ -80,7 +80,7 @@ def test_line_ends_of_dos(folder: Path) -> None:
     kinds = set(EVENT_KINDS) - {Access}
     path = folder / "dos.log"
     path.write_bytes("\r\n".join(SAMPLES).encode())
-    assert list(Reader(path, kinds)) == events(folder, SAMPLES, kinds)
+    assert list(QemuReader(path, kinds)) == events(folder, SAMPLES, kinds)
 
 
 def test_every_line_cut_anywhere_is_an_event_or_told(folder: Path) -> None:
@@ -101,13 +101,13 @@ def test_every_line_doubled_is_told(folder: Path) -> None:
 def test_last_line_without_end(folder: Path) -> None:
     path = folder / "cut.log"
     path.write_text(f"{FIRST}\n{HCR_LINE}")
-    run = Reader(path)
+    run = QemuReader(path)
     assert list(run)[1:] == [HCR]
     assert run.unterminated
     path.write_text(f"{FIRST}\n{HCR_LINE[:40]}")
-    assert isinstance(list(Reader(path))[1], BadLine)
+    assert isinstance(list(QemuReader(path))[1], BadLine)
     path.write_text(f"{FIRST}\n{HCR_LINE[:14]}")
-    event = list(Reader(path))[1]
+    event = list(QemuReader(path))[1]
     assert isinstance(event, BadLine)
     assert "the line is cut" in event.why
 
@@ -307,7 +307,7 @@ MORE = [path for path in sorted(SHARED.glob("*.xz")) if ".core." in path.name an
 
 @pytest.mark.parametrize("path", [*RECORDINGS, *MORE, *SHARED.glob("event-samples.txt")], ids=lambda path: path.name)
 def test_recordings_are_read_wholly(path: Path) -> None:
-    run = Reader(path)
+    run = QemuReader(path)
     order = bad = 0
     for event in run:
         assert event.line > order
@@ -321,7 +321,7 @@ def test_recordings_are_read_wholly(path: Path) -> None:
 
 
 def test_samples_of_all_kinds_are_read() -> None:
-    run = Reader(DATA / "event-samples.txt.xz")
+    run = QemuReader(DATA / "event-samples.txt.xz")
     kinds = {type(event) for event in run}
     assert kinds == set(EVENT_KINDS) - {BadLine}
     assert set(run.counts) | {word for word in run.other if "_" in word} >= {
@@ -331,7 +331,7 @@ def test_samples_of_all_kinds_are_read() -> None:
 
 def test_v3_timer_holds_what_is_known_of_it() -> None:
     """Counts by `xzcat v3-timer.core.txt.xz | cut -d' ' -f1 | sort | uniq -c`."""
-    run = Reader(DATA / "v3-timer.core.txt.xz", {SysReg, LineChange, Sgi, Access})
+    run = QemuReader(DATA / "v3-timer.core.txt.xz", {SysReg, LineChange, Sgi, Access})
     registers = Counter((event.register, event.write) for event in run if isinstance(event, SysReg))
     assert registers["ICC_IAR1_EL1", False] == 6525
     assert registers["ICV_IAR1_EL1", False] == 1481
@@ -345,7 +345,7 @@ def test_v3_timer_holds_what_is_known_of_it() -> None:
 
 
 def test_regions_have_frames() -> None:
-    regions = {event.region for name in RECORDINGS for event in Reader(name, {Access}) if isinstance(event, Access)}
+    regions = {event.region for name in RECORDINGS for event in QemuReader(name, {Access}) if isinstance(event, Access)}
     assert {region: region_frame(region) for region in regions} == {
         "gic_dist": "GICD",
         "gic_cpu": "GICC",
@@ -367,7 +367,7 @@ def test_ftrace_is_told(folder: Path) -> None:
     path = folder / "trace.txt"
     path.write_text("# tracer: nop\n#\n")
     with pytest.raises(TraceError) as error:
-        Reader(path)
+        QemuReader(path)
     assert str(error.value) == (
         f"{path}:1: this looks like ftrace text; expected the text of a QEMU trace here"
     )
@@ -380,26 +380,26 @@ def test_log_without_any_event(folder: Path) -> None:
 
 def test_cut_file_yields_its_events_first(folder: Path) -> None:
     packed = (DATA / "v3-boot.core.txt.xz").read_bytes()
-    whole = list(Reader(DATA / "v3-boot.core.txt.xz"))
+    whole = list(QemuReader(DATA / "v3-boot.core.txt.xz"))
     path = folder / "cut.xz"
     path.write_bytes(packed[:3000])
     found: list[Event] = []
     with pytest.raises(TraceError, match=r"inside a compressed block after [1-9]"):
-        found.extend(Reader(path))
+        found.extend(QemuReader(path))
     assert 0 < len(found) < len(whole)
     assert found == whole[: len(found)]
 
 
 def test_reader_takes_an_opened_source_and_closes_it() -> None:
     source = Source(DATA / "v3-boot.core.txt.xz")
-    assert len(list(Reader(source))) == 8139
+    assert len(list(QemuReader(source))) == 8139
     with pytest.raises(ValueError, match="closed"):
         source._read()
 
 
 def test_recorded_lines_are_written_the_same() -> None:
     lines = unpacked("v3-boot.core")
-    run = Reader(DATA / "v3-boot.core.txt.xz", {Access, SysReg, LineChange})
+    run = QemuReader(DATA / "v3-boot.core.txt.xz", {Access, SysReg, LineChange})
     written = {event.line: format_event(event) for event in run if isinstance(event, Access | SysReg | LineChange)}
     assert len(written) > 6000
     assert all(lines[number - 1] == line for number, line in written.items())
@@ -410,7 +410,7 @@ def test_recorded_lines_are_written_the_same() -> None:
 
 def read_or_error(path: Path) -> None:
     with contextlib.suppress(TraceError):
-        lines = [event.line for event in Reader(path)]
+        lines = [event.line for event in QemuReader(path)]
         assert lines == sorted(lines)
 
 
@@ -438,7 +438,7 @@ def test_mutated_lines(
     lines = [FIRST] * (number - 1) + [mutated] + [FIRST] * 3
     path = tmp_path_factory.getbasetemp() / "mutated"
     path.write_text("".join(f"{text}\n" for text in lines), encoding="utf-8")
-    run = Reader(path)
+    run = QemuReader(path)
     found = list(run)
     assert run.lines == len(lines)
     untouched = [event for event in found if event.line != number]

@@ -22,7 +22,7 @@ from vgic.trace.events import (
     SgiPending,
     SysReg,
     TableWrite,
-    Timer,
+    TimerEvent,
 )
 from vgic.trace.qemu_lines import FORMS, format_event
 
@@ -161,11 +161,11 @@ KINDS: dict[str, Event] = {
         2, 1, 2, 1, 0x102, 3
     ),
     "gicv3_redist_send_sgi GICv3 redistributor 0x1 pending SGI 15": SgiPending(2, 1, 15),
-    "arm_gt_cval_write gt_cval_write: timer 1 value 0x8a9c46": Timer(2, "cval_write", 1, 0x8A9C46),
-    "arm_gt_tval_write gt_tval_write: timer 1 value 0xffffffffffffffff": Timer(2, "tval_write", 1, (1 << 64) - 1),
-    "arm_gt_cntvoff_write gt_cntvoff_write: value 0x10": Timer(2, "cntvoff_write", None, 16),
-    "arm_gt_imask_toggle gt_ctl_write: timer 1 IMASK toggle": Timer(2, "imask_toggle", 1, None),
-    "arm_gt_update_irq gt_update_irq: timer 1 irqstate 1": Timer(2, "update_irq", 1, 1),
+    "arm_gt_cval_write gt_cval_write: timer 1 value 0x8a9c46": TimerEvent(2, "cval_write", 1, 0x8A9C46),
+    "arm_gt_tval_write gt_tval_write: timer 1 value 0xffffffffffffffff": TimerEvent(2, "tval_write", 1, (1 << 64) - 1),
+    "arm_gt_cntvoff_write gt_cntvoff_write: value 0x10": TimerEvent(2, "cntvoff_write", None, 16),
+    "arm_gt_imask_toggle gt_ctl_write: timer 1 IMASK toggle": TimerEvent(2, "imask_toggle", 1, None),
+    "arm_gt_update_irq gt_update_irq: timer 1 irqstate 1": TimerEvent(2, "update_irq", 1, 1),
     "gicv3_cpuif_virt_update GICv3 CPU i/f 0x1 virt HPPI update LR index -1 HPPVLPI 0 grp 0 prio 255": QemuState(
         2, "gicv3_cpuif_virt_update", {"pe": 1, "lr": -1, "vlpi": 0, "group": 0, "priority": 255}
     ),

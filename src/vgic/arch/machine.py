@@ -16,6 +16,7 @@ from vgic.arch.gich import GICH
 from vgic.arch.gicr import GICR, STRIDE, STRIDE_V4
 from vgic.arch.gicv import GICV
 from vgic.arch.gits import GITS
+from vgic.arch.located import FrameAt
 from vgic.arch.register import Frame, nearest
 from vgic.arch.v2m import V2M
 
@@ -73,12 +74,19 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """A machine: its name, the version of its GIC (2, 3 or 4) and its regions in the order of their addresses."""
+class MemoryMap:
+    """Where a machine has its GIC: its name, the GIC's version (2, 3 or 4), the regions by ascending address."""
 
     name: str
     gic_version: int
     regions: tuple[Region, ...]
+
+    def frame(self, name: str) -> FrameAt:
+        """A frame, GICR: PE 0's. LookupError where the machine has none of this name."""
+        for region in self.regions:
+            if region.frame.name == name:
+                return FrameAt(region.frame, region.base)
+        raise LookupError(f"{self.name} has no frame {name}")
 
     def locate(self, address: int) -> Location | None:
         """Where the address falls, None where no frame of the GIC is."""
@@ -89,10 +97,10 @@ class Machine:
         return None
 
 
-def _qemu_virt(gic_version: int, stride: int) -> Machine:
+def _qemu_virt(gic_version: int, stride: int) -> MemoryMap:
     """QEMU's virt with GICv3 or GICv4, whose redistributors take `stride` bytes each."""
     size = 0xF60000
-    return Machine(
+    return MemoryMap(
         f"qemu-virt-v{gic_version}",
         gic_version,
         (
@@ -107,7 +115,7 @@ def _qemu_virt(gic_version: int, stride: int) -> Machine:
 MACHINES: Final = {
     machine.name: machine
     for machine in (
-        Machine(
+        MemoryMap(
             "qemu-virt-v2",
             2,
             (
@@ -124,8 +132,10 @@ MACHINES: Final = {
 }
 """Every machine by its name."""
 
+VIRT_V2, VIRT_V3 = MACHINES["qemu-virt-v2"], MACHINES["qemu-virt-v3"]
 
-def find_machine(name: str) -> Machine:
+
+def find_machine(name: str) -> MemoryMap:
     """The machine of this name, whatever its case. UnknownMachine where none is."""
     try:
         return MACHINES[name.lower()]

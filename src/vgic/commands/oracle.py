@@ -78,13 +78,13 @@ def replay(options: argparse.Namespace) -> int:
     """Runs one episode in QEMU and in the model."""
     from vgic.oracle.episode import EpisodeError, parse
     from vgic.oracle.errors import OracleDied, OracleError
-    from vgic.oracle.lockstep import Difference, Lockstep
+    from vgic.oracle.lockstep import Lockstep, Mismatch
     from vgic.oracle.qemu import Qemu
     from vgic.view.oracle import EpisodeReport
 
     name = "standard input" if options.episode == "-" else options.episode
     outcomes: list[Outcome] = []
-    difference: Difference | None = None
+    difference: Mismatch | None = None
     death = ""
     try:
         episode = parse(_text(options.episode), name)

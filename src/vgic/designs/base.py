@@ -44,6 +44,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from vgic.arch.intid import TIMER_PPIS
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel, Work
 from vgic.parts import step
@@ -125,8 +126,7 @@ class Design(ABC):
     @step
     def running(self, pe: int) -> Vcpu | None:
         """The vCPU that is loaded on a PE."""
-        here = [vcpu for vcpu in self.vcpus if vcpu.pe == pe]       # looks at all, whoever is first (symmetry)
-        return here[0] if here else None
+        return next((vcpu for vcpu in self.vcpus if vcpu.pe == pe), None)
 
     def here(self, vcpu: Vcpu) -> int:
         """The PE that a vCPU is loaded on, and that executes what is done for it. RuntimeError where it is not."""
@@ -240,7 +240,7 @@ class Design(ABC):
         own manner (mapped, masked until the guest's EOI ...). Called while nothing runs."""
         raise Unsupported(f"{self.name}: assign_irq: this design can't assign interrupts")
 
-    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
+    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = TIMER_PPIS["CNTV"]) -> None:
         """The VM's vCPUs use a generic timer ("CNTV" or "CNTP") of the PE, with this PPI in the guest: its registers
         are switched with the vCPUs, its interrupt is the guest's. Called once for each, while nothing runs."""
         raise Unsupported(f"{self.name}: assign_timer: this design has no timers")

@@ -10,9 +10,11 @@ Other interrupts go as in `trap`.
 
 from __future__ import annotations
 
+from vgic.arch.intid import TIMER_PPIS
+from vgic.arch.timer import IMASK
 from vgic.designs.base import Unsupported
 from vgic.designs.trap import Trap
-from vgic.designs.vgic.timer import IMASK, GuestTimer
+from vgic.designs.vgic.timer import GuestTimer
 from vgic.designs.vm import Vm
 
 
@@ -57,7 +59,7 @@ class TimerMask(Trap):
     name = "timer-mask"
     timer_class = ImaskTimer
 
-    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
+    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = TIMER_PPIS["CNTV"]) -> None:
         """The virtual timer. Unsupported for CNTP."""
         if timer == "CNTP":
             raise Unsupported(f"{self.name}: {vm.name} uses CNTP: Linux has given guests one since 4.11")

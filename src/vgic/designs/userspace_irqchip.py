@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vgic.arch.intid import TIMER_PPIS
 from vgic.designs.base import AckNotifier, Design, Observer, TimerRegisters, Unsupported
 from vgic.designs.kvm.timer import KvmTimer
 from vgic.designs.trap import MaskedTimer
@@ -105,7 +106,7 @@ class UserspaceIrqchip(Design):
     def set_owner(self, vcpu: Vcpu, vintid: int, owner: object) -> None:
         """Nobody owns an interrupt of the VMM's."""
 
-    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
+    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = TIMER_PPIS["CNTV"]) -> None:
         """Every vCPU of the VM has it."""
         self.arch_timers.assign(vm, timer, vintid)
 

@@ -10,6 +10,7 @@ from vgic.arch.gicd import GICD_V2, GICD_V3
 from vgic.arch.gicr import GICR, STRIDE
 from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.arch.located import FrameAt
+from vgic.arch.machine import VIRT_V2, VIRT_V3
 from vgic.parts import Part
 
 
@@ -21,9 +22,9 @@ class GuestMap(NamedTuple):
         gicr: GICv3: the first redistributor; one every 128 KB.
     """
 
-    gicd: int = 0x0800_0000
-    gicc: int = 0x0801_0000
-    gicr: int = 0x080A_0000
+    gicd: int = VIRT_V3.frame("GICD").base
+    gicc: int = VIRT_V2.frame("GICC").base
+    gicr: int = VIRT_V3.frame("GICR").base
 
 
 class Vcpu(Part):

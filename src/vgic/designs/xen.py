@@ -19,12 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vgic.arch.ich import EN, UIE
+from vgic.arch.intid import LPI_START, PRIVATE
+from vgic.arch.timer import ENABLE, IMASK
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
 from vgic.designs.vgic.gic import VirtualGic
-from vgic.designs.vgic.hw import EN, UIE
-from vgic.designs.vgic.irq import LPI_START, PRIVATE, Lr, VirtualDist
+from vgic.designs.vgic.irq import Lr, VirtualDist
 from vgic.designs.vgic.resident import NO_LR, ResidentCpu, ResidentIrq, ResidentLists, need_deactivation
-from vgic.designs.vgic.timer import ENABLE, IMASK, GuestTimer
+from vgic.designs.vgic.timer import GuestTimer
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel
 from vgic.parts import step

@@ -1,15 +1,7 @@
-"""All schedules of a machine: the search, its limits, and the way to what it finds.
+"""The way in: a model, searched in plain Python or by compiled code; its counterexamples, played again.
 
-    explorer = Explorer(machine, machine.actions(), machine.rules())
-    result = explorer.search(threads=2)
-
-The machine is a set of parts (see `vgic.parts`), an action is a call without arguments that changes
-parts, or returns False where it is not possible (what it had written until then is dropped). A rule is a
-call that returns something true where it is broken. Nothing is declared; what can't be explored
-exactly is refused with a `ModelError` that names it.
-
-Small models are searched in plain Python; beyond some thousands of states the compiled engine takes over.
-Either way the verdict is exact, or says that it is bounded, and a counterexample is a shortest one.
+Small models are searched in plain Python; where that has taken as long as the compiled search needs to begin, it takes
+over. Either way the verdict is exact, or says that it is bounded, and a counterexample is a shortest one.
 """
 from __future__ import annotations
 
@@ -18,16 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from vgic.engine.model.reach import Named, Reach
-from vgic.engine.model.result import Broken, Delivered, Limits, Progress, Result
-from vgic.engine.model.values import ModelError
+from vgic.engine.model.contract import Model
+from vgic.engine.model.inventory import Inventory
+from vgic.engine.model.result import Broken, Limits, Progress, Result
 from vgic.engine.plain import PlainResult, PlainSearch, lost_plainly
 
 if TYPE_CHECKING:
     from vgic.engine.learn.units import Units
     from vgic.engine.search.forward import Search
-
-__all__ = ["Broken", "Delivered", "Explorer", "ModelError", "Progress", "Result"]
 
 _PLAIN_SECONDS: Final = 0.5
 """CPU seconds in plain Python, before the compiled search takes over: as long as that takes to import, to load and to
@@ -35,31 +25,14 @@ learn the first of a model. So neither choice costs much more than twice what th
 
 
 class Explorer:
-    """The states that a machine can reach from its present one.
+    """The states that a model's machine can reach from its present one. The machine is left as it was.
 
-    `actions` and `rules` are (name, call) pairs, with names of their own each. `parts`: only these objects
-    are parts (default: all objects with `__slots__` that can be reached from the machine). The machine is left as it
-    was.
+    Raises ModelError where the model can't be explored exactly, here or later, while it is searched.
     """
 
-    def __init__(self, machine: object, actions: Iterable[Named], rules: Iterable[Named] = (), *,
-                 delivered: Iterable[Delivered] = (), parts: Iterable[object] | None = None) -> None:
-        self.machine = machine
-        self.actions, self.rules = list(actions), list(rules)
-        self.delivered = list(delivered)
-        if not self.actions:
-            raise ModelError("there are no actions: nothing can happen")
-        names = [name for name, _ in self.actions]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ModelError(f"two actions are called {twice!r}: a counterexample could not name them")
-        goals = [(f"{d.name}: {what} {n}", call) for n, d in enumerate(self.delivered)
-                 for what, call in (("goal", d.goal), ("when", d.when)) if call is not None]
-        self.judges = [*self.rules, *goals]
-        self.reach = Reach(machine, [*self.actions, *self.judges], parts)
-        if not self.reach.parts:
-            raise ModelError(f"no part is reachable from {type(machine).__qualname__}: give its parts __slots__")
-        self._calls = dict(self.actions)
+    def __init__(self, model: Model) -> None:
+        self.model, self.inventory = model, Inventory(model)
+        self._calls = dict(model.actions)
 
     def search(self, *, depth: int | None = None, states: int | None = None, memory: int | None = None,
                seconds: float | None = None, threads: int = 1, engine: str = "auto",
@@ -77,18 +50,20 @@ class Explorer:
         long) and when it is cut, and goes on from what it finds there, in whatever process, with the same
         counts in the end. It is removed when there is a verdict. `farthest`: tell the way to one of the
         deepest states, too.
+
+        Raises CheckpointError for a directory that can't be used.
         """
         limits = Limits(depth, states, memory, seconds, time.perf_counter())
-        plain = PlainSearch(self.reach, self.actions, self.rules)
-        result = PlainResult()
+        plain = PlainSearch(self.inventory)
+        warm = PlainResult()
         saved = None
-        if checkpoint is not None:
-            from vgic.engine.search.checkpoint import Checkpoint, fingerprint
-            saved = Checkpoint(checkpoint, fingerprint(self.reach, self.actions, self.rules))
+        if checkpoint is not None and os.path.lexists(checkpoint):
+            from vgic.engine.search.checkpoint import Checkpoint
+            saved = Checkpoint(checkpoint, self.inventory)
         if saved is not None and saved.meta is not None:
-            warm = int(saved.meta["warm"])
-            if warm:
-                result = plain.run(lambda r: r.expanded >= warm)
+            expanded = int(saved.meta["warm"])
+            if expanded:
+                warm = plain.run(lambda r: r.expanded >= expanded)
         elif engine != "compiled":
             only = engine == "plain"
             until = time.process_time() + _PLAIN_SECONDS
@@ -96,14 +71,20 @@ class Explorer:
             def stop(r: PlainResult) -> bool:
                 late = not only and time.process_time() > until
                 return late or limits.cut(-1, r.states) is not None
-            result = plain.run(stop, depth, edges=bool(self.delivered))
-            settled = result.complete or result.broken or limits.cut(result.depth, result.states)
+            warm = plain.run(stop, depth, edges=bool(self.model.goals))
+            settled = warm.complete or warm.broken or limits.cut(warm.depth, warm.states)
             if only or (settled and not farthest):
                 if saved is not None:
                     saved.remove()
-                return self._plain_result(plain, result, limits)
-        from vgic.engine.search.run import Orders, explore
-        return explore(self, result, limits, Orders(threads, progress, saved, every, farthest))
+                return self._plain_result(plain, warm, limits)
+        if checkpoint is not None and saved is None:
+            from vgic.engine.search.checkpoint import Checkpoint
+            saved = Checkpoint(checkpoint, self.inventory)
+        from vgic.engine.search.run import Request, explore
+        result = explore(self.inventory, warm, limits, Request(threads, progress, saved, every, farthest))
+        if result.broken is not None:
+            self.confirm(result.broken)
+        return result
 
     def self_check(self, *, states: int = 20000, threads: int = 1) -> Result:
         """Explore twice, compiled and in plain Python, and compare the sets of states one by one, the transitions, the
@@ -111,8 +92,8 @@ class Explorer:
 
         Raises AssertionError where they differ, ValueError where there are more than so many states.
         """
-        plain = PlainSearch(self.reach, self.actions, self.rules)
-        want = plain.run(lambda r: r.states > states, edges=bool(self.delivered))
+        plain = PlainSearch(self.inventory)
+        want = plain.run(lambda r: r.states > states, edges=bool(self.model.goals))
         if want.states > states:
             raise ValueError(f"there are more than {states} states")
         expected = self._plain_result(plain, want, Limits())
@@ -120,13 +101,15 @@ class Explorer:
 
         def look(units: Units, search: Search) -> None:
             varying = sorted(units.vary.values())
-            for row in search.rows():
+            for vector in search.vectors():
                 state = list(plain.start)
                 for u in varying:
-                    state[u] = plain.number(u, units.values[u][row[u]])
+                    state[u] = plain.number(u, units.values[u][vector[u]])
                 found.add(tuple(state))
-        from vgic.engine.search.run import Orders, explore
-        got = explore(self, PlainResult(), Limits(), Orders(threads, look=look))
+        from vgic.engine.search.run import Request, explore
+        got = explore(self.inventory, PlainResult(), Limits(), Request(threads, look=look))
+        if got.broken is not None:
+            self.confirm(got.broken)
         if (got.verdict, got.broken and len(got.broken.actions)) != (
                 expected.verdict, expected.broken and len(expected.broken.actions)):
             raise AssertionError(f"the verdicts differ: compiled {got}, plain {expected}")
@@ -142,29 +125,24 @@ class Explorer:
 
     def _plain_result(self, search: PlainSearch, r: PlainResult, limits: Limits) -> Result:
         broken = r.broken
-        if r.complete and self.delivered:
-            broken = next(filter(None, (lost_plainly(search, rule) for rule in self.delivered)), None)
+        if r.complete:
+            broken = next(filter(None, (lost_plainly(search, goal) for goal in self.model.goals)), None)
         why = "broken" if broken else None if r.complete else limits.cut(r.depth, r.states) or "seconds"
-        return Result(r.states, r.transitions, r.depth, why is None, why, broken, self.count, r.seconds, "plain",
-                      widest=search.widest())
-
-    @property
-    def count(self) -> int:
-        """How many rules there are, those on delivery included."""
-        return len(self.rules) + len(self.delivered)
+        return Result(r.states, r.transitions, r.depth, why is None, why, broken, self.model.must_hold, r.seconds,
+                      "plain", widest=search.widest())
 
     def confirm(self, broken: Broken) -> None:
         """Play a counterexample on the ordinary objects: it must show what it claims, else AssertionError."""
-        plain = PlainSearch(self.reach, self.actions, self.rules)
+        plain = PlainSearch(self.inventory)
         said: Any = None
         try:
             for _ in self.replay(broken.actions):
                 pass
-            said = any(call() for name, call in self.rules if name == broken.rule)
+            said = any(call() for name, call in self.model.rules if name == broken.rule)
         except Exception as e:
             said = e
         plain.restore()
-        shown = {"rule": said is True, "raised": type(said) is type(broken.said), "delivered": said is False}
+        shown = {"rule": said is True, "raised": type(said) is type(broken.said), "lost": said is False}
         if not shown[broken.kind]:
             raise AssertionError(f"the way to {broken.rule} does not lead there when played again: {broken.actions}."
                                  " Does the model keep what changes where it can't be seen?")

@@ -14,15 +14,17 @@ from itertools import compress, count
 from operator import attrgetter, is_not, ne
 from typing import Any, Final
 
-from vgic.engine.model.reach import Named, Reach, Seal, slots_of
-from vgic.engine.model.result import Broken, Delivered
-from vgic.engine.model.values import NO_PART, UNSET, ModelError, freeze, key_of, shown, thaw
+from vgic.engine.model.contract import NO_PART, Goal, ModelError
+from vgic.engine.model.inventory import Inventory, slots_of
+from vgic.engine.model.result import Broken
+from vgic.engine.model.seal import Seal
+from vgic.engine.model.values import UNSET, freeze, key_of, shown, thaw
 
 State = tuple[int, ...]
 
 _LONGEST: Final = 200
-_REPEATED: Final = 25               # so often an action that leads on is run twice, and one that is not possible, to see
-_SAMPLED: Final = 16                # whether it is deterministic; then in one state of so many
+_REPEATED: Final = 25               # each action is run twice so often where it leads on, and where it is not possible,
+_SAMPLED: Final = 16                # to see whether it is deterministic; then in one state of so many
 _TOLD: Final = 4                    # differences of two runs, in words
 _WATCHED: Final = 2                 # so often a write to what is no part is looked for after an action
 
@@ -44,13 +46,13 @@ class PlainResult:
 class PlainSearch:
     """A breadth-first search from the parts' present values. The parts are left as they were."""
 
-    def __init__(self, reach: Reach, actions: Sequence[Named], rules: Sequence[Named]) -> None:
-        self.reach, self.actions, self.rules = reach, actions, rules
-        self.known = {id(x) for x in (*reach.parts, *reach.objects)}
-        slots = list(reach.slots())
+    def __init__(self, inventory: Inventory) -> None:
+        self.inventory, self.known = inventory, inventory.known
+        self.actions, self.rules = tuple(inventory.model.actions), tuple(inventory.model.rules)
+        slots = list(inventory.slots())
         self._get = [(part, getattr(type(part), name)) for part, name in slots]
-        self._readers = [_reader(part) for part in reach.parts]
-        self._where = [f"{reach.title(part)}.{name}" for part, name in slots]
+        self._readers = [_reader(part) for part in inventory.parts]
+        self._where = [f"{inventory.title(part)}.{name}" for part, name in slots]
         self._ids: list[dict[Hashable, int]] = [{} for _ in slots]
         self.values: list[list[Any]] = [[] for _ in slots]
         """For each slot: its values, in the order met; a state is the number of each slot's value."""
@@ -149,7 +151,7 @@ class PlainSearch:
         """
         t0 = time.perf_counter()
         result = PlainResult()
-        self._seal = seal = Seal(self.reach)
+        self._seal = seal = Seal(self.inventory)
         try:
             self._search(result, stop, depth, edges)
         finally:
@@ -252,8 +254,8 @@ def _reader(part: Any) -> tuple[Reader, Reader]:
 
     def one_by_one() -> list[Any]:
         return [_read(part, descriptor) for descriptor in descriptors]
-    own_lookup = hasattr(cls, "__getattr__") or cls.__getattribute__ is not object.__getattribute__
-    if own_lookup or len(names) == 1:                # the model's own lookup, or no tuple
+    ours = {"__getattr__", "__getattribute__"} & {name for base in cls.__mro__[:-1] for name in vars(base)}
+    if ours or len(names) == 1:                      # the model's own lookup, or no tuple
         return one_by_one, one_by_one
     return partial(attrgetter(*names), part), one_by_one
 
@@ -290,14 +292,14 @@ def said_of(loop: int | None) -> str:
             else "fair steps go round, and none of the states that they can reach is the goal")
 
 
-def lost_plainly(search: PlainSearch, rule: Delivered) -> Broken | None:
+def lost_plainly(search: PlainSearch, goal: Goal) -> Broken | None:
     """What `vgic.engine.search.liveness.lost` finds, on a plain search that is complete and has kept its edges."""
     back: dict[State, list[State]] = {}
     for state, edges in search.edges.items():
         for name, after in edges:
-            if rule.fair(name):
+            if goal.fair(name):
                 back.setdefault(after, []).append(state)
-    can = {state for state in search.parent if _holds(search, state, rule.goal)}
+    can = {state for state in search.parent if _holds(search, state, goal.reached)}
     todo = list(can)
     while todo:
         for state in back.get(todo.pop(), ()):
@@ -305,10 +307,10 @@ def lost_plainly(search: PlainSearch, rule: Delivered) -> Broken | None:
                 can.add(state)
                 todo.append(state)
     for state in search.parent:                      # in breadth-first order
-        if state not in can and (rule.when is None or _holds(search, state, rule.when)):
+        if state not in can and (goal.when is None or _holds(search, state, goal.when)):
             search.restore()
-            then, loop = lasso(state, lambda s: [e for e in search.edges.get(s, ()) if rule.fair(e[0])])
-            return Broken(rule.name, said_of(loop), search.way(state), "delivered", then, loop)
+            then, loop = lasso(state, lambda s: [e for e in search.edges.get(s, ()) if goal.fair(e[0])])
+            return Broken(goal.name, said_of(loop), search.way(state), "lost", then, loop)
     search.restore()
     return None
 

@@ -25,9 +25,8 @@ from typing import Any, Final, NamedTuple
 
 from vgic.designs.base import Unsupported
 from vgic.designs.build import Buildable
-from vgic.engine.explorer import Delivered, Explorer, ModelError, Progress, Result
-from vgic.engine.model.result import Broken
-from vgic.engine.model.values import CheckpointError, shown
+from vgic.engine import Broken, CheckpointError, Explorer, Goal, Model, ModelError, Progress, Result
+from vgic.engine.model.values import shown
 from vgic.lab.actions import Moved, Put
 from vgic.lab.errors import NotOffered, ScenarioError
 from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded
@@ -116,18 +115,15 @@ def check(
     resumed = checkpoint is not None and Path(checkpoint).is_dir()
     began = time.perf_counter()
 
-    def search(delivered: Callable[[Machine], list[Delivered]]) -> Result:
+    def search(goals: Callable[[Machine], list[Goal]]) -> Result:
         machine = Machine(scenario, design, (), list_registers)
-        alphabet = machine.alphabet()
-        if not alphabet:
+        if not machine.alphabet():
             raise ScenarioError(f"{scenario.where('check')}: check: actions and never leave nothing that can happen")
         seconds = bounds.seconds
         if seconds is not None:             # a second search for what the first one found gets at least a second
             seconds = max(min(1.0, seconds), seconds - (time.perf_counter() - began))
         try:
-            explorer = Explorer(machine, [(str(action), action.do) for action in alphabet],
-                                judged_rules(machine, only), delivered=delivered(machine), parts=machine.parts())
-            return explorer.search(
+            return Explorer(model_of(machine, only, goals(machine))).search(
                 depth=bounds.depth, states=bounds.states, memory=bounds.memory, seconds=seconds, threads=threads,
                 engine=engine, progress=progress, checkpoint=checkpoint, every=SAVED_EVERY)
         except CheckpointError as e:
@@ -138,7 +134,7 @@ def check(
 
     try:
         result = guarded(file, what, lambda: search(all_at_once if liveness else _nothing))
-        if result.broken is not None and result.broken.kind == "delivered":
+        if result.broken is not None and result.broken.kind == "lost":
             result = replace(guarded(file, what, lambda: search(each_alone)), rules=result.rules)
         verdict = Verdict(scenario, design.name, list_registers or scenario.machine.list_registers, result,
                           tuple(n for n in MACHINE_RULES if only is None or n in only), resumed=resumed)
@@ -181,6 +177,12 @@ def self_check(scenario: Scenario, design: Buildable, **how: Any) -> Verdict:
     return compiled
 
 
+def model_of(machine: Machine, only: frozenset[int] | None = None, goals: Iterable[Goal] = ()) -> Model:
+    """A machine for the explorer, with its alphabet and its rules, or only those of these ids."""
+    actions = [(str(action), action.do) for action in machine.alphabet()]
+    return Model(machine, actions, judged_rules(machine, only), goals, machine.parts(), outside=("vgic.explore",))
+
+
 def judged_rules(machine: Machine, only: frozenset[int] | None = None) -> list[tuple[str, Callable[[], object]]]:
     """The rules of a machine, or only those of these ids, as calls for the explorer: one each, and one for all that is
     judged at rest."""
@@ -194,7 +196,7 @@ def judged_rules(machine: Machine, only: frozenset[int] | None = None) -> list[t
 
 # -- nothing is lost
 
-def _nothing(machine: Machine) -> list[Delivered]:
+def _nothing(machine: Machine) -> list[Goal]:
     return []
 
 
@@ -206,13 +208,13 @@ def fair_names(machine: Machine) -> frozenset[str]:
         name for name, action in machine.actions.items() if action.fair or (several and isinstance(action, Put)))
 
 
-def all_at_once(machine: Machine) -> list[Delivered]:
+def all_at_once(machine: Machine) -> list[Goal]:
     """Fair steps can always bring the machine to where every interrupt is with its guest at once."""
     fair = fair_names(machine).__contains__
-    return [Delivered("all", partial(_all_brought, machine, crowded_out(machine)), fair)]
+    return [Goal("all", partial(_all_brought, machine, crowded_out(machine)), fair)]
 
 
-def each_alone(machine: Machine) -> list[Delivered]:
+def each_alone(machine: Machine) -> list[Goal]:
     """Fair steps can always bring every single interrupt to its guest, and free its twin."""
     fair, crowded = fair_names(machine).__contains__, crowded_out(machine)
     out = []
@@ -221,7 +223,7 @@ def each_alone(machine: Machine) -> list[Delivered]:
             for vintid in run.irqs:
                 if vintid < 32 or run.vcpu.index == 0:
                     which = (vm.name, run.name if vintid < 32 else "", vintid)
-                    out.append(Delivered(_name(which), partial(_brought, machine, crowded, which), fair))
+                    out.append(Goal(_name(which), partial(_brought, machine, crowded, which), fair))
     return out
 
 
@@ -276,10 +278,10 @@ def _shown(verdict: Verdict, broken: Broken, design: Buildable, list_registers: 
     except ScenarioError:
         if file is None:
             raise
-        raise ScenarioError(_unrepeatable(verdict, broken, "its schedule is not possible")) from None
+        raise ScenarioError(_not_replayed(verdict, broken, "its schedule is not possible")) from None
     if broken.kind == "raised":
-        raise ScenarioError(_unrepeatable(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
-    if broken.kind == "delivered":
+        raise ScenarioError(_not_replayed(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
+    if broken.kind == "lost":
         rule = RULES[_lost_rule(schedule.machine, broken.rule)]
         what = f"{broken.rule} never gets to its guest: {broken.said}"
     else:
@@ -290,7 +292,7 @@ def _shown(verdict: Verdict, broken: Broken, design: Buildable, list_registers: 
                    then=tuple(broken.then), loop=broken.loop)
 
 
-def _unrepeatable(verdict: Verdict, broken: Broken, what: str) -> str:
+def _not_replayed(verdict: Verdict, broken: Broken, what: str) -> str:
     """What is said of a counterexample that can't be played again."""
     schedule = "  ".join(f"{n}. {name}" for n, name in enumerate(broken.actions, 1))
     return (f"{verdict.scenario.name}: design {verdict.design} can't be explored: the search came to a counterexample"

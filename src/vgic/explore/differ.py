@@ -84,7 +84,7 @@ def differ(scenario: Scenario, design: Buildable, base: Buildable, seconds: floa
             broken = found.result.broken
             if found.rule is None or broken is None:
                 return Distinction(scenario.name, found.result.verdict, None, "", 0, took)
-            lost = broken.kind == "delivered"
+            lost = broken.kind == "lost"
             steps = len(found.schedule)
             judged, depth = (set(), None) if lost else ({found.rule.id}, steps)
             without = explored(base, judged, lost, depth)

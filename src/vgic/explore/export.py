@@ -147,7 +147,7 @@ SCENARIO = """
 def test_rule_{rule.id}_holds_on_this_schedule() -> None:
     scenario = parse_scenario(SCENARIO)
     run = Schedule(scenario, find_design(scenario.design), lenient=True).run()
-    broken = [f"step {{b.step}}: rule {{b.rule.id}}: {{b.what}}" for b in run.breaches
+    broken = [f"step {{b.place}}: rule {{b.rule.id}}: {{b.what}}" for b in run.breaches
               if b.rule.id in {_watched(verdict)}]
     assert not broken, "\\n".join(broken)
 '''

@@ -16,46 +16,46 @@ class StackedChip(IrqChip):
         return data.parent
 
     def irq_mask(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
-        """By the parent."""
+        """The parent does it."""
         parent = self._parent(data)
         parent.chip.irq_mask(desc, parent, pe)
 
     def irq_unmask(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
-        """By the parent."""
+        """The parent does it."""
         parent = self._parent(data)
         parent.chip.irq_unmask(desc, parent, pe)
 
     def irq_eoi(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
-        """By the parent."""
+        """The parent does it."""
         parent = self._parent(data)
         parent.chip.irq_eoi(desc, parent, pe)
 
     def irq_set_type(self, desc: IrqDesc, data: IrqData, edge: bool, pe: int) -> None:
-        """By the parent."""
+        """The parent does it."""
         parent = self._parent(data)
         parent.chip.irq_set_type(desc, parent, edge, pe)
 
     def irq_set_affinity(self, desc: IrqDesc, data: IrqData, target: int, pe: int) -> None:
-        """By the parent."""
+        """The parent does it."""
         parent = self._parent(data)
         parent.chip.irq_set_affinity(desc, parent, target, pe)
 
     def irq_get_irqchip_state(self, desc: IrqDesc, data: IrqData, which: str, pe: int) -> bool:
-        """By the parent."""
+        """The parent does it."""
         parent = self._parent(data)
         return parent.chip.irq_get_irqchip_state(desc, parent, which, pe)
 
     def irq_set_irqchip_state(self, desc: IrqDesc, data: IrqData, which: str, state: bool, pe: int) -> None:
-        """By the parent."""
+        """The parent does it."""
         parent = self._parent(data)
         parent.chip.irq_set_irqchip_state(desc, parent, which, state, pe)
 
     def irq_set_vcpu_affinity(self, desc: IrqDesc, data: IrqData, info: object | None, pe: int) -> None:
-        """By the parent."""
+        """The parent does it."""
         parent = self._parent(data)
         parent.chip.irq_set_vcpu_affinity(desc, parent, info, pe)
 
     def irq_retrigger(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
-        """By the parent."""
+        """The parent does it."""
         parent = self._parent(data)
         parent.chip.irq_retrigger(desc, parent, pe)

@@ -28,7 +28,7 @@ SGIS = 0xFF
 
 
 class GicDriver(IrqChip):
-    """The root of the hierarchy."""
+    """The driver of a GIC: the root of every hierarchy of irq chips."""
 
     name = "GIC"
 
@@ -48,7 +48,7 @@ class GicDriver(IrqChip):
 
     @abstractmethod
     def acknowledge(self, pe: int) -> int:
-        """Reads IAR."""
+        """Reads IAR: what the PE takes now, as the register has it."""
 
     @abstractmethod
     def intid(self, iar: int) -> int:
@@ -56,7 +56,7 @@ class GicDriver(IrqChip):
 
     @abstractmethod
     def drop(self, iar: int, pe: int) -> None:
-        """Writes EOIR."""
+        """Writes EOIR with what IAR gave: priority drop, and with EOImode 0 the deactivation."""
 
     @abstractmethod
     def deactivate(self, iar: int, pe: int) -> None:
@@ -64,7 +64,7 @@ class GicDriver(IrqChip):
 
     @abstractmethod
     def send_sgi(self, sgi: int, target: int, pe: int) -> None:
-        """Sends an SGI."""
+        """One PE sends an SGI to another."""
 
     @abstractmethod
     def frame(self, intid: int, pe: int) -> BoundFrame:
@@ -91,7 +91,7 @@ class GicDriver(IrqChip):
             self.wait_for_rwp(intid, pe)
 
     def irq_unmask(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
-        """ISENABLER."""
+        """Enables it at the chip: ISENABLER."""
         self.enable(data.hwirq, True, pe)
 
     def irq_eoi(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
@@ -100,7 +100,7 @@ class GicDriver(IrqChip):
             self.deactivate(data.hwirq, pe)
 
     def irq_set_type(self, desc: IrqDesc, data: IrqData, edge: bool, pe: int) -> None:
-        """ICFGR's upper bit."""
+        """Writes the trigger: the upper of the interrupt's two bits of ICFGR."""
         icfgr, n, shift = self.frame(data.hwirq, pe).ICFGR, data.hwirq // 16, 2 * (data.hwirq % 16)
         icfgr[n] = icfgr[n] & ~(3 << shift) | edge << shift + 1
 
@@ -133,5 +133,5 @@ class GicDriver(IrqChip):
         desc.forwarded = info is not None
 
     def irq_retrigger(self, desc: IrqDesc, data: IrqData, pe: int) -> None:
-        """ISPENDR."""
+        """Makes it pending at the chip: ISPENDR."""
         self.frame(data.hwirq, pe).ISPENDR.write_bit(data.hwirq)

@@ -26,7 +26,7 @@ class GicV2Driver(GicDriver):
         self.gicc = tuple(BoundFrame(gicc, gic, pe) for pe in range(self.pes))
 
     def frame(self, intid: int, pe: int) -> BoundFrame:
-        """GICD."""
+        """GICD, where SGIs and PPIs are banked."""
         return self.gicd[pe]
 
     def init_distributor(self) -> None:

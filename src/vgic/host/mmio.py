@@ -42,12 +42,12 @@ class BoundRegister:
     pe: int
 
     def read(self) -> int:
-        """The register that stands alone."""
+        """Reads a register that stands alone."""
         _, address, size = self.at[self.name]
         return self.bus.read(address, size, self.pe)
 
     def write(self, value: int) -> None:
-        """The register that stands alone."""
+        """Writes a register that stands alone."""
         _, address, size = self.at[self.name]
         self.bus.write(address, size, value, self.pe)
 

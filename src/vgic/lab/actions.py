@@ -229,7 +229,7 @@ class Moved(Loaded):
 
 # -- what others may do at any time: devices, time, the scheduler, userspace
 
-class Line(Action):
+class LineAction(Action):
     """A device moves its line."""
 
     def __init__(self, machine: Mainboard, device: Device) -> None:
@@ -240,7 +240,7 @@ class Line(Action):
         return f"{self.device.name} {self.kind}"
 
 
-class Raises(Line):
+class Raises(LineAction):
     """A level device asserts."""
 
     kind = "raises"
@@ -253,7 +253,7 @@ class Raises(Line):
         self.m.settle()
 
 
-class Lowers(Line):
+class Lowers(LineAction):
     """A level device stops asserting by itself."""
 
     kind = "lowers"
@@ -266,7 +266,7 @@ class Lowers(Line):
         self.m.settle()
 
 
-class Pulses(Line):
+class Pulses(LineAction):
     """A device sends an edge."""
 
     kind = "pulses"

@@ -21,7 +21,7 @@ from vgic.silicon import Gic, GicV3
 PMR = 0xF0
 
 
-class Access(NamedTuple):
+class TrappedAccess(NamedTuple):
     """A trapped access: to a frame, or (`register` not empty) to a system register. `value` None: a read."""
 
     name: str
@@ -98,9 +98,9 @@ class FaceV3:
         """Deactivates. Trap where the hypervisor wants to see it."""
         self.gic.sysreg_write("ICC_DIR_EL1", value, _pe(vcpu), el=1)
 
-    def trapped_dir(self, value: int) -> Access:
+    def trapped_dir(self, value: int) -> TrappedAccess:
         """The same as the hypervisor sees it when it traps."""
-        return Access("ICC_DIR_EL1", 0, 8, value, "ICC_DIR_EL1")
+        return TrappedAccess("ICC_DIR_EL1", 0, 8, value, "ICC_DIR_EL1")
 
     def pmr(self, vcpu: Vcpu, value: int) -> None:
         """The priority mask. Trap where the hypervisor can't trap DIR alone (ICH_HCR_EL2.TC)."""
@@ -114,34 +114,34 @@ class FaceV3:
         """The group enable; where one register has both, EOImode, too."""
         self.gic.sysreg_write("ICC_IGRPEN1_EL1", int(grpen), _pe(vcpu), el=1)
 
-    def enable_distributor(self) -> Access:
+    def enable_distributor(self) -> TrappedAccess:
         """GICD_CTLR: ARE and group 1."""
-        return Access(*self.vm.gicd["CTLR"], GICD_V3["GICD_CTLR"].mask("ARE", "EnableGrp1"))
+        return TrappedAccess(*self.vm.gicd["CTLR"], GICD_V3["GICD_CTLR"].mask("ARE", "EnableGrp1"))
 
-    def bit(self, register: str, intid: int, vcpu: Vcpu, write: bool = True) -> Access:
+    def bit(self, register: str, intid: int, vcpu: Vcpu, write: bool = True) -> TrappedAccess:
         """One of the registers with a bit for each interrupt."""
-        return Access(*self.vm.frame(intid, vcpu).of(register, intid), 1 << intid % 32 if write else None)
+        return TrappedAccess(*self.vm.frame(intid, vcpu).of(register, intid), 1 << intid % 32 if write else None)
 
-    def priority(self, intid: int, vcpu: Vcpu, priority: int) -> Access:
+    def priority(self, intid: int, vcpu: Vcpu, priority: int) -> TrappedAccess:
         """IPRIORITYR's byte."""
-        return Access(*self.vm.frame(intid, vcpu).byte("IPRIORITYR", intid), priority)
+        return TrappedAccess(*self.vm.frame(intid, vcpu).byte("IPRIORITYR", intid), priority)
 
-    def edges(self, n: int, intids: Sequence[int], vcpu: Vcpu) -> Access:
+    def edges(self, n: int, intids: Sequence[int], vcpu: Vcpu) -> TrappedAccess:
         """ICFGR<n>: these are edge-triggered, the others of the word level-sensitive."""
-        return Access(*self.vm.frame(16 * n, vcpu)[f"ICFGR{n}"], sum(2 << 2 * (i % 16) for i in intids))
+        return TrappedAccess(*self.vm.frame(16 * n, vcpu)[f"ICFGR{n}"], sum(2 << 2 * (i % 16) for i in intids))
 
-    def route(self, intid: int, target: Vcpu) -> Access:
+    def route(self, intid: int, target: Vcpu) -> TrappedAccess:
         """IROUTER."""
-        return Access(*self.vm.gicd.of("IROUTER", intid), self.vm.affinity(target))
+        return TrappedAccess(*self.vm.gicd.of("IROUTER", intid), self.vm.affinity(target))
 
-    def sgi(self, intid: int, target: Vcpu) -> Access:
+    def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
         """ICC_SGI1R_EL1."""
         aff = self.vm.affinity(target)
         value = intid << 24 | (aff >> 8 & 0xFF) << 16 | 1 << (aff & 15)
-        return Access("ICC_SGI1R_EL1", 0, 8, value, "ICC_SGI1R_EL1")
+        return TrappedAccess("ICC_SGI1R_EL1", 0, 8, value, "ICC_SGI1R_EL1")
 
 
-Reach = Callable[[Vcpu, Access], int]
+Reach = Callable[[Vcpu, TrappedAccess], int]
 """Carries out an access of a guest to its GICC frame: at GICV, or by a trap."""
 
 
@@ -154,7 +154,7 @@ class FaceV2(FaceV3):
         self.vm, self.reach = vm, reach
 
     def _gicc(self, vcpu: Vcpu, name: str, value: int | None = None) -> int:
-        return self.reach(vcpu, Access(*self.vm.gicc[name], value))
+        return self.reach(vcpu, TrappedAccess(*self.vm.gicc[name], value))
 
     def iar(self, vcpu: Vcpu) -> int:
         return self._gicc(vcpu, "IAR")
@@ -174,14 +174,14 @@ class FaceV2(FaceV3):
     def group(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
         self.eoimode(vcpu, split, grpen)
 
-    def enable_distributor(self) -> Access:
-        return Access(*self.vm.gicd["CTLR"], 1)
+    def enable_distributor(self) -> TrappedAccess:
+        return TrappedAccess(*self.vm.gicd["CTLR"], 1)
 
-    def route(self, intid: int, target: Vcpu) -> Access:
-        return Access(*self.vm.gicd.byte("ITARGETSR", intid), 1 << target.index)
+    def route(self, intid: int, target: Vcpu) -> TrappedAccess:
+        return TrappedAccess(*self.vm.gicd.byte("ITARGETSR", intid), 1 << target.index)
 
-    def sgi(self, intid: int, target: Vcpu) -> Access:
-        return Access(*self.vm.gicd["SGIR"], intid | 1 << 16 + target.index)
+    def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
+        return TrappedAccess(*self.vm.gicd["SGIR"], intid | 1 << 16 + target.index)
 
 
 class Guest:

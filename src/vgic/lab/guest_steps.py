@@ -12,7 +12,7 @@ from functools import partial
 from vgic.arch.intid import LPI_START, special
 from vgic.designs.base import Unsupported
 from vgic.lab.board import Board
-from vgic.lab.guest import Access, intid_of
+from vgic.lab.guest import TrappedAccess, intid_of
 from vgic.lab.operations.operands import NEVER
 from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.parts import step
@@ -159,9 +159,9 @@ class GuestSteps:
         self.m.tell.timer_written(run, full, value)
         self.m.timers_moved()
         if trapped:
-            self.trapped(run, Access(full, 0, 8, value, full))
+            self.trapped(run, TrappedAccess(full, 0, 8, value, full))
 
-    def write(self, run: VcpuRun, register: str, owner: VcpuRun, intid: int, value: int, access: Access) -> None:
+    def write(self, run: VcpuRun, register: str, owner: VcpuRun, intid: int, value: int, access: TrappedAccess) -> None:
         """It writes what concerns one interrupt in a register of its distributor, which traps."""
         self.m.tell.guest_writes(run, register, owner, intid, value)
         self.trapped(run, access)
@@ -182,16 +182,16 @@ class GuestSteps:
         try:
             write()
         except Trap as trap:
-            self.trapped(run, Access(trap.register, 0, 8, value, trap.register))
+            self.trapped(run, TrappedAccess(trap.register, 0, 8, value, trap.register))
 
-    def trapped(self, run: VcpuRun, access: Access) -> int:
+    def trapped(self, run: VcpuRun, access: TrappedAccess) -> int:
         """An access that traps: exit, and the design does it."""
         if run.vcpu.in_guest:
             self.m.tell.trapped(run, access.name, access.value)
             self.m.leave(run, "trap")
         return self._emulate(run, access)
 
-    def _emulate(self, run: VcpuRun, access: Access) -> int:
+    def _emulate(self, run: VcpuRun, access: TrappedAccess) -> int:
         design = self.m.design
         if access.register:
             design.sysreg_write(run.vcpu, access.register, access.value or 0)

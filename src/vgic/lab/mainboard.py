@@ -20,7 +20,7 @@ from vgic.host import CannotForward
 from vgic.lab.assembly import make_chip
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
-from vgic.lab.guest import Access
+from vgic.lab.guest import TrappedAccess
 from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.scenario import Scenario
 from vgic.lab.vcpus import VcpuRun
@@ -130,7 +130,7 @@ class Mainboard(ABC):
         for pe in range(self.pes):
             self.gic.set_line(MAINTENANCE, self.gic.maintenance(pe), pe)
 
-    def reach(self, vcpu: Vcpu, access: Access) -> int:
+    def reach(self, vcpu: Vcpu, access: TrappedAccess) -> int:
         """A guest's access to its GICC frame: at GICV where the design maps it there, by a trap elsewhere."""
         physical, pe = self.design.translate(vcpu, access.address), vcpu.pe
         assert pe is not None

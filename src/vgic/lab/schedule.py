@@ -18,8 +18,9 @@ from vgic.lab.lanes import Lane, Scope, State
 from vgic.lab.machine import Machine
 from vgic.lab.scenario import Scenario
 from vgic.lab.story import Story
-from vgic.rules.catalogue import RULES, Rule
+from vgic.rules.catalogue import RULES
 from vgic.rules.checks import MACHINE_RULES, broken
+from vgic.rules.judge import Breach
 from vgic.rules.list_registers import never_at_rest
 from vgic.rules.moments import Moments
 from vgic.rules.world import VcpuView
@@ -37,21 +38,14 @@ class Step(NamedTuple):
     shown: tuple[State, ...]
 
 
-class Breach(NamedTuple):
-    """A broken rule: at which step, and how."""
-
-    rule: Rule
-    step: int
-    what: str
-
-
 class Run(NamedTuple):
     """What came of one schedule.
 
     Attributes:
         scenario, design: what ran. list_registers: of each PE. lanes: what is shown. steps: what happened.
-        breaches: the first of each rule. judged: how often each rule was judged. counts: how often what happened.
-        at_rest: whether the machine came to rest at the end. skipped: what the script asks and wasn't possible.
+        breaches: the first of each rule; its place is the step. judged: how often each rule was judged. counts: how
+            often what happened. at_rest: whether the machine came to rest at the end. skipped: what the script asks
+            and wasn't possible.
     """
 
     scenario: Scenario
@@ -180,5 +174,5 @@ class Schedule:
     def _result(self, at_rest: bool) -> Run:
         return Run(
             self.scenario, self.story.design_name, len(self.machine.gic.virtual[0].lrs), self.scope.lanes(),
-            tuple(self.steps), tuple(sorted(self.breaches.values(), key=lambda b: b.step)), self.judged,
+            tuple(self.steps), tuple(sorted(self.breaches.values(), key=lambda b: b.place)), self.judged,
             dict(sorted(self.story.counts.items())), at_rest, skipped=tuple(self.skipped))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vgic.arch.intid import LPI_START
+from vgic.arch.intid import LPI_START, TIMER_PPIS
 from vgic.designs.vm import Vm
 from vgic.lab.guest import FaceV2, FaceV3, Guest, Reach
 from vgic.lab.operations.operands import Intid, Sgi
@@ -81,4 +81,4 @@ def pintid_of(device: DeviceSpec) -> int:
     """A device's physical interrupt; a timer's by convention."""
     if device.intid is not None:
         return device.intid
-    return {"CNTV": 27, "CNTP": 30}[device.timer]
+    return TIMER_PPIS[device.timer]

@@ -13,7 +13,7 @@ from vgic.oracle.coverage import Coverage
 from vgic.oracle.episode import Episode, Operation
 from vgic.oracle.errors import OracleDied
 from vgic.oracle.generate import KINDS, Generator
-from vgic.oracle.lockstep import Difference, Lockstep, Tally
+from vgic.oracle.lockstep import Lockstep, Mismatch, Tally
 from vgic.oracle.machine import MachineOptions
 from vgic.oracle.qemu import Qemu
 from vgic.oracle.shrink import shrink
@@ -33,7 +33,7 @@ class Finding:
 
     seed: int
     episode: Episode
-    difference: Difference | None = None
+    difference: Mismatch | None = None
     death: str = ""
 
     def text(self) -> str:
@@ -126,7 +126,7 @@ def _one(lockstep: Lockstep, generator: Generator, seed: int, shrinking: bool) -
     return Finding(seed, episode, difference)
 
 
-def _generated(lockstep: Lockstep, generator: Generator, operations: list[Operation]) -> Difference | None:
+def _generated(lockstep: Lockstep, generator: Generator, operations: list[Operation]) -> Mismatch | None:
     """One episode, generated as it goes."""
     lockstep.start(fiq_to_el3=generator.fiq_to_el3)
     generator.model = lockstep.model

@@ -101,7 +101,7 @@ class Coverage:
             if 1020 <= intid <= 1023:
                 counts[f"{who}spurious {intid}"] += 1
             elif "IAR" in register and not who:
-                secure = operation.place.secure or operation.place.el == 3
+                secure = operation.level.secure or operation.level.el == 3
                 counts["Secure acknowledge" if secure else "Non-secure acknowledge"] += 1
 
     def _index(self, probe: Probe) -> dict[str, int]:

@@ -12,7 +12,7 @@ An episode names a machine and what happens to it after its reset, one operation
     6: pe0 el2 write ICC_EOIR1_EL1 result 5
 
 `read` and `write` take a size as .b .h .w .x (1, 2, 4, 8 bytes) where it isn't the register's own. `result 5` is what
-operation 5 read. Numbers before the colon may be left out where nothing refers to them; `#` begins a comment. The place
+operation 5 read. Numbers before the colon may be left out where nothing refers to them; `#` begins a comment. The level
 is el1, el2, el3 or s-el1 (Secure EL1). `fiq-to-el3 off` (two Security states) runs Non-secure levels with
 SCR_EL3.FIQ = 0.
 """
@@ -25,10 +25,10 @@ from typing import Literal
 
 from vgic.arch.register import UnknownRegister, number
 from vgic.oracle.machine import SPIS, MachineOptions
-from vgic.oracle.mailbox import Place
+from vgic.oracle.mailbox import Level
 from vgic.oracle.registers import Target, target
 
-EL2 = Place(2)
+EL2 = Level(2)
 SIZES = {"b": 1, "h": 2, "w": 4, "x": 8}
 _SUFFIXES = {size: suffix for suffix, size in SIZES.items()}
 _MOST_OPERATIONS = 1_000_000
@@ -52,7 +52,7 @@ class Operation:
     Args:
         kind: an access by a PE, or an input line that changes.
         register: as `vgic.oracle.registers` writes it; empty for a line.
-        pe, place: who accesses. For the line of a PPI, pe is whose.
+        pe, level: who accesses. For the line of a PPI, pe is whose.
         size: bytes of an access.
         value: what is written.
         intid, high: the line and its new level.
@@ -61,7 +61,7 @@ class Operation:
     kind: Literal["read", "write", "line"]
     register: str = ""
     pe: int = 0
-    place: Place = EL2
+    level: Level = EL2
     size: int = 8
     value: int | Reference = 0
     intid: int = 0
@@ -74,7 +74,7 @@ class Operation:
             return f"line {self.intid}{pe} {'high' if self.high else 'low'}"
         t = target(gic, self.register)
         suffix = "" if self.size == t.size else f".{_SUFFIXES[self.size]}"
-        line = f"pe{self.pe} {self.place} {self.kind}{suffix} {self.register}"
+        line = f"pe{self.pe} {self.level} {self.kind}{suffix} {self.register}"
         if self.kind == "read":
             return line
         if isinstance(self.value, Reference):
@@ -215,10 +215,10 @@ class _Parser:
         assert self.options is not None
         pe, secure, el, kind, suffix, register, by_result, value = found.groups()
         t = self.target(register)
-        place = Place(int(el), bool(secure))
-        if place.el > self.options.resident or (place.secure and (place.el != 1 or not self.options.security)):
+        level = Level(int(el), bool(secure))
+        if level.el > self.options.resident or (level.secure and (level.el != 1 or not self.options.security)):
             raise self.fail(
-                f"{place}: this machine has el1 to el{self.options.resident}"
+                f"{level}: this machine has el1 to el{self.options.resident}"
                 + (" and s-el1" if self.options.security else "")
             )
         size = SIZES[suffix] if suffix else t.size
@@ -238,7 +238,7 @@ class _Parser:
             written = self.number(value)
             if written >> 8 * size:
                 raise self.fail(f"{value} does not fit {size} bytes")
-        return Operation("read" if kind == "read" else "write", register, self.pe(int(pe)), place, size, written)
+        return Operation("read" if kind == "read" else "write", register, self.pe(int(pe)), level, size, written)
 
     def pe(self, pe: int) -> int:
         assert self.options is not None

@@ -1,6 +1,6 @@
 """Input lines that a PE can raise and lower itself, inside a batch.
 
-`Machine.set_line` drives any line, but it is a round trip of a socket between two batches. The devices of the virt
+`QemuMachine.set_line` drives any line, but it is a round trip of a socket between two batches. The devices of the virt
 machine give some lines that a store moves, in order with everything else:
 
     INTID  device                      how the line follows
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from vgic.arch.register import Encoding
 from vgic.oracle.a64 import Assembler
-from vgic.oracle.mailbox import Mailbox, Place
+from vgic.oracle.mailbox import Level, Mailbox
 
 _PL011, _PL031, _PL061 = 0x0900_0000, 0x0901_0000, 0x0903_0000
 _UARTDR, _UARTIMSC, _UART_TX = 0x00, 0x38, 1 << 5
@@ -98,7 +98,7 @@ class Lines:
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
-        self._flags = mailbox.flags(Place(mailbox.machine.options.resident))
+        self._flags = mailbox.flags(Level(mailbox.machine.options.resident))
 
     def prepare(self) -> None:
         """After every reset: post what makes the devices ready, all lines low."""

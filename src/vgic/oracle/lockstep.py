@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from vgic.arch.machine import VIRT_V2
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.deviations import DEVIATIONS, Deviation, Sight
 from vgic.oracle.episode import Episode, Operation, Reference
-from vgic.oracle.machine import GICD, MachineOptions
+from vgic.oracle.machine import MachineOptions
 from vgic.oracle.model import Model, gic
 from vgic.oracle.probes import SWEEP_EVERY, BoundProbe, Plan, Probe
 from vgic.oracle.qemu import How, Outcome, Qemu, how_of
@@ -32,12 +33,12 @@ STALE_AFTER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Mismatch:
     """QEMU and the model disagree.
 
     Attributes:
         index: of the operation in its episode. what: the operation's own result, or a register read after it.
-        where: PE and place of that register. qemu, model: what each says, in words.
+        where: PE and level of that register. qemu, model: what each says, in words.
     """
 
     index: int
@@ -123,14 +124,14 @@ class Lockstep:
         self._flying: list[_Step] = []
         self.tally.episodes += 1
 
-    def run(self, episode: Episode) -> Difference | None:
+    def run(self, episode: Episode) -> Mismatch | None:
         """Do an episode from its reset; the first difference, None if there is none."""
         if episode.options != self.options:
             raise ValueError(f"the episode is for {episode.options}, this QEMU is {self.options}")
         self.start(fiq_to_el3=episode.fiq_to_el3)
         return self.feed(episode.operations) or self.finish()
 
-    def feed(self, operations: Iterable[Operation]) -> Difference | None:
+    def feed(self, operations: Iterable[Operation]) -> Mismatch | None:
         """Do more operations; a difference may come a batch later, or from `finish`."""
         for operation in operations:
             _, difference = self.step(operation)
@@ -138,7 +139,7 @@ class Lockstep:
                 return difference
         return None
 
-    def step(self, operation: Operation) -> tuple[Outcome, Difference | None]:
+    def step(self, operation: Operation) -> tuple[Outcome, Mismatch | None]:
         """Do one operation: its outcome in the model, and a difference that has come to light meanwhile."""
         outside = operation.kind == "line" and not self.qemu.lines.can_drive(operation.intid)
         difference = self.flush(wait=True) if outside and self._steps else None
@@ -173,14 +174,14 @@ class Lockstep:
         handle = self.qemu.mailbox.post(bound.routine, probe.pe, bound.flags, values=bound.count)
         return bound, handle, bound.expected()
 
-    def finish(self) -> Difference | None:
+    def finish(self) -> Mismatch | None:
         """Everything done and compared, with a last sweep."""
         if self._steps:
             last = self._steps[-1]
             last.probes.extend(self._probe(p) for p in self.plan.sweep)
         return self.flush(wait=True)
 
-    def flush(self, *, wait: bool = False) -> Difference | None:
+    def flush(self, *, wait: bool = False) -> Mismatch | None:
         """Give QEMU what was posted, and compare the batch before (with `wait`: this one too)."""
         before = time.perf_counter()
         self.qemu.mailbox.go()
@@ -195,7 +196,7 @@ class Lockstep:
             difference = self._compare(done)
         return difference
 
-    def _compare(self, steps: list[_Step]) -> Difference | None:
+    def _compare(self, steps: list[_Step]) -> Mismatch | None:
         mailbox = self.qemu.mailbox
         for step in steps:
             outcome = self.qemu.outcome(step.operation, step.result)
@@ -203,7 +204,7 @@ class Lockstep:
                 Sight(step.operation, step.operation.register, outcome.value, step.outcome.value, self.model)
             ):
                 op = step.operation
-                return Difference(step.index, op.text(self.options.gic), "", str(outcome), str(step.outcome))
+                return Mismatch(step.index, op.text(self.options.gic), "", str(outcome), str(step.outcome))
             for bound, handle, expected in step.probes:
                 difference = self._compare_probe(step, bound, mailbox.status(handle), handle, expected)
                 if difference is not None:
@@ -212,22 +213,22 @@ class Lockstep:
 
     def _compare_probe(
         self, step: _Step, bound: BoundProbe, status: int, handle: int, expected: list[int] | How
-    ) -> Difference | None:
+    ) -> Mismatch | None:
         probe = bound.probe
-        where = f"(PE {probe.pe}, {probe.place})"
+        where = f"(PE {probe.pe}, {probe.level})"
         how = how_of(status, self.options.resident)
         if isinstance(expected, How) or how is not How.DONE:
             if how is expected:
                 return None
             told = expected.value if isinstance(expected, How) else How.DONE.value
-            return Difference(step.index, probe.registers[0], where, how.value, told)
+            return Mismatch(step.index, probe.registers[0], where, how.value, told)
         self.tally.compared += bound.count
         values = self.qemu.mailbox.values(handle, bound.count)
         if values == expected:
             return None
         for register, got, wanted in zip(probe.registers, values, expected, strict=True):
             if got != wanted and not self._tolerated(Sight(step.operation, register, got, wanted, self.model)):
-                return Difference(step.index, register, where, f"{got:#x}", f"{wanted:#x}")
+                return Mismatch(step.index, register, where, f"{got:#x}", f"{wanted:#x}")
         return None
 
     def _tolerated(self, sight: Sight) -> bool:
@@ -241,6 +242,6 @@ class Lockstep:
 
 def _nudge(a: Assembler) -> None:
     """Rewrite GICD_CTLR with its own value: QEMU's arm_gic looks at the physical side again."""
-    a.mov(1, GICD)
+    a.mov(1, VIRT_V2.frame("GICD")["CTLR"].address)
     a.load(0, 1, 4)
     a.store(0, 1, 4)

@@ -29,10 +29,6 @@ from vgic.oracle import stub
 from vgic.oracle.errors import OracleAbsent, OracleDied, OracleError
 from vgic.oracle.qtest import Channel, Qmp, Qtest
 
-GICD, GICC, GICH, GICV = 0x0800_0000, 0x0801_0000, 0x0803_0000, 0x0804_0000
-GICR, GICR_SIZE = 0x080A_0000, 0x2_0000
-"""Where QEMU's virt machine has the frames."""
-
 SPIS = 256
 """SPIs of the virt machine: INTIDs 32 to 287."""
 
@@ -81,7 +77,7 @@ def binary() -> str:
     return path
 
 
-class Machine:
+class QemuMachine:
     """A running QEMU. Use it as a context manager, or call `close`.
 
     Args:
@@ -216,7 +212,7 @@ class Machine:
             self._stderr.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> QemuMachine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -15,18 +15,19 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vgic.arch.machine import VIRT_V2
 from vgic.arch.register import Encoding
 from vgic.oracle import a64, stub
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.errors import OracleError
-from vgic.oracle.machine import GICC, Machine
+from vgic.oracle.machine import QemuMachine
 
 _STUCK_SECONDS = 20.0
 _SPINS = 300
 _NAP = 50e-6
 
 
-class Place(NamedTuple):
+class Level(NamedTuple):
     """Where an operation runs: an exception level, and the Security state below EL3."""
 
     el: int
@@ -59,7 +60,7 @@ class Mailbox:
             runs with SCR_EL3.FIQ = 0.
     """
 
-    def __init__(self, machine: Machine, *, fiq_to_el3: bool = True) -> None:
+    def __init__(self, machine: QemuMachine, *, fiq_to_el3: bool = True) -> None:
         self.machine = machine
         self.fiq_to_el3 = fiq_to_el3
         self._words = memoryview(machine.ram).cast("Q")
@@ -73,7 +74,7 @@ class Mailbox:
         self._next_out = stub.RESULTS
         base = (stub.MAILBOX - stub.RAM) // 8
         words = {stub.HEAD: 0, stub.TAIL: 0, stub.PES: self.machine.options.pes}
-        words[stub.GICC_PMR] = GICC + 4 if self.machine.options.gic == 2 else 0
+        words[stub.GICC_PMR] = VIRT_V2.frame("GICC")["PMR"].address if self.machine.options.gic == 2 else 0
         words |= {stub.PRESENT + 8 * pe: 0 for pe in range(8)}
         for offset, value in words.items():
             self._words[base + offset // 8] = value
@@ -147,27 +148,27 @@ class Mailbox:
 
     # The ring
 
-    def flags(self, place: Place) -> int:
+    def flags(self, level: Level) -> int:
         """The flags that make an operation run there.
 
         Raises:
-            ValueError: this machine has no such place.
+            ValueError: this machine has no such level.
         """
         resident = self.machine.options.resident
-        if place.el > resident or place.el < 1:
-            raise ValueError(f"{place}: this machine has EL1 to EL{resident}")
+        if level.el > resident or level.el < 1:
+            raise ValueError(f"{level}: this machine has EL1 to EL{resident}")
         if resident == 2:
-            if place.secure:
-                raise ValueError(f"{place}: this machine has one Security state")
-            return stub.PSTATE[1] if place.el == 1 else 0
-        if place.el == 3:
+            if level.secure:
+                raise ValueError(f"{level}: this machine has one Security state")
+            return stub.PSTATE[1] if level.el == 1 else 0
+        if level.el == 3:
             return stub.SCR_BASE << stub.SHIFT_SCR
-        if place.secure:
-            if place.el == 2:
+        if level.secure:
+            if level.el == 2:
                 raise ValueError("s-el2: this machine has no Secure EL2")
             return stub.SCR_BASE << stub.SHIFT_SCR | stub.PSTATE[1]
         scr = stub.SCR_BASE | stub.SCR_NS | (stub.SCR_FIQ if self.fiq_to_el3 else 0)
-        return scr << stub.SHIFT_SCR | stub.PSTATE[place.el]
+        return scr << stub.SHIFT_SCR | stub.PSTATE[level.el]
 
     def post(self, routine: int, pe: int, flags: int, a0: int = 0, a1: int = 0, values: int = 1) -> int:
         """Put one operation into the ring.

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
+from vgic.arch.intid import MAINTENANCE
 from vgic.oracle.episode import Operation
 from vgic.oracle.machine import MachineOptions
-from vgic.oracle.mailbox import Place
+from vgic.oracle.mailbox import Level
 from vgic.oracle.qemu import How, Outcome
 from vgic.oracle.registers import target
+from vgic.silicon.gic import Gic
 from vgic.silicon.gicv2 import GicV2
 from vgic.silicon.gicv3 import GicV3
 from vgic.silicon.options_v2 import GicV2Options
 from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.report import Trap, Undefined
 
-MAINTENANCE = 25
-"""The PPI of the maintenance interrupt on the virt machine."""
 VIRTUAL_FRAMES = frozenset({"ICH", "ICV", "GICH", "GICV"})
 
 
-class Gic(Protocol):
-    """What the lockstep needs of a model."""
-
-    def read(self, address: int, size: int, pe: int = 0, *, secure: bool = False) -> int: ...
-    def write(self, address: int, size: int, value: int, pe: int = 0, *, secure: bool = False) -> None: ...
-    def set_line(self, intid: int, level: bool, pe: int | None = None) -> None: ...
-    def irq(self, pe: int) -> bool: ...
-    def fiq(self, pe: int) -> bool: ...
-    def virq(self, pe: int) -> bool: ...
-    def vfiq(self, pe: int) -> bool: ...
-    def maintenance(self, pe: int) -> bool: ...
-
-
-def gic(options: MachineOptions, changes: Mapping[str, object] | None = None) -> GicV2 | GicV3:
+def gic(options: MachineOptions, changes: Mapping[str, object] | None = None) -> Gic:
     """A model with QEMU's choices.
 
     Args:
@@ -63,51 +49,51 @@ class Model:
         device: the chip. options: the machine that it stands in. fiq_to_el3: SCR_EL3.FIQ for Non-secure levels.
     """
 
-    def __init__(self, device: GicV2 | GicV3, options: MachineOptions, *, fiq_to_el3: bool = True) -> None:
+    def __init__(self, device: Gic, options: MachineOptions, *, fiq_to_el3: bool = True) -> None:
         self.device = device
         self.options = options
         self.fiq_to_el3 = fiq_to_el3
         self._v3 = device if isinstance(device, GicV3) else None
-        self._places: list[Place | None] = [None] * options.pes
+        self._levels: list[Level | None] = [None] * options.pes
         self._maintenance = [False] * options.pes
-        self.home = Place(options.resident)
+        self.home = Level(options.resident)
         if self._v3 is not None:
             for pe in range(options.pes):
                 self._v3.set_pe_state(pe, el=options.resident, imo=not options.security, fmo=not options.security)
                 self.enter(pe, self.home)
 
-    def enter(self, pe: int, place: Place) -> None:
-        """The PE goes to a place, which its outputs and its views of registers may depend on."""
-        if self._v3 is None or self._places[pe] == place:
+    def enter(self, pe: int, level: Level) -> None:
+        """The PE goes to a level, which its outputs and its views of registers may depend on."""
+        if self._v3 is None or self._levels[pe] == level:
             return
-        self._places[pe] = place
+        self._levels[pe] = level
         if self.options.security:
-            nonsecure = place.el < 3 and not place.secure
+            nonsecure = level.el < 3 and not level.secure
             self._v3.set_pe_state(
-                pe, el=place.el, secure=self.secure(place), scr_fiq=nonsecure and self.fiq_to_el3, scr_irq=False
+                pe, el=level.el, secure=self.secure(level), scr_fiq=nonsecure and self.fiq_to_el3, scr_irq=False
             )
 
-    def secure(self, place: Place) -> bool:
+    def secure(self, level: Level) -> bool:
         """Whether an access from there is Secure."""
-        return self.options.security and (place.secure or place.el == 3)
+        return self.options.security and (level.secure or level.el == 3)
 
-    def preempted(self, pe: int, place: Place) -> bool:
-        """Whether a physical interrupt for EL3 comes before anything that this place does."""
-        if not self.options.security or not self.fiq_to_el3 or place.el == 3 or place.secure:
+    def preempted(self, pe: int, level: Level) -> bool:
+        """Whether a physical interrupt for EL3 comes before anything that this level does."""
+        if not self.options.security or not self.fiq_to_el3 or level.el == 3 or level.secure:
             return False
-        self.enter(pe, place)
+        self.enter(pe, level)
         return self.device.fiq(pe)
 
     def perform(self, operation: Operation, value: int) -> Outcome:
         """Do one operation; `value` is what it writes, its reference resolved."""
-        pe, place = operation.pe, operation.place
+        pe, level = operation.pe, operation.level
         if operation.kind == "line":
             self.device.set_line(operation.intid, operation.high, pe if operation.intid < 32 else None)
             return Outcome(How.DONE)
-        if self.preempted(pe, place):
+        if self.preempted(pe, level):
             self.enter(pe, self.home)
             return Outcome(How.PREEMPTED)
-        self.enter(pe, place)
+        self.enter(pe, level)
         t = target(self.options.gic, operation.register)
         try:
             outcome = self._access(operation, value, t.address if t.encoding is None else None)
@@ -121,8 +107,8 @@ class Model:
         return outcome
 
     def _access(self, operation: Operation, value: int, address: int | None) -> Outcome:
-        pe, place = operation.pe, operation.place
-        secure = self.secure(place)
+        pe, level = operation.pe, operation.level
+        secure = self.secure(level)
         if address is not None:
             if operation.kind == "read":
                 return Outcome(How.DONE, self.device.read(address, operation.size, pe, secure=secure))
@@ -131,8 +117,8 @@ class Model:
         assert self._v3 is not None
         name = system_name(operation.register)
         if operation.kind == "read":
-            return Outcome(How.DONE, self._v3.sysreg_read(name, pe, el=place.el, secure=secure))
-        self._v3.sysreg_write(name, value, pe, el=place.el, secure=secure)
+            return Outcome(How.DONE, self._v3.sysreg_read(name, pe, el=level.el, secure=secure))
+        self._v3.sysreg_write(name, value, pe, el=level.el, secure=secure)
         return Outcome(How.DONE)
 
     def wire(self, pe: int) -> None:
@@ -142,17 +128,17 @@ class Model:
             self._maintenance[pe] = level
             self.device.set_line(MAINTENANCE, level, pe)
 
-    def reader(self, register: str, pe: int, place: Place) -> Callable[[], int]:
-        """A function that reads one register, for probes; the PE must be at the place already."""
-        secure = self.secure(place)
+    def reader(self, register: str, pe: int, level: Level) -> Callable[[], int]:
+        """A function that reads one register, for probes; the PE must be at the level already."""
+        secure = self.secure(level)
         if register == "ISR_EL1":
-            return self._isr_virtual(pe) if place.el == 1 else self._isr_physical(pe)
+            return self._isr_virtual(pe) if level.el == 1 else self._isr_physical(pe)
         t = target(self.options.gic, register)
         if t.encoding is None:
             read, address, size = self.device.read, t.address, t.size
             return lambda: read(address, size, pe, secure=secure)
         assert self._v3 is not None
-        sysreg_read, name, el = self._v3.sysreg_read, system_name(register), place.el
+        sysreg_read, name, el = self._v3.sysreg_read, system_name(register), level.el
         return lambda: sysreg_read(name, pe, el=el, secure=secure)
 
     def _isr_physical(self, pe: int) -> Callable[[], int]:

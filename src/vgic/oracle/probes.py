@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from vgic.oracle.episode import Operation
 from vgic.oracle.machine import MachineOptions
-from vgic.oracle.mailbox import Mailbox, Memory, Place, System
+from vgic.oracle.mailbox import Level, Mailbox, Memory, System
 from vgic.oracle.model import VIRTUAL_FRAMES, Model, trapped
 from vgic.oracle.qemu import How
 from vgic.oracle.registers import target
@@ -36,11 +36,11 @@ _WORDS = range(1, 9)
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Registers that are read together, by one PE at one place."""
+    """Registers that are read together, by one PE at one level."""
 
     name: str
     pe: int
-    place: Place
+    level: Level
     registers: tuple[str, ...]
 
 
@@ -54,16 +54,16 @@ class BoundProbe:
         self.model = model
         self.count = len(probe.registers)
         self.routine = mailbox.probe([_source(gic, r) for r in probe.registers])
-        self.flags = mailbox.flags(probe.place)
-        self._readers: list[Callable[[], int]] = [model.reader(r, probe.pe, probe.place) for r in probe.registers]
+        self.flags = mailbox.flags(probe.level)
+        self._readers: list[Callable[[], int]] = [model.reader(r, probe.pe, probe.level) for r in probe.registers]
 
     def expected(self) -> list[int] | How:
         """The model's values; or how the probe ends instead, at the first register that can't be read."""
         model, probe = self.model, self.probe
-        if model.preempted(probe.pe, probe.place):
+        if model.preempted(probe.pe, probe.level):
             model.enter(probe.pe, model.home)
             return How.PREEMPTED
-        model.enter(probe.pe, probe.place)
+        model.enter(probe.pe, probe.level)
         values: list[int] | How
         try:
             values = [read() for read in self._readers]
@@ -85,7 +85,7 @@ class Plan:
 
     def __init__(self, options: MachineOptions) -> None:
         self.options = options
-        self.home = Place(options.resident)
+        self.home = Level(options.resident)
         build = _V2(options) if options.gic == 2 else _V3(options)
         pes = range(options.pes)
         self.state = tuple(build.state(pe, self.home) for pe in pes)
@@ -126,7 +126,7 @@ class Plan:
 def _nonsecure(probe: Probe) -> Probe:
     """The same registers as Non-secure EL2 sees them, but those that trap or don't exist there."""
     registers = tuple(r for r in probe.registers if not r.endswith("_EL3") and r[:-3] not in _GROUP0)
-    return Probe(f"{probe.name} (Non-secure)", probe.pe, Place(2), registers)
+    return Probe(f"{probe.name} (Non-secure)", probe.pe, Level(2), registers)
 
 
 _GROUP0 = frozenset({"ICC_BPR0_", "ICC_IGRPEN0_", "ICC_AP0R0_", "ICC_HPPIR0_"})
@@ -199,7 +199,7 @@ class _V3:
         ):
             self.family_of[f"ICC_{name}_EL1"] = "state"
 
-    def state(self, pe: int, home: Place) -> Probe:
+    def state(self, pe: int, home: Level) -> Probe:
         cpu = tuple(f"ICC_{n}_EL1" for n in ("RPR", "AP0R0", "AP1R0", "HPPIR0", "HPPIR1"))
         own = (*_numbered("GICR_ISPENDR", (0,), f"@{pe}"), *_numbered("GICR_ISACTIVER", (0,), f"@{pe}"))
         shared = (*_numbered("GICD_ISPENDR", SPI_WORDS), *_numbered("GICD_ISACTIVER", SPI_WORDS)) if pe == 0 else ()
@@ -210,12 +210,12 @@ class _V3:
         # Apart, because ICH_HCR_EL2 can trap each of these sets.
         guest = (("RPR", "PMR", "CTLR"), *((f"HPPIR{g}", f"BPR{g}", f"IGRPEN{g}", f"AP{g}R0") for g in (0, 1)))
         return (
-            Probe("virtual", pe, Place(2), tuple(f"ICH_{n}_EL2" for n in names)),
-            Probe("outputs", pe, Place(1), ("ISR_EL1",)),
-            *(Probe(f"guest{i}", pe, Place(1), tuple(f"ICV_{n}_EL1" for n in names)) for i, names in enumerate(guest)),
+            Probe("virtual", pe, Level(2), tuple(f"ICH_{n}_EL2" for n in names)),
+            Probe("outputs", pe, Level(1), ("ISR_EL1",)),
+            *(Probe(f"guest{i}", pe, Level(1), tuple(f"ICV_{n}_EL1" for n in names)) for i, names in enumerate(guest)),
         )
 
-    def family(self, family: str, home: Place) -> tuple[Probe, ...]:
+    def family(self, family: str, home: Level) -> tuple[Probe, ...]:
         pes = range(self.options.pes)
         if family == "state":
             return ()
@@ -224,7 +224,7 @@ class _V3:
         both = tuple(r for pe in pes for r in self._banked(family, pe))
         return (Probe(family, 0, home, (*self._spis(family, SPI_WORDS), *both)),)
 
-    def _cpu(self, pe: int, home: Place) -> Probe:
+    def _cpu(self, pe: int, home: Level) -> Probe:
         names = [f"ICC_{n}_EL1" for n in ("PMR", "BPR0", "BPR1", "CTLR", "IGRPEN0", "IGRPEN1", "SRE")] + ["ICC_SRE_EL2"]
         if home.el == 3:
             names += ["ICC_CTLR_EL3", "ICC_IGRPEN1_EL3", "ICC_SRE_EL3"]
@@ -256,7 +256,7 @@ class _V3:
         }
         return tuple(r + at for r in of[family])
 
-    def sweep(self, home: Place) -> list[Probe]:
+    def sweep(self, home: Level) -> list[Probe]:
         probes = [self._cpu(pe, home) for pe in range(self.options.pes)]
         probes.append(
             Probe("SPIs", 0, home, (*_numbered("GICD_ISPENDR", _WORDS), *_numbered("GICD_ISACTIVER", _WORDS)))
@@ -301,7 +301,7 @@ class _V2:
         for name in ("EOIR", "DIR", "AEOIR", "IAR", "AIAR", "RPR", "HPPIR", "AHPPIR"):
             self.family_of[f"GICC_{name}"] = "state"
 
-    def state(self, pe: int, home: Place) -> Probe:
+    def state(self, pe: int, home: Level) -> Probe:
         words = (0, *SPI_WORDS) if pe == 0 else (0,)
         return Probe(
             "state",
@@ -323,9 +323,9 @@ class _V2:
         names = ("HCR", "VMCR", "MISR", "EISR0", "ELRSR0", "APR", "LR0", "LR1", "LR2", "LR3")
         guest = ("CTLR", "PMR", "BPR", "ABPR", "RPR", "HPPIR")
         registers = (*(f"GICH_{n}" for n in names), *(f"GICV_{n}" for n in guest))
-        return (Probe("virtual", pe, Place(2), registers), Probe("outputs", pe, Place(1), ("ISR_EL1",)))
+        return (Probe("virtual", pe, Level(2), registers), Probe("outputs", pe, Level(1), ("ISR_EL1",)))
 
-    def family(self, family: str, home: Place) -> tuple[Probe, ...]:
+    def family(self, family: str, home: Level) -> tuple[Probe, ...]:
         if family == "state":
             return ()
         if family == "cpu":
@@ -335,7 +335,7 @@ class _V2:
         others = (Probe(family, pe, home, self._registers(family, (0,))) for pe in range(1, self.options.pes))
         return (first, *others) if first.registers else ()
 
-    def _cpu(self, pe: int, home: Place) -> Probe:
+    def _cpu(self, pe: int, home: Level) -> Probe:
         return Probe("cpu", pe, home, tuple(f"GICC_{n}" for n in ("CTLR", "PMR", "BPR", "ABPR")))
 
     def _registers(self, family: str, words: tuple[int, ...] | range) -> tuple[str, ...]:
@@ -350,7 +350,7 @@ class _V2:
         }
         return of[family]
 
-    def sweep(self, home: Place) -> list[Probe]:
+    def sweep(self, home: Level) -> list[Probe]:
         pes = range(self.options.pes)
         probes = [self._cpu(pe, home) for pe in pes]
         every = range(9)

@@ -7,13 +7,14 @@ from enum import Enum
 from types import TracebackType
 from typing import NamedTuple
 
+from vgic.arch.machine import VIRT_V2
 from vgic.oracle import stub
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.episode import Operation, Reference
 from vgic.oracle.errors import OracleError
 from vgic.oracle.lines import Lines
-from vgic.oracle.machine import GICC, GICH, Machine, MachineOptions
-from vgic.oracle.mailbox import Mailbox, Place
+from vgic.oracle.machine import MachineOptions, QemuMachine
+from vgic.oracle.mailbox import Level, Mailbox
 from vgic.oracle.registers import target
 
 
@@ -69,21 +70,21 @@ class Qemu:
         options: which machine. fiq_to_el3: see `Mailbox`.
 
     Raises:
-        OracleAbsent, OracleDied, OracleError: as `Machine`.
+        OracleAbsent, OracleDied, OracleError: as `QemuMachine`.
     """
 
     def __init__(self, options: MachineOptions, *, fiq_to_el3: bool = True) -> None:
         self.options = options
-        self.home = Place(options.resident)
+        self.home = Level(options.resident)
         self._start(fiq_to_el3)
 
     def _start(self, fiq_to_el3: bool) -> None:
-        self.machine = Machine(self.options)
+        self.machine = QemuMachine(self.options)
         self.mailbox = Mailbox(self.machine, fiq_to_el3=fiq_to_el3)
         self._fresh()
 
     def restart(self) -> None:
-        """Another QEMU in the place of this one, which died."""
+        """Another QEMU instead of this one, which died."""
         fiq_to_el3 = self.mailbox.fiq_to_el3
         self.close()
         self._start(fiq_to_el3)
@@ -124,7 +125,7 @@ class Qemu:
             self._outside[operation.intid, operation.pe] = operation.high
             return mailbox.post(mailbox.routine("nothing", lambda a: a.mov(0, 0)), 0, mailbox.flags(self.home))
         t = target(self.options.gic, operation.register)
-        flags = mailbox.flags(operation.place)
+        flags = mailbox.flags(operation.level)
         value = operation.value
         if operation.kind == "read":
             if t.encoding is not None:
@@ -166,10 +167,8 @@ class Qemu:
 
 def _clear_aprs(a: Assembler) -> None:
     """QEMU's arm_gic keeps the active priorities over a reset (deviation v2-apr-not-reset)."""
-    a.mov(1, GICC)
+    gicc, gich = VIRT_V2.frame("GICC"), VIRT_V2.frame("GICH")
     a.mov(0, 0)
-    for n in range(4):
-        a.store(0, 1, 4, 0xD0 + 4 * n)
-        a.store(0, 1, 4, 0xE0 + 4 * n)
-    a.mov(1, GICH)
-    a.store(0, 1, 4, 0xF0)
+    for _, address, size in (*(gicc[f"{apr}{n}"] for n in range(4) for apr in ("APR", "NSAPR")), gich["APR"]):
+        a.mov(1, address)
+        a.store(0, 1, size)

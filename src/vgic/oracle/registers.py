@@ -14,28 +14,20 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from vgic.arch.gicc import GICC as GICC_FRAME
-from vgic.arch.gicd import GICD_V2, GICD_V3
-from vgic.arch.gich import GICH as GICH_FRAME
-from vgic.arch.gicr import GICR as GICR_FRAME
-from vgic.arch.gicv import GICV as GICV_FRAME
+from vgic.arch.gicr import STRIDE
 from vgic.arch.icc import ICC
 from vgic.arch.ich import ICH
 from vgic.arch.icv import ICV
+from vgic.arch.located import FrameAt
+from vgic.arch.machine import VIRT_V2, VIRT_V3
 from vgic.arch.register import Encoding, Frame, UnknownRegister, nearest, number
-from vgic.oracle.machine import GICC, GICD, GICH, GICR, GICR_SIZE, GICV
 
 SYSTEM_FRAMES: tuple[Frame, ...] = (ICC, ICH, ICV)
-MAPPED_FRAMES: dict[int, dict[str, tuple[Frame, int, int]]] = {
-    2: {
-        "GICD": (GICD_V2, GICD, 0x1000),
-        "GICC": (GICC_FRAME, GICC, 0x2000),
-        "GICH": (GICH_FRAME, GICH, 0x1000),
-        "GICV": (GICV_FRAME, GICV, 0x2000),
-    },
-    3: {"GICD": (GICD_V3, GICD, 0x10000), "GICR": (GICR_FRAME, GICR, GICR_SIZE)},
+MAPPED_FRAMES: dict[int, dict[str, FrameAt]] = {
+    2: {name: VIRT_V2.frame(name) for name in ("GICD", "GICC", "GICH", "GICV")},
+    3: {name: VIRT_V3.frame(name) for name in ("GICD", "GICR")},
 }
-"""By GIC: the memory-mapped frames, where they stand on QEMU's virt machine, and how large they are there."""
+"""By GIC: the memory-mapped frames as they stand on QEMU's virt machine."""
 
 
 class Target(NamedTuple):
@@ -72,19 +64,16 @@ def target(gic: int, text: str) -> Target:
             if place is not None:
                 if plus or at:
                     raise ValueError(f"{text}: a system register has neither bytes nor another PE's copy")
-                e = place.register.encoding
-                assert e is not None
-                carry, op2 = divmod(e[4] + place.n - place.register.first, 8)
-                return Target((e[0], e[1], e[2], e[3] + carry, op2), 0, 8, place.register.name, system_frame.name)
+                return Target(place.encoding, 0, 8, place.register.name, system_frame.name)
         raise UnknownRegister(name, nearest(name, [n for f in SYSTEM_FRAMES for n in f.names()]))
     if frame_name not in frames:
         raise UnknownRegister(
-            f"{name} on GICv{gic}", nearest(name, [n for f, _, _ in frames.values() for n in f.names()])
+            f"{name} on GICv{gic}", nearest(name, [n for at_ in frames.values() for n in at_.frame.names()])
         )
     if at and frame_name != "GICR":
         raise ValueError(f"{text}: only GICR registers have a copy for each PE (@)")
-    frame, base, size = frames[frame_name]
-    base += GICR_SIZE * (number(pe) if at else 0)
+    frame, base = frames[frame_name].frame, frames[frame_name].base + STRIDE * (number(pe) if at else 0)
+    size = STRIDE if frame_name == "GICR" else frame.size
     if name == frame_name:
         if not plus or offset >= size:
             raise ValueError(f"{text}: expected {name}+OFFSET below {size:#x}")
@@ -96,6 +85,5 @@ def target(gic: int, text: str) -> Target:
     register = place.register
     if offset >= register.width // 8:
         raise ValueError(f"{text}: {name} has {register.width // 8} bytes")
-    assert register.offset is not None
-    start = base + register.offset + (place.n - register.first) * register.stride
+    start = FrameAt(frame, base)[name.removeprefix(frame_name + "_")].address
     return Target(None, start + offset, register.width // 8 if not offset else 1, register.name, frame_name)

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from vgic.oracle.episode import Episode, Operation, Reference
 from vgic.oracle.errors import OracleDied
-from vgic.oracle.lockstep import Difference, Lockstep
+from vgic.oracle.lockstep import Lockstep, Mismatch
 
-Fails = Callable[[Episode], Difference | None]
+Fails = Callable[[Episode], Mismatch | None]
 
 
 def shrink(lockstep: Lockstep, episode: Episode) -> Episode:
@@ -26,7 +26,7 @@ def shrink(lockstep: Lockstep, episode: Episode) -> Episode:
         lockstep: with the deviations that shall be tolerated. Its QEMU is reset for each try.
     """
 
-    def fails(candidate: Episode) -> Difference | None:
+    def fails(candidate: Episode) -> Mismatch | None:
         try:
             return lockstep.run(candidate)
         except OracleDied:
@@ -43,7 +43,7 @@ def reduce(fails: Fails, episode: Episode) -> Episode:
         return episode
     what = found.what
 
-    def fails_alike(candidate: Episode) -> Difference | None:
+    def fails_alike(candidate: Episode) -> Mismatch | None:
         """A difference in the same register: another one might be a known deviation that the episode kept away from."""
         difference = fails(candidate)
         return difference if difference is not None and difference.what == what else None

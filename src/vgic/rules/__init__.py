@@ -2,10 +2,10 @@
 
 from vgic.rules.catalogue import RULES, Rule
 from vgic.rules.checks import CHECKS, KERNEL_CHECKS, MACHINE_RULES, RECORDING_CHECKS
-from vgic.rules.judge import Broken, Judge, RecordingCheck
+from vgic.rules.judge import Breach, Judge, RecordingCheck
 from vgic.rules.moments import Moments, Teller
 
 __all__ = [
-    "CHECKS", "KERNEL_CHECKS", "MACHINE_RULES", "RECORDING_CHECKS", "RULES", "Broken", "Judge", "Moments",
+    "CHECKS", "KERNEL_CHECKS", "MACHINE_RULES", "RECORDING_CHECKS", "RULES", "Breach", "Judge", "Moments",
     "RecordingCheck", "Rule", "Teller",
 ]

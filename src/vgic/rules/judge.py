@@ -24,7 +24,7 @@ from vgic.rules.world import VcpuView, World
 from vgic.silicon import Gic
 
 
-class Broken(NamedTuple):
+class Breach(NamedTuple):
     """One breach of a rule.
 
     Attributes:
@@ -73,7 +73,7 @@ class RecordingCheck(Moments[int]):
     def broken(self, what: str, place: int | None = None) -> None:
         """The rule is broken here, or at an earlier place."""
         self.breaches += 1
-        self.judge.record(Broken(self.rule, self.place if place is None else place, what))
+        self.judge.record(Breach(self.rule, self.place if place is None else place, what))
 
 
 class Judge:
@@ -85,10 +85,10 @@ class Judge:
 
     def __init__(self, chip: Gic, checks: Iterable[type[RecordingCheck]], most: int = 1000) -> None:
         self.most = most
-        self.breaches: list[Broken] = []
+        self.breaches: list[Breach] = []
         self.checks = [check(chip, self) for check in checks]
 
-    def record(self, broken: Broken) -> None:
+    def record(self, broken: Breach) -> None:
         """Keeps a breach."""
         if len(self.breaches) < self.most:
             self.breaches.append(broken)

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple, Protocol
 
 from vgic.rules.catalogue import RULES, Rule
-from vgic.rules.judge import Broken
+from vgic.rules.judge import Breach
 from vgic.rules.moments import Moments, Teller
 
 PATIENCE = 1_000_000_000
@@ -128,7 +128,7 @@ class OfKernel(Moments[KernelVcpu]):
         return self.teller.event
 
 
-class Place(NamedTuple):
+class JudgedPlace(NamedTuple):
     """One judged place: the line of the recording where it was judged, the verdict, and the line of its event."""
 
     line: int
@@ -149,9 +149,9 @@ class Verdicts:
         self.most = most
         self.line = 0
         self.timed = True
-        self._latest: deque[Place] = deque(maxlen=_REMEMBERED)
+        self._latest: deque[JudgedPlace] = deque(maxlen=_REMEMBERED)
 
-    def add(self, place: Place) -> None:
+    def add(self, place: JudgedPlace) -> None:
         """One more."""
         self._latest.append(place)
         place.check.counts[place.verdict] += 1
@@ -182,7 +182,7 @@ class KernelCheck(OfKernel):
         self.rule: Rule = RULES[self.rule_id]
         self.counts: Counter[str] = Counter()
         self.why: Counter[str] = Counter()
-        self.breaches: list[Broken] = []
+        self.breaches: list[Breach] = []
         self.prepare()
 
     def prepare(self) -> None:
@@ -190,11 +190,11 @@ class KernelCheck(OfKernel):
 
     def judge(self, event: KernelEvent, verdict: str, what: str = "") -> None:
         """One place; `what` tells the breach, or why it isn't known."""
-        self.verdicts.add(Place(self.verdicts.line, self, verdict, event.line))
+        self.verdicts.add(JudgedPlace(self.verdicts.line, self, verdict, event.line))
         if verdict == UNKNOWN:
             self.why[what] += 1
         elif verdict == BROKEN and len(self.breaches) < self.verdicts.most:
-            self.breaches.append(Broken(self.rule, event.line, what))
+            self.breaches.append(Breach(self.rule, event.line, what))
 
     @property
     def judged(self) -> int:

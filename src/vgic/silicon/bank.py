@@ -12,14 +12,14 @@ from operator import attrgetter
 
 from vgic.arch.intid import SGIS
 from vgic.arch.register import Frame
-from vgic.silicon.distributor import DistributorState, Row
-from vgic.silicon.frame import Reader, Writer
+from vgic.silicon.distributor import DistributorState, Irqs
+from vgic.silicon.frame import ReadHandler, WriteHandler
 from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
 from vgic.silicon.options import Shared
 from vgic.silicon.priority import from_nonsecure, implemented
-from vgic.silicon.report import Report, deviation
+from vgic.silicon.report import OnNotice, deviation
 
-Rows = Callable[[int, int, int], Row]
+Rows = Callable[[int, int, int], Irqs]
 """The interrupts of INTIDs first..first+count-1 as a PE sees them: rows(first, count, pe)."""
 
 NEVER = 4
@@ -34,11 +34,11 @@ def visible(irq: Interrupt, ns: bool, nsacr: int = NEVER) -> bool:
 
 
 def is_group1(irq: Interrupt) -> bool:
-    """IGROUPR's bit."""
+    """Whether its bit of IGROUPR is set."""
     return irq.group == G1NS
 
 
-def bits(irqs: Row, bit: Callable[[Interrupt], bool], ns: bool, nsacr: int = NEVER) -> int:
+def bits(irqs: Irqs, bit: Callable[[Interrupt], bool], ns: bool, nsacr: int = NEVER) -> int:
     """A bit of each that the access may see."""
     value = 0
     for k, irq in enumerate(irqs):
@@ -47,7 +47,7 @@ def bits(irqs: Row, bit: Callable[[Interrupt], bool], ns: bool, nsacr: int = NEV
     return value
 
 
-def chosen(irqs: Row, value: int, ns: bool, nsacr: int = NEVER) -> Iterator[Interrupt]:
+def chosen(irqs: Irqs, value: int, ns: bool, nsacr: int = NEVER) -> Iterator[Interrupt]:
     """Those whose bit is set, as far as the access may touch them."""
     for k, irq in enumerate(irqs):
         if value >> k & 1 and irq is not None and visible(irq, ns, nsacr):
@@ -67,7 +67,7 @@ class Bank:
     """
 
     def __init__(
-        self, frame: Frame, rows: Rows, options: Shared, state: DistributorState, report: Report, *,
+        self, frame: Frame, rows: Rows, options: Shared, state: DistributorState, report: OnNotice, *,
         by_nsacr: bool = False, sgis_by_source: bool = False, sgis_enabled: bool = False, keeps_low_bits: bool = False,
     ) -> None:
         self.frame, self.rows, self.options, self.state, self.report = frame, rows, options, state, report
@@ -77,9 +77,9 @@ class Bank:
         self.implemented = implemented(options.priority_bits)
         self.priority_mask = 0xFF if keeps_low_bits else self.implemented
 
-    def handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
+    def handlers(self) -> tuple[dict[str, ReadHandler], dict[str, WriteHandler]]:
         """What the frame has of them, by name; not those of the extended ranges."""
-        both: dict[str, tuple[Reader, Writer]] = {
+        both: dict[str, tuple[ReadHandler, WriteHandler]] = {
             "IGROUPR": (self.read_groups, self.write_groups),
             "IGRPMODR": (self.read_modifiers, self.write_modifiers),
             "ISENABLER": (self.read_enabled, self.set_enabled),
@@ -100,57 +100,57 @@ class Bank:
     # -- a bit each
 
     def read_enabled(self, n: int, pe: int, ns: bool) -> int:
-        """ISENABLER, ICENABLER."""
+        """ISENABLER and ICENABLER both show what is enabled."""
         return bits(self.rows(32 * n, 32, pe), _enabled, ns)
 
     def set_enabled(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ISENABLER."""
+        """ISENABLER enables."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns):
             irq.enabled = True
 
     def clear_enabled(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ICENABLER."""
+        """ICENABLER disables."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns):
             irq.enabled = irq.intid < SGIS and self.sgis_enabled
 
     def read_pending_to_set(self, n: int, pe: int, ns: bool) -> int:
-        """ISPENDR."""
+        """ISPENDR shows what is pending, to those who may set it."""
         return bits(self.rows(32 * n, 32, pe), Interrupt.pending, ns, self.set_from)
 
     def read_pending_to_clear(self, n: int, pe: int, ns: bool) -> int:
-        """ICPENDR."""
+        """ICPENDR shows what is pending, to those who may clear it."""
         return bits(self.rows(32 * n, 32, pe), Interrupt.pending, ns, self.clear_from)
 
     def set_pending(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ISPENDR."""
+        """ISPENDR makes pending (option setpend_when_line_high)."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns, self.set_from):
             if irq.intid >= SGIS or not self.sgis_by_source:
                 irq.set_pending(self.options.setpend_when_line_high)
 
     def clear_pending(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ICPENDR."""
+        """ICPENDR clears the latch."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns, self.clear_from):
             if irq.intid >= SGIS or not self.sgis_by_source:
                 irq.clear_pending()
 
     def read_active(self, n: int, pe: int, ns: bool) -> int:
-        """ISACTIVER, ICACTIVER."""
+        """ISACTIVER and ICACTIVER both show what is active."""
         return bits(self.rows(32 * n, 32, pe), _active, ns, self.clear_from)
 
     def set_active(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ISACTIVER."""
+        """ISACTIVER makes active."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns):
             irq.set_active()
 
     def clear_active(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """ICACTIVER."""
+        """ICACTIVER makes inactive."""
         for irq in chosen(self.rows(32 * n, 32, pe), value, ns):
             irq.deactivate()
 
     # -- groups: Secure accesses alone
 
     def read_groups(self, n: int, pe: int, ns: bool) -> int:
-        """IGROUPR."""
+        """IGROUPR shows who is in Non-secure Group 1."""
         return 0 if ns else bits(self.rows(32 * n, 32, pe), is_group1, False)
 
     def write_groups(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
@@ -164,7 +164,7 @@ class Bank:
         return ns or self.state.ds
 
     def read_modifiers(self, n: int, pe: int, ns: bool) -> int:
-        """IGRPMODR."""
+        """IGRPMODR as written."""
         return 0 if self._is_single(ns) else bits(self.rows(32 * n, 32, pe), _grpmod, False)
 
     def write_modifiers(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
@@ -219,12 +219,12 @@ class Bank:
                         irq.latch = False
 
     def read_nsacr(self, n: int, pe: int, ns: bool) -> int:
-        """NSACR."""
+        """NSACR as written."""
         irqs = () if self._is_single(ns) else self.rows(16 * n, 16, pe)
         return sum(irq.nsacr << 2 * k for k, irq in enumerate(irqs) if irq is not None)
 
     def write_nsacr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        """NSACR."""
+        """NSACR: what Non-secure accesses may do to Secure interrupts."""
         for k, irq in enumerate(() if self._is_single(ns) else self.rows(16 * n, 16, pe)):
             if irq is not None and lanes >> 2 * k & 3:
                 irq.nsacr = value >> 2 * k & 3

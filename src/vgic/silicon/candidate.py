@@ -44,8 +44,8 @@ class Unmodelled(NamedTuple):
 
     @property
     def iar(self) -> int:
-        """As it is acknowledged."""
+        """The INTID."""
         return self.intid
 
     def acknowledge(self) -> None:
-        """Nothing changes."""
+        """Nothing holds it, so nothing changes."""

@@ -17,7 +17,7 @@ from vgic.silicon.interrupt import Interrupt
 from vgic.silicon.options import DistributorOptions, Shared
 from vgic.silicon.priority import highest
 
-Row = Sequence[Interrupt | None]
+Irqs = Sequence[Interrupt | None]
 """The interrupts that a register speaks of, None where an INTID is not implemented."""
 
 
@@ -76,7 +76,7 @@ class Distributor(ABC):
             return self._private[pe][intid] if intid >= 0 else None
         return self._shared[intid] if intid < 1024 else None
 
-    def row(self, first: int, count: int, pe: int) -> Row:
+    def row(self, first: int, count: int, pe: int) -> Irqs:
         """The interrupts of INTIDs first..first+count-1, all private or all shared, as this PE sees them."""
         return (self._private[pe] if first < PRIVATE else self._shared)[first:first + count]
 

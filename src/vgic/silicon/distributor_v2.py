@@ -14,16 +14,16 @@ from vgic.arch.gicd import GICD_V2
 from vgic.arch.intid import PRIVATE, SGIS
 from vgic.silicon.bank import Bank, visible
 from vgic.silicon.distributor import Distributor, DistributorState, private_interrupts
-from vgic.silicon.frame import Block, Reader, Writer, constant, identification, ignored, zero
+from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, identification, ignored, zero
 from vgic.silicon.interrupt import G0, G1NS, Interrupt
 from vgic.silicon.options_v2 import DistributorV2Options
-from vgic.silicon.report import Report, deviation
+from vgic.silicon.report import OnNotice, deviation
 
 
 class DistributorV2(Distributor):
-    """GICD."""
+    """The distributor of a GICv2, with GICD."""
 
-    def __init__(self, options: DistributorV2Options, report: Report) -> None:
+    def __init__(self, options: DistributorV2Options, report: OnNotice) -> None:
         state = DistributorState(not options.security)
         super().__init__(options, tuple(private_interrupts(options) for _ in range(options.pes)), state)
         self.options, self.report = options, report
@@ -65,7 +65,7 @@ class DistributorV2(Distributor):
 
     # -- registers
 
-    def _handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
+    def _handlers(self) -> tuple[dict[str, ReadHandler], dict[str, WriteHandler]]:
         o = self.options
         reads, writes = self.bank.handlers()
         reads |= {

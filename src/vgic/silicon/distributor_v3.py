@@ -14,12 +14,12 @@ from functools import partial
 from vgic.arch.gicd import GICD_V3
 from vgic.arch.intid import PRIVATE
 from vgic.silicon.bank import NEVER, Bank, visible
-from vgic.silicon.distributor import Distributor, DistributorState, Row
-from vgic.silicon.frame import Block, Reader, Writer, constant, identification, ignored, zero
+from vgic.silicon.distributor import Distributor, DistributorState, Irqs
+from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, identification, ignored, zero
 from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
 from vgic.silicon.options_v3 import DistributorV3Options
 from vgic.silicon.redistributor import Redistributor
-from vgic.silicon.report import Report, deviation
+from vgic.silicon.report import OnNotice, deviation
 
 IRM = GICD_V3["GICD_IROUTER<n>"].mask("Interrupt_Routing_Mode")
 ROUTE = GICD_V3["GICD_IROUTER<n>"].mask("Aff3", "Aff2", "Aff1", "Aff0")
@@ -27,7 +27,7 @@ SECURE_ONLY = frozenset({"GICD_SETSPI_SR", "GICD_CLRSPI_SR"})
 
 
 class DistributorV3(Distributor):
-    """GICD.
+    """The distributor of a GICv3, with GICD.
 
     Args:
         options: the implementation's choices. state: GICD_CTLR, which the redistributors know too.
@@ -36,7 +36,7 @@ class DistributorV3(Distributor):
 
     def __init__(
         self, options: DistributorV3Options, state: DistributorState, redistributors: tuple[Redistributor, ...],
-        report: Report,
+        report: OnNotice,
     ) -> None:
         super().__init__(options, tuple(r.interrupts for r in redistributors), state)
         self.options, self.redistributors, self.report = options, redistributors, report
@@ -47,7 +47,7 @@ class DistributorV3(Distributor):
 
     # -- what the CPU interfaces ask
 
-    def shared_row(self, first: int, count: int, pe: int) -> Row:
+    def shared_row(self, first: int, count: int, pe: int) -> Irqs:
         """As `row`; none for SGIs and PPIs, which are the redistributors'."""
         return self._shared[first:first + count] if first >= PRIVATE else ()
 
@@ -88,7 +88,7 @@ class DistributorV3(Distributor):
 
     # -- registers
 
-    def _handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
+    def _handlers(self) -> tuple[dict[str, ReadHandler], dict[str, WriteHandler]]:
         o = self.options
         reads, writes = self.bank.handlers()
         reads |= {

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 
 from vgic.arch.register import Frame, Place
-from vgic.silicon.report import Notice, Report
+from vgic.silicon.report import Notice, OnNotice
 
-Reader = Callable[[int, int, bool], int]
-Writer = Callable[[int, int, int, int, bool], None]
+ReadHandler = Callable[[int, int, bool], int]
+WriteHandler = Callable[[int, int, int, int, bool], None]
 
 SIZES = (1, 2, 4, 8)
 
@@ -39,7 +39,7 @@ class Block:
     """
 
     def __init__(
-        self, frame: Frame, reads: Mapping[str, Reader], writes: Mapping[str, Writer], report: Report,
+        self, frame: Frame, reads: Mapping[str, ReadHandler], writes: Mapping[str, WriteHandler], report: OnNotice,
         bad_size: str, silent: frozenset[str] = frozenset(),
     ) -> None:
         self.frame, self.name, self.size, self.report = frame, frame.name, frame.size, report
@@ -103,24 +103,24 @@ class Block:
 
 
 def zero(n: int, pe: int, ns: bool) -> int:
-    """RAZ."""
+    """A reader that always gives 0 (RAZ)."""
     return 0
 
 
 def ignored(n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-    """WI."""
+    """A writer without effect (WI)."""
 
 
 def _give(value: int, n: int, pe: int, ns: bool) -> int:
     return value
 
 
-def constant(value: int) -> Reader:
+def constant(value: int) -> ReadHandler:
     """A reader that always gives the value."""
     return partial(_give, value)
 
 
-def identification(frame: str, pidr2: int, part: int) -> dict[str, Reader]:
+def identification(frame: str, pidr2: int, part: int) -> dict[str, ReadHandler]:
     """CoreSight identification registers with Arm's JEP106 code (0x43b), a part number, and PIDR2 as given."""
     values = {
         "PIDR4": 0x44, "PIDR5": 0, "PIDR6": 0, "PIDR7": 0, "PIDR0": part & 0xFF, "PIDR1": 0xB0 | part >> 8,

@@ -16,7 +16,7 @@ from vgic.silicon.distributor import Distributor
 from vgic.silicon.frame import Block
 from vgic.silicon.options import ChipOptions
 from vgic.silicon.outputs import OnChange, Outputs, Wires
-from vgic.silicon.report import Notices, Report
+from vgic.silicon.report import Notices, OnNotice
 from vgic.silicon.virtual_interface import VirtualInterface
 
 
@@ -40,7 +40,7 @@ class Gic(ABC):
     cpus: Sequence[CpuInterface]
     virtual: Sequence[VirtualInterface]
 
-    def __init__(self, options: ChipOptions, report: Report | None) -> None:
+    def __init__(self, options: ChipOptions, report: OnNotice | None) -> None:
         self.options = options
         self.notices = Notices()
         self.report = report if report is not None else self.notices

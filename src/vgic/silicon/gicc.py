@@ -14,11 +14,11 @@ from vgic.arch.intid import GROUP1_PENDING, SGIS, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.cpu_interface import CpuInterface
 from vgic.silicon.distributor_v2 import DistributorV2
-from vgic.silicon.frame import Block, Reader, Writer, constant, ignored
+from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, ignored
 from vgic.silicon.interrupt import G0, G1NS, Interrupt
 from vgic.silicon.options_v2 import CpuInterfaceV2Options
 from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view, preempts
-from vgic.silicon.report import Report, deviation
+from vgic.silicon.report import OnNotice, deviation
 
 INTID = GICC["GICC_IAR"].mask("INTID")
 CPUID = GICC["GICC_IAR"].field("CPUID")
@@ -33,7 +33,7 @@ class SgiFrom(NamedTuple):
 
     @property
     def intid(self) -> int:
-        """The SGI."""
+        """The SGI's INTID."""
         return self.irq.intid
 
     @property
@@ -57,9 +57,9 @@ class SgiFrom(NamedTuple):
 
 
 class CpuInterfaceV2(CpuInterface):
-    """GICC of one PE."""
+    """The physical CPU interface of one PE, with GICC."""
 
-    def __init__(self, options: CpuInterfaceV2Options, distributor: DistributorV2, pe: int, report: Report) -> None:
+    def __init__(self, options: CpuInterfaceV2Options, distributor: DistributorV2, pe: int, report: OnNotice) -> None:
         super().__init__(options, min(7, options.priority_bits))
         self.mask_candidate = options.preemption_masks_candidate
         self.options, self.distributor, self.pe, self.report = options, distributor, pe, report
@@ -183,15 +183,15 @@ class CpuInterfaceV2(CpuInterface):
 
     # -- registers
 
-    def _handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
-        reads: dict[str, Reader] = {
+    def _handlers(self) -> tuple[dict[str, ReadHandler], dict[str, WriteHandler]]:
+        reads: dict[str, ReadHandler] = {
             "GICC_CTLR": self._read_ctlr, "GICC_PMR": self._read_pmr, "GICC_BPR": self._read_bpr,
             "GICC_IAR": partial(self._read_iar, False), "GICC_RPR": self._read_rpr,
             "GICC_HPPIR": partial(self._read_hppir, False), "GICC_ABPR": self._read_abpr,
             "GICC_APR<n>": self._read_apr, "GICC_NSAPR<n>": self._read_nsapr,
             "GICC_IIDR": constant(self.options.cpu_iidr),
         }
-        writes: dict[str, Writer] = {
+        writes: dict[str, WriteHandler] = {
             "GICC_CTLR": self._write_ctlr, "GICC_PMR": self._write_pmr, "GICC_BPR": self._write_bpr,
             "GICC_ABPR": self._write_abpr, "GICC_EOIR": partial(self._write_eoir, False), "GICC_DIR": self._write_dir,
             "GICC_APR<n>": self._write_apr, "GICC_NSAPR<n>": self._write_nsapr,

@@ -13,10 +13,10 @@ from vgic.arch.gicv import GICV
 from vgic.arch.ich import EN, EOICOUNT_MOST, EOICOUNT_SHIFT
 from vgic.arch.intid import GROUP1_PENDING, SGIS, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
-from vgic.silicon.frame import Block, Reader, Writer, constant, ignored, zero
+from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, ignored, zero
 from vgic.silicon.options_v2 import VirtualInterfaceV2Options
 from vgic.silicon.priority import IDLE
-from vgic.silicon.report import Report, deviation
+from vgic.silicon.report import OnNotice, deviation
 from vgic.silicon.virtual_interface import ListRegister, VirtualInterface
 
 INTID = GICV["GICV_IAR"].mask("INTID")
@@ -26,12 +26,12 @@ PREEMPTION_BITS = 5
 
 
 class VirtualInterfaceV2(VirtualInterface):
-    """GICH and GICV of one PE."""
+    """The virtual CPU interface of one PE, with GICH and GICV."""
 
     one_apr = True
 
     def __init__(
-        self, options: VirtualInterfaceV2Options, deactivate: Callable[[int], None], report: Report,
+        self, options: VirtualInterfaceV2Options, deactivate: Callable[[int], None], report: OnNotice,
     ) -> None:
         super().__init__(options, PREEMPTION_BITS, deactivate, report)
         self.options = options
@@ -130,7 +130,7 @@ class VirtualInterfaceV2(VirtualInterface):
     # -- registers
 
     def read_lr(self, n: int) -> int:
-        """GICH_LR<n> (5.3.10)."""
+        """GICH_LR<n> out of the fields of list register n (5.3.10)."""
         if n >= len(self.lrs):
             return 0
         lr = self.lrs[n]
@@ -138,7 +138,7 @@ class VirtualInterfaceV2(VirtualInterface):
         return lr.hw << 31 | lr.group << 30 | lr.state << 28 | lr.priority >> 3 << 23 | low | lr.vintid
 
     def write_lr(self, n: int, value: int) -> None:
-        """GICH_LR<n>."""
+        """GICH_LR<n> into the fields of list register n (5.3.10)."""
         if n >= len(self.lrs):
             return
         lr = self.lrs[n]
@@ -149,15 +149,15 @@ class VirtualInterfaceV2(VirtualInterface):
         lr.cpuid = 0 if lr.hw else value >> 10 & 7
         lr.vintid = value & 0x3FF
 
-    def _gich_handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
+    def _gich_handlers(self) -> tuple[dict[str, ReadHandler], dict[str, WriteHandler]]:
         o = self.options
         vtr = (o.virtual_priority_bits - 1) << 29 | (PREEMPTION_BITS - 1) << 26 | (o.list_registers - 1)
-        reads: dict[str, Reader] = {
+        reads: dict[str, ReadHandler] = {
             "GICH_HCR": self._read_hcr, "GICH_VTR": constant(vtr), "GICH_VMCR": self._read_vmcr,
             "GICH_MISR": self._read_misr, "GICH_EISR<n>": self._read_eisr, "GICH_ELRSR<n>": self._read_elrsr,
             "GICH_APR": self._read_apr, "GICH_LR<n>": self._read_lr,
         }
-        writes: dict[str, Writer] = {
+        writes: dict[str, WriteHandler] = {
             "GICH_HCR": self._write_hcr, "GICH_VMCR": self._write_vmcr, "GICH_APR": self._write_apr,
             "GICH_LR<n>": self._write_lr,
         }
@@ -198,14 +198,14 @@ class VirtualInterfaceV2(VirtualInterface):
         if n == 0:
             self.groups[0].active = value
 
-    def _gicv_handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
-        reads: dict[str, Reader] = {
+    def _gicv_handlers(self) -> tuple[dict[str, ReadHandler], dict[str, WriteHandler]]:
+        reads: dict[str, ReadHandler] = {
             "GICV_CTLR": self._read_ctlr, "GICV_PMR": self._read_pmr,
             "GICV_BPR": partial(self._read_bpr, 0), "GICV_ABPR": partial(self._read_bpr, 1),
             "GICV_IAR": partial(self._read_iar, False), "GICV_HPPIR": partial(self._read_hppir, False),
             "GICV_RPR": self._read_rpr, "GICV_APR<n>": self._read_apr, "GICV_IIDR": constant(self.options.cpu_iidr),
         }
-        writes: dict[str, Writer] = {
+        writes: dict[str, WriteHandler] = {
             "GICV_CTLR": self._write_ctlr, "GICV_PMR": self._write_pmr,
             "GICV_BPR": partial(self._write_bpr, 0), "GICV_ABPR": partial(self._write_bpr, 1),
             "GICV_EOIR": self._write_eoir, "GICV_DIR": self._write_dir, "GICV_APR<n>": self._write_apr,

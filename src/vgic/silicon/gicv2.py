@@ -13,22 +13,23 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
+from vgic.arch.machine import VIRT_V2
 from vgic.silicon.distributor_v2 import DistributorV2
 from vgic.silicon.frame import Block
 from vgic.silicon.gic import Gic
 from vgic.silicon.gicc import CpuInterfaceV2
 from vgic.silicon.gich import VirtualInterfaceV2
 from vgic.silicon.options_v2 import GicV2Options
-from vgic.silicon.report import Notice, Report
+from vgic.silicon.report import Notice, OnNotice
 
 
 class MapV2(NamedTuple):
     """Where the frames lie; the defaults are QEMU's virt machine."""
 
-    gicd: int = 0x0800_0000
-    gicc: int = 0x0801_0000
-    gich: int = 0x0803_0000
-    gicv: int = 0x0804_0000
+    gicd: int = VIRT_V2.frame("GICD").base
+    gicc: int = VIRT_V2.frame("GICC").base
+    gich: int = VIRT_V2.frame("GICH").base
+    gicv: int = VIRT_V2.frame("GICV").base
 
 
 class GicV2(Gic):
@@ -47,7 +48,7 @@ class GicV2(Gic):
     virtual: tuple[VirtualInterfaceV2, ...]
 
     def __init__(
-        self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: Report | None = None,
+        self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: OnNotice | None = None,
     ) -> None:
         o = options if options is not None else GicV2Options()
         super().__init__(o, report)

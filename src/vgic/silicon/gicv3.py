@@ -16,11 +16,12 @@ from functools import partial
 from typing import NamedTuple
 
 from vgic.arch.gicd import GICD_V3
-from vgic.arch.gicr import STRIDE, STRIDE_V4
+from vgic.arch.gicr import GICR, STRIDE, STRIDE_V4
 from vgic.arch.gits import VSGI
 from vgic.arch.icc import ICC
 from vgic.arch.ich import ICH
 from vgic.arch.icv import ICV
+from vgic.arch.machine import VIRT_V3
 from vgic.arch.register import Encoding, UnknownRegister, nearest
 from vgic.silicon import icc, ich
 from vgic.silicon.distributor import DistributorState
@@ -32,15 +33,17 @@ from vgic.silicon.ich import VirtualInterfaceV3
 from vgic.silicon.options import OptionError
 from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.redistributor import Redistributor
-from vgic.silicon.report import Notice, Report, Undefined
+from vgic.silicon.report import Notice, OnNotice, Undefined
+
+_VIRT_GICR = tuple((r.base, r.size // r.stride) for r in VIRT_V3.regions if r.frame is GICR)
 
 
 class MapV3(NamedTuple):
     """Where the frames lie; `gicr` holds (base, redistributors) of each region. Defaults: QEMU's virt machine."""
 
-    gicd: int = 0x0800_0000
-    gits: int = 0x0808_0000
-    gicr: tuple[tuple[int, int], ...] = ((0x080A_0000, 123), (0x40_0000_0000, 512))
+    gicd: int = VIRT_V3.frame("GICD").base
+    gits: int = VIRT_V3.frame("GITS").base
+    gicr: tuple[tuple[int, int], ...] = _VIRT_GICR
 
     def redistributors(self, pes: int, stride: int) -> tuple[tuple[int, int, int], ...]:
         """Of each region that is needed: its first byte, the first byte behind its redistributors, the PE of the first.
@@ -103,7 +106,7 @@ class GicV3(Gic):
     virtual: tuple[VirtualInterfaceV3, ...]
 
     def __init__(
-        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: Report | None = None,
+        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: OnNotice | None = None,
     ) -> None:
         o = options if options is not None else GicV3Options()
         super().__init__(o, report)
@@ -228,7 +231,8 @@ class GicV3(Gic):
     def sysreg_write(
         self, register: str | Encoding, value: int, pe: int = 0, *, el: int = 2, secure: bool = False,
     ) -> None:
-        """An MSR; as `sysreg_read`."""
+        """An MSR at an exception level and Security state; which register it reaches and what it raises is as in
+        `sysreg_read`."""
         r, name = self._resolve(register, pe, el, secure, reading=False)
         if r.write is None:
             self.report(Notice("not modelled", name, f"write of {value:#x}: ignored"))

@@ -36,7 +36,7 @@ class PeState:
 
 
 class CpuInterfaceV3(CpuInterface):
-    """ICC of one PE."""
+    """The physical CPU interface of one PE, with the ICC registers."""
 
     def __init__(self, options: CpuInterfaceV3Options, distributor: DistributorV3, pe: int, pes: PeState) -> None:
         super().__init__(options, options.preemption_bits)
@@ -95,7 +95,7 @@ class CpuInterfaceV3(CpuInterface):
         return intid, None if special(intid) else irq
 
     def named(self, iar: int) -> Candidate | None:
-        """By INTID."""
+        """The SGI, PPI or SPI of the INTID."""
         return self.distributor.find(iar & INTID, self.pe)
 
     def read_iar(self, group: int, el: int, secure: bool) -> int:
@@ -165,7 +165,7 @@ class CpuInterfaceV3(CpuInterface):
         return self.has_el3 and not secure and el != 3 and self.pe_state.scr_fiq
 
     def read_pmr(self, el: int, secure: bool) -> int:
-        """ICC_PMR_EL1."""
+        """ICC_PMR_EL1, in the Non-secure view where the access is restricted."""
         return nonsecure_view(self.state.pmr) if self._restricted(el, secure) else self.state.pmr
 
     def write_pmr(self, value: int, el: int, secure: bool) -> None:
@@ -178,7 +178,7 @@ class CpuInterfaceV3(CpuInterface):
         self.state.pmr = value & self.priority_mask
 
     def read_rpr(self, el: int, secure: bool) -> int:
-        """ICC_RPR_EL1."""
+        """ICC_RPR_EL1, in the Non-secure view where the access is restricted."""
         running = self.running_priority()
         return nonsecure_view(running) if self._restricted(el, secure) and running != IDLE else running
 
@@ -197,12 +197,12 @@ class CpuInterfaceV3(CpuInterface):
         return mine, False
 
     def read_bpr(self, group: int, el: int, secure: bool) -> int:
-        """ICC_BPR0_EL1, ICC_BPR1_EL1."""
+        """ICC_BPR0_EL1, ICC_BPR1_EL1: the binary point that the access sees."""
         mine, saturated = self._bpr_group(group, el, secure)
         return min(self.groups[mine].bpr + 1, 7) if saturated else self.groups[mine].bpr
 
     def write_bpr(self, group: int, value: int, el: int, secure: bool) -> None:
-        """ICC_BPR0_EL1, ICC_BPR1_EL1."""
+        """ICC_BPR0_EL1, ICC_BPR1_EL1; no effect on a view that is saturated."""
         mine, saturated = self._bpr_group(group, el, secure)
         if not saturated:
             self.set_bpr(mine, value)
@@ -212,7 +212,7 @@ class CpuInterfaceV3(CpuInterface):
         return (o.priority_bits - 1) << 8 | (o.cpu_id_bits == 24) << 11 | 1 << 15 | o.range_selector() << 18
 
     def read_ctlr(self, secure: bool) -> int:
-        """ICC_CTLR_EL1."""
+        """ICC_CTLR_EL1 of the access's Security state."""
         s = self.state
         if self._group1(secure) == G1S:
             return self._common_ctlr() | int(s.cbpr_s) | s.eoimode_s << 1
@@ -229,7 +229,7 @@ class CpuInterfaceV3(CpuInterface):
             s.cbpr_ns = bool(value & 1) if cbpr_too else s.cbpr_ns
 
     def read_ctlr_el3(self) -> int:
-        """ICC_CTLR_EL3."""
+        """ICC_CTLR_EL3: the controls of all states."""
         s = self.state
         return (
             self._common_ctlr() | int(s.cbpr_s) | s.cbpr_ns << 1 | s.eoimode_el3 << 2 | s.eoimode_s << 3
@@ -237,7 +237,7 @@ class CpuInterfaceV3(CpuInterface):
         )
 
     def write_ctlr_el3(self, value: int) -> None:
-        """ICC_CTLR_EL3."""
+        """ICC_CTLR_EL3: the controls of all states."""
         s = self.state
         s.cbpr_s, s.cbpr_ns, s.eoimode_el3 = bool(value & 1), bool(value & 2), bool(value & 4)
         s.eoimode_s, s.eoimode_ns = bool(value & 8), bool(value & 16)
@@ -246,7 +246,7 @@ class CpuInterfaceV3(CpuInterface):
         return G0 if which == 0 else self._group1(secure)
 
     def read_apr(self, which: int, n: int, secure: bool) -> int:
-        """ICC_AP0R<n>_EL1, ICC_AP1R<n>_EL1."""
+        """ICC_AP0R<n>_EL1, ICC_AP1R<n>_EL1: a word of the active priorities."""
         return self.groups[self._active_group(which, secure)].active >> 32 * n & 0xFFFFFFFF
 
     def write_apr(self, which: int, n: int, value: int, el: int, secure: bool) -> None:

@@ -10,7 +10,7 @@ from vgic.arch.intid import LPI_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.options_v3 import VirtualInterfaceV3Options
 from vgic.silicon.priority import IDLE
-from vgic.silicon.report import Report, Undefined, deviation
+from vgic.silicon.report import OnNotice, Undefined, deviation
 from vgic.silicon.virtual_interface import ListRegister, VirtualInterface
 
 INTID = ICV["ICV_IAR1_EL1"].mask("INTID")
@@ -19,10 +19,10 @@ HCR_BITS = 0xFF | TC | TALL0 | TALL1 | TSEI | TDIR
 
 
 class VirtualInterfaceV3(VirtualInterface):
-    """ICH and ICV of one PE."""
+    """The virtual CPU interface of one PE, with the ICH and ICV registers."""
 
     def __init__(
-        self, options: VirtualInterfaceV3Options, deactivate: Callable[[int], None], report: Report,
+        self, options: VirtualInterfaceV3Options, deactivate: Callable[[int], None], report: OnNotice,
     ) -> None:
         super().__init__(options, options.virtual_preemption_bits, deactivate, report)
         self.options = options
@@ -104,7 +104,7 @@ class VirtualInterfaceV3(VirtualInterface):
         return int(s.cbpr) | s.eoimode << 1 | (o.virtual_priority_bits - 1) << 8 | (o.cpu_id_bits == 24) << 11 | 1 << 15
 
     def write_ctlr(self, value: int) -> None:
-        """ICV_CTLR_EL1."""
+        """ICV_CTLR_EL1: CBPR and EOImode."""
         self.state.cbpr, self.state.eoimode = bool(value & 1), bool(value & 2)
 
     def read_apr(self, group: int, n: int) -> int:
@@ -132,7 +132,7 @@ class VirtualInterfaceV3(VirtualInterface):
         )
 
     def read_hcr(self) -> int:
-        """ICH_HCR_EL2."""
+        """ICH_HCR_EL2 with EOIcount."""
         return self.state.hcr | self.state.eoicount << EOICOUNT_SHIFT
 
     def write_hcr(self, value: int) -> None:
@@ -154,7 +154,7 @@ class VirtualInterfaceV3(VirtualInterface):
         return self.lrs[n]
 
     def read_lr(self, n: int) -> int:
-        """ICH_LR<n>_EL2."""
+        """ICH_LR<n>_EL2 out of the fields of list register n."""
         lr = self.lr(n)
         return (
             lr.state << 62 | lr.hw << 61 | lr.group << 60 | lr.priority << 48
@@ -162,7 +162,7 @@ class VirtualInterfaceV3(VirtualInterface):
         )
 
     def write_lr(self, n: int, value: int) -> None:
-        """ICH_LR<n>_EL2."""
+        """ICH_LR<n>_EL2 into the fields of list register n."""
         lr = self.lr(n)
         lr.state, lr.hw, lr.group = value >> 62 & 3, bool(value >> 61 & 1), value >> 60 & 1
         lr.priority = value >> 48 & self.priority_mask

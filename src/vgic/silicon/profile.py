@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Deviation(NamedTuple):
+class Departure(NamedTuple):
     """One departure.
 
     Attributes:
@@ -25,36 +25,36 @@ class Deviation(NamedTuple):
     section: str
 
 
-PROFILE: tuple[Deviation, ...] = (
-    Deviation("group_enable_selects", 2, "A pending interrupt of a disabled group still hides those below it.",
+PROFILE: tuple[Departure, ...] = (
+    Departure("group_enable_selects", 2, "A pending interrupt of a disabled group still hides those below it.",
               "IHI 0048B 3.3.2"),
-    Deviation("virtual_group_enable_selects", 2,
+    Departure("virtual_group_enable_selects", 2,
               "A list register of a disabled group is still chosen, acknowledged and hides those below it.",
               "IHI 0048B 5.2.1"),
-    Deviation("hppir_masked", 2, "HPPIR applies the priority mask.", "IHI 0048B 4.4.7"),
-    Deviation("hppir_shows_cpuid", 2, "HPPIR does not name the source of an SGI.", "IHI 0048B 4.4.7"),
-    Deviation("alias_registers", 2, "AIAR, AEOIR and AHPPIR are absent.", "IHI 0048B 4.4.8 to 4.4.10"),
-    Deviation("preemption_masks_candidate", 2,
+    Departure("hppir_masked", 2, "HPPIR applies the priority mask.", "IHI 0048B 4.4.7"),
+    Departure("hppir_shows_cpuid", 2, "HPPIR does not name the source of an SGI.", "IHI 0048B 4.4.7"),
+    Departure("alias_registers", 2, "AIAR, AEOIR and AHPPIR are absent.", "IHI 0048B 4.4.8 to 4.4.10"),
+    Departure("preemption_masks_candidate", 2,
               "Preemption compares the whole priority of the pending interrupt, not its group priority.",
               "IHI 0048B 3.3.3"),
-    Deviation("sgir_checks_group", 2, "GICD_SGIR ignores NSATT and the SGI's group.", "IHI 0048B 4.3.15"),
-    Deviation("disabled_group_hides", 3,
+    Departure("sgir_checks_group", 2, "GICD_SGIR ignores NSATT and the SGI's group.", "IHI 0048B 4.3.15"),
+    Departure("disabled_group_hides", 3,
               "A pending interrupt of a group that ICC_IGRPEN disables still hides those below it.", "IHI 0069 4.7.2"),
-    Deviation("sleep_blocks", 3, "A redistributor that sleeps forwards interrupts all the same.",
+    Departure("sleep_blocks", 3, "A redistributor that sleeps forwards interrupts all the same.",
               "IHI 0069 GICR_WAKER"),
-    Deviation("sgi1r_sends_group0", 3,
+    Departure("sgi1r_sends_group0", 3,
               "With a single Security state ICC_SGI1R_EL1 sends no SGI that is in Group 0; it sends both groups.",
               "IHI 0069 Use of control registers for SGI forwarding"),
-    Deviation("priority_stores_low_bits", 3, "IPRIORITYR keeps unimplemented priority bits; they are RAZ/WI.",
+    Departure("priority_stores_low_bits", 3, "IPRIORITYR keeps unimplemented priority bits; they are RAZ/WI.",
               "IHI 0069 GICD_IPRIORITYR<n>"),
-    Deviation("vpmr_stores_low_bits", 3, "ICH_VMCR_EL2.VPMR keeps unimplemented priority bits, and masks by them.",
+    Departure("vpmr_stores_low_bits", 3, "ICH_VMCR_EL2.VPMR keeps unimplemented priority bits, and masks by them.",
               "IHI 0069 ICH_VMCR_EL2"),
-    Deviation("lr_stores_res0", 3, "A list register keeps bits that are RES0.", "IHI 0069 ICH_LR<n>_EL2"),
-    Deviation("irm_stored", 3, "IROUTER keeps Interrupt_Routing_Mode although 1 of N is not supported.",
+    Departure("lr_stores_res0", 3, "A list register keeps bits that are RES0.", "IHI 0069 ICH_LR<n>_EL2"),
+    Departure("irm_stored", 3, "IROUTER keeps Interrupt_Routing_Mode although 1 of N is not supported.",
               "IHI 0069 GICD_IROUTER<n>"),
-    Deviation("eoicount_in_split_mode", 3, "ICV_EOIR counts in EOIcount in EOImode 1.", "IHI 0069 ICH_HCR_EL2"),
-    Deviation("vgrp0d_from_veng1", 3, "MISR.VGrp0D looks at VENG1.", "IHI 0069 ICH_MISR_EL2"),
-    Deviation("typer_lines_of_spis", 3, "GICD_TYPER.ITLinesNumber is one too small (QEMU up to 9).",
+    Departure("eoicount_in_split_mode", 3, "ICV_EOIR counts in EOIcount in EOImode 1.", "IHI 0069 ICH_HCR_EL2"),
+    Departure("vgrp0d_from_veng1", 3, "MISR.VGrp0D looks at VENG1.", "IHI 0069 ICH_MISR_EL2"),
+    Departure("typer_lines_of_spis", 3, "GICD_TYPER.ITLinesNumber is one too small (QEMU up to 9).",
               "IHI 0069 GICD_TYPER"),
 )
 

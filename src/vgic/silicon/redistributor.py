@@ -12,11 +12,11 @@ from functools import partial
 from vgic.arch.gicr import GICR
 from vgic.arch.intid import PRIVATE
 from vgic.silicon.bank import Bank
-from vgic.silicon.distributor import DistributorState, Row, by_intid, private_interrupts
-from vgic.silicon.frame import Block, Reader, Writer, constant, identification, ignored, zero
+from vgic.silicon.distributor import DistributorState, Irqs, by_intid, private_interrupts
+from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, identification, ignored, zero
 from vgic.silicon.interrupt import G0, G1NS, G1S
 from vgic.silicon.options_v3 import RedistributorOptions
-from vgic.silicon.report import Notice, Report
+from vgic.silicon.report import Notice, OnNotice
 
 _CTLR = GICR["GICR_CTLR"]
 ENABLE_LPIS, CES = _CTLR.mask("EnableLPIs"), _CTLR.mask("CES")
@@ -43,7 +43,7 @@ class RedistributorState:
 
 
 class Redistributor:
-    """GICR of one PE. Its own attributes never change.
+    """The redistributor of one PE, with GICR. Its own attributes never change.
 
     Args:
         options: the implementation's choices. pe: whose. distributor: GICD_CTLR.
@@ -54,7 +54,7 @@ class Redistributor:
     """
 
     def __init__(
-        self, options: RedistributorOptions, pe: int, distributor: DistributorState, last: bool, report: Report,
+        self, options: RedistributorOptions, pe: int, distributor: DistributorState, last: bool, report: OnNotice,
     ) -> None:
         self.options, self.pe, self.last, self.report = options, pe, last, report
         self.state = RedistributorState()
@@ -63,7 +63,7 @@ class Redistributor:
         self.bank = Bank(GICR, self.row, options, distributor, report, keeps_low_bits=options.priority_stores_low_bits)
         self.gicr = Block(GICR, *self._handlers(), report, options.bad_size, self._silent())
 
-    def row(self, first: int, count: int, pe: int) -> Row:
+    def row(self, first: int, count: int, pe: int) -> Irqs:
         """The interrupts of INTIDs first..first+count-1."""
         return self._by_intid[first:first + count]
 
@@ -74,7 +74,7 @@ class Redistributor:
 
     # -- registers
 
-    def _handlers(self) -> tuple[dict[str, Reader], dict[str, Writer]]:
+    def _handlers(self) -> tuple[dict[str, ReadHandler], dict[str, WriteHandler]]:
         o = self.options
         reads, writes = self.bank.handlers()
         reads |= {

@@ -45,7 +45,7 @@ class Notices:
         return [(n, c) for n, c in self.counts.items() if n.kind == kind]
 
 
-Report = Callable[[Notice], None]
+OnNotice = Callable[[Notice], None]
 
 
 def deviation(option: str, detail: str) -> Notice:

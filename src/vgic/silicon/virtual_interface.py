@@ -30,7 +30,7 @@ from vgic.parts import step
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.options import VirtualInterfaceOptions
 from vgic.silicon.priority import IDLE, Group, bit, group_mask, highest, implemented, lowest, preempts
-from vgic.silicon.report import Report, deviation
+from vgic.silicon.report import OnNotice, deviation
 
 
 class ListRegister:
@@ -115,7 +115,7 @@ class VirtualInterface:
 
     def __init__(
         self, options: VirtualInterfaceOptions, preemption_bits: int, deactivate: Callable[[int], None],
-        report: Report,
+        report: OnNotice,
     ) -> None:
         self.preemption_bits = preemption_bits
         self.min_bpr0 = 7 - preemption_bits

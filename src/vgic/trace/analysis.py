@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from vgic.rules import RECORDING_CHECKS, Judge, Moments
-from vgic.silicon.profile import PROFILE, SENTENCES, Deviation
+from vgic.silicon.profile import PROFILE, SENTENCES, Departure
 from vgic.trace.configure import Configuration, configure
 from vgic.trace.diagnose import Diagnosis, Recent, diagnose
 from vgic.trace.events import Event, Probe
 from vgic.trace.lanes import Lanes
 from vgic.trace.lives import Lives
-from vgic.trace.qemu import Reader
+from vgic.trace.qemu import QemuReader
 from vgic.trace.replay import KINDS, Replay
 from vgic.trace.source import Source, TraceError
 
@@ -42,7 +42,7 @@ class Analysis:
     ) -> None:
         self.file = path if isinstance(path, str) else path.name
         began = time.perf_counter()
-        self.reader = Reader(path)
+        self.reader = QemuReader(path)
         self.diagnosis: Diagnosis | None = None
         self._broke_off: list[TraceError] = []
         events = self._guarded(iter(self.reader))
@@ -123,13 +123,13 @@ class Analysis:
         order = [f for f in FRAMES if f in compared] + sorted(set(compared) - set(FRAMES))
         return {f: (predicted[f], compared[f]) for f in order}
 
-    def profile(self) -> list[Deviation]:
+    def profile(self) -> list[Departure]:
         """QEMU's departures from the architecture that the chip follows."""
         options = self.configuration.options
         chosen, usual = options.choices(), type(options)().choices()
         return [d for d in PROFILE if d.gic == self.configuration.version and chosen[d.option] != usual[d.option]]
 
-    def deviations(self) -> list[tuple[Deviation, int]]:
+    def deviations(self) -> list[tuple[Departure, int]]:
         """Those that decided an outcome in this recording, and how often."""
         counts: Counter[str] = Counter()
         for notice, count in self.chip.notices.of("deviation"):

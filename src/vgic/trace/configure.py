@@ -11,6 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from vgic.arch.gicc import GICC
+from vgic.arch.gicd import GICD_V2, GICD_V3
+from vgic.arch.gicr import GICR, STRIDE
+from vgic.arch.located import FrameAt
+from vgic.arch.machine import MACHINES as KNOWN_MACHINES
 from vgic.silicon import Gic, GicV2, GicV2Options, GicV3, GicV3Options, OptionError
 from vgic.trace.events import (
     Access,
@@ -25,8 +30,16 @@ from vgic.trace.events import (
 )
 from vgic.trace.source import TraceError
 
-MACHINES = {"qemu-virt-v2": 2, "qemu-virt-v3": 3, "qemu-virt-v4": 3}
-GICD, GICC, GICR = 0x0800_0000, 0x0801_0000, 0x080A_0000
+MACHINES = {name: min(machine.gic_version, 3) for name, machine in KNOWN_MACHINES.items()}
+"""The chip that each machine has here: a GICv4 is a GICv3 with virtual LPIs."""
+
+_GICR = FrameAt(GICR, 0)
+_IDENTITY = {
+    (frame.name, FrameAt(frame, 0)[name].address): f"{frame.name}_{name}"
+    for frame, names in ((GICD_V3, ("TYPER", "IIDR", "PIDR2")), (GICD_V2, ("PIDR2",)), (GICC, ("IIDR",)))
+    for name in names
+}
+"""The identification registers of one copy, by frame and offset."""
 
 
 class Configuration(NamedTuple):
@@ -77,10 +90,9 @@ class _Seen:
                 self.v2 += 1
             self.pe = max(self.pe, event.pe or 0)
             if not event.write and event.value is not None:
-                base = {"GICD": GICD, "GICC": GICC}.get(event.frame)
-                if base is not None:
-                    self._identity(event.frame, base + event.offset, event.size, event.value)
-                elif event.frame == "GICR" and event.offset == 8 and event.size == 8:
+                if event.frame in ("GICD", "GICC"):
+                    self._identity(event.frame, event.offset, event.size, event.value)
+                elif event.frame == "GICR" and event.offset == _GICR["TYPER"].address and event.size == 8:
                     self.typers.setdefault(event.pe or 0, event.value)
         elif isinstance(event, SysReg):
             self.v3 += 1
@@ -100,13 +112,12 @@ class _Seen:
                 self.v2 += 1
 
     def _identity(self, frame: str, address: int, size: int, value: int) -> None:
-        if frame == "GICR" and size == 4 and address & 0x1_FFFF == 0:
+        if frame == "GICR" and size == 4 and address & STRIDE - 1 == _GICR["CTLR"].address:
             self.registers.setdefault("GICR_CTLR", value)
-        if frame == "GICR" and size == 8 and address & 0xFFFF == 8:
+        if frame == "GICR" and size == 8 and address & 0xFFFF == _GICR["TYPER"].address:
             number = value >> 8 & 0xFFFF
             self.typers.setdefault(number, value)
-        name = {("GICD", 4): "GICD_TYPER", ("GICD", 8): "GICD_IIDR", ("GICC", 0xFC): "GICC_IIDR",
-                ("GICD", 0xFFE8): "GICD_PIDR2", ("GICD", 0xFE8): "GICD_PIDR2"}.get((frame, address & 0xFFFF))
+        name = _IDENTITY.get((frame, address & 0xFFFF))
         if name is not None and size == 4:
             self.registers.setdefault(name, value)
 

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from vgic.arch.ich import EN
+from vgic.arch.intid import LPI_START, MAINTENANCE, special
 from vgic.designs.base import Unsupported
 from vgic.designs.build import Build
 from vgic.designs.kvm import Kvm
@@ -32,12 +33,11 @@ from vgic.designs.vm import Vcpu, Vm
 from vgic.silicon import Gic, GicV2, Trap, Undefined
 from vgic.trace.design_outcome import Entry, Outcome
 from vgic.trace.events import Access, BadLine, Event, LineChange, Probe, SysReg
-from vgic.trace.kvm_probes import FOLD, LPI_START, POPULATE, IrqMemory, Msi, Survey, irq_memory, msi
+from vgic.trace.kvm_probes import FOLD, POPULATE, IrqMemory, Msi, Survey, irq_memory, msi
 from vgic.trace.places import Places
 
 LOOK_AHEAD = 20_000
 """Events looked at behind a first populate for the others of the same entry."""
-MAINTENANCE = 25
 
 
 class _Ahead:
@@ -402,6 +402,6 @@ class DesignReplay:
                     self._acknowledged(self.chip.read(e.address, e.size, e.pe), e.value)
 
     def _acknowledged(self, ours: int, theirs: int) -> None:
-        from_hardware = theirs >= LPI_START and 1020 <= ours <= 1023
+        from_hardware = theirs >= LPI_START and special(ours)
         same = "equal" if ours == theirs else "VLPI" if from_hardware else "different"
         self.outcome.acknowledged[same] += 1

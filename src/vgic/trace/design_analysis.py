@@ -24,7 +24,7 @@ from vgic.trace.configure import configure
 from vgic.trace.design import DesignReplay
 from vgic.trace.events import BadLine, Event
 from vgic.trace.kvm_probes import POPULATE, Survey
-from vgic.trace.qemu import Reader
+from vgic.trace.qemu import QemuReader
 from vgic.trace.source import Source, TraceError
 
 RECORDED, TODAY = "kvm", "kvm-today"
@@ -63,12 +63,12 @@ class DesignAnalysis:
         began = time.perf_counter()
         self._broke_off: list[TraceError] = []
         with Source(path) as source:
-            head = list(itertools.islice(self._events(Reader(source)), HEAD))
+            head = list(itertools.islice(self._events(QemuReader(source)), HEAD))
         if self._broke_off and not head:
             raise self._broke_off[0]
         self.configuration = configure(path, head, machine, overrides)
         self._broke_off.clear()
-        self.survey = Survey(self._events(Reader(path)), self.configuration.version)
+        self.survey = Survey(self._events(QemuReader(path)), self.configuration.version)
         if not any(self.survey.names[n] for n in POPULATE):
             raise TraceError(path, None, "no kvm_fn probe of vgic_v2_populate_lr or vgic_v3_populate_lr is in it: "
                                          "nothing tells what reached the kernel's virtual GIC (docs/design-replay.md)")
@@ -82,7 +82,7 @@ class DesignAnalysis:
             raise ScenarioError(f"design {name} can't follow {path}: {why}") from None
         self.outcome = self.replay.outcome
         self._broke_off.clear()
-        self.reader = Reader(path)
+        self.reader = QemuReader(path)
         events = self._events(self.reader, progress)
         try:
             self._run(events)
@@ -106,7 +106,7 @@ class DesignAnalysis:
                                 ) from None
 
     def _events(
-        self, reader: Reader, progress: Callable[[int, int | None], None] | None = None,
+        self, reader: QemuReader, progress: Callable[[int, int | None], None] | None = None,
     ) -> Iterator[Event]:
         """The events until the recording breaks off."""
         try:

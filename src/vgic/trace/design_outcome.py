@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from vgic.designs.vgic.irq import LPI_START, PRIVATE, SGIS, Lr
+from vgic.arch.intid import LPI_START, PRIVATE, SGIS
+from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu
 
 

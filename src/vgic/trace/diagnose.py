@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from vgic.arch.intid import SGIS, SPECIAL_START
 from vgic.rules import RECORDING_CHECKS, Judge, RecordingCheck
 from vgic.silicon import Gic
 from vgic.trace.events import Access, Event, FrameAccess, LineChange, Sgi, SgiPending, SysReg, describe
@@ -357,7 +358,7 @@ class Diagnoser:
             elif numbers and self._role(at) in ("iar", "viar"):
                 expected, got = numbers
                 yield self._with(at, expected) or at
-                if 16 <= got < 1020:
+                if SGIS <= got < SPECIAL_START:
                     yield LineChange(at.line, got, at.pe if got < 32 else None, 1)
             elif isinstance(at, (SysReg, Access)) and not at.write:
                 yield at._replace(write=True)

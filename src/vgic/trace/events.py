@@ -6,7 +6,7 @@ into three sorts:
 
 - what software did to the chip: `Access`, `FrameAccess`, `SysReg`, `PropertyByte`;
 - what came from outside: `LineChange`, `Msi`, and `Probe` (the entry of a function of the recorded kernel);
-- what QEMU worked out from these, for comparison: `Sgi`, `SgiPending`, `ItsCommand`, `TableWrite`, `Timer`,
+- what QEMU worked out from these, for comparison: `Sgi`, `SgiPending`, `ItsCommand`, `TableWrite`, `TimerEvent`,
   `QemuState`.
 
 `BadLine` stands where a line of a known event can't be read; it is an event as well, so that its place among the
@@ -166,7 +166,7 @@ class SgiPending(NamedTuple):
     intid: int
 
 
-class Timer(NamedTuple):
+class TimerEvent(NamedTuple):
     """A generic timer's register write or output (QEMU `arm_gt_*`); QEMU does not tell which CPU's."""
 
     line: int
@@ -210,7 +210,7 @@ Event = (
     | Probe
     | Sgi
     | SgiPending
-    | Timer
+    | TimerEvent
     | QemuState
     | BadLine
 )
@@ -227,7 +227,7 @@ EVENT_KINDS: tuple[type[Event], ...] = (
     Probe,
     Sgi,
     SgiPending,
-    Timer,
+    TimerEvent,
     QemuState,
     BadLine,
 )

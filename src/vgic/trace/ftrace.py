@@ -111,7 +111,7 @@ def _time(text: str) -> int:
     return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")) if dot else int(text)
 
 
-class Reader:
+class FtraceReader:
     """The events of an ftrace recording, in the file's order; iterated once.
 
     Attributes:

@@ -11,11 +11,12 @@ from array import array
 from collections.abc import Callable
 from typing import NamedTuple
 
+from vgic.arch.intid import PRIVATE
 from vgic.rules.checks import KERNEL_CHECKS
 from vgic.rules.kernel import BROKEN, KernelCheck, KernelLine, KernelVcpu, OfKernel, Verdicts
 from vgic.trace.events import BadLine
-from vgic.trace.ftrace import Event, Lost, Reader
-from vgic.trace.ftrace_state import SHARED, Follow, Vcpu
+from vgic.trace.ftrace import Event, FtraceReader, Lost
+from vgic.trace.ftrace_state import Follow, HostVcpu
 from vgic.trace.source import Source, TraceError
 
 SYSTEMS = {"irq_handler_entry": "irq", "irq_handler_exit": "irq", "ipi_entry": "ipi", "sched_switch": "sched"}
@@ -108,7 +109,7 @@ class Injections(OfKernel):
             told = self.told_of[key] = Told()
         known = before.level if before is not None else self.shared.get(intid) if vcpu is None else None
         told.tell(level, known, self.event.time)
-        if intid >= SHARED:
+        if intid >= PRIVATE:
             self.shared[intid] = level
 
     def lost(self) -> None:
@@ -149,7 +150,7 @@ class FtraceAnalysis:
     ) -> None:
         self.file = path if isinstance(path, str) else path.name
         began = time.perf_counter()
-        self.reader = Reader(path)
+        self.reader = FtraceReader(path)
         self.verdicts = Verdicts(most)
         self.checks = [check(self.verdicts) for check in KERNEL_CHECKS]
         self.exits, self.injections, self.blocks = Exits(), Injections(), Blocks()
@@ -237,7 +238,7 @@ class FtraceAnalysis:
             lines.append(str(self.trouble))
         return lines
 
-    def vcpus(self) -> list[Vcpu]:
+    def vcpus(self) -> list[HostVcpu]:
         """Those that ran a guest, by number and thread."""
         seen = [v for v in self.follow.vcpus.values() if v.enters]
         return sorted(seen, key=lambda v: (v.number is None, v.number or 0, v.pid))
@@ -247,7 +248,7 @@ class FtraceAnalysis:
         def label(key: Interrupt) -> str:
             if key.vcpu is not None:
                 return self.follow.label(key.vcpu)
-            return "shared" if key.intid >= SHARED else "any"
+            return "shared" if key.intid >= PRIVATE else "any"
         return sorted(((label(k), k.intid, t) for k, t in self.injections.told_of.items()), key=lambda r: r[:2])
 
 

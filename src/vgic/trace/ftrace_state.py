@@ -22,20 +22,17 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from vgic.arch.gicr import GICR, SGI_BASE, STRIDE
+from vgic.arch.intid import PRIVATE
+from vgic.arch.located import FrameAt
+from vgic.arch.timer import ENABLE, IMASK, ISTATUS
 from vgic.rules.kernel import KernelTeller, KernelVcpu
 from vgic.rules.moments import Moments
 from vgic.trace.ftrace import Event
 
-ENABLE, IMASK, ISTATUS = 1, 2, 4
-SHARED = 32
-"""The first INTID that isn't a vCPU's own."""
-
 _GUEST_TIMER = re.compile(r"kvm guest \w*timer")
 _IPI = re.compile(r"IPI|[Rr]eschedul")
-_PIDR2 = 0xFFE8
-_SGI_FRAME = 0x1_0000
-_STRIDE = 0x2_0000
-_ISENABLER0, _ICENABLER0 = _SGI_FRAME + 0x100, _SGI_FRAME + 0x180
+_PIDR2, _ISENABLER0, _ICENABLER0 = (FrameAt(GICR, 0)[name].address for name in ("PIDR2", "ISENABLER0", "ICENABLER0"))
 _REASON = re.compile(r"(\w+): [EH]SR_EC: (0x[0-9a-f]+)(?: \((\w+)\))?")
 
 
@@ -48,7 +45,7 @@ def reason(text: str) -> str:
     return (name or number) if kind == "TRAP" else kind
 
 
-class Line:
+class ToldLine:
     """A virtual interrupt's line as KVM was last told.
 
     Attributes:
@@ -62,14 +59,14 @@ class Line:
         self.level, self.entries, self.touches = level, entries, touches
 
 
-class Timer(NamedTuple):
+class SavedTimer(NamedTuple):
     """A timer's registers when KVM saved them."""
 
     ctl: int
     cval: int
 
 
-class Vcpu:
+class HostVcpu:
     """One vCPU.
 
     Attributes:
@@ -96,7 +93,7 @@ class Vcpu:
         self.running: bool | None = None
         self.entered: Event | None = None
         self.blocked: Event | None = None
-        self.lines: dict[int, Line] = {}
+        self.lines: dict[int, ToldLine] = {}
         self.enabled: dict[int, bool] = {}
         self.expired: dict[int, int] = {}
         self.timer_map: tuple[int, int] | None = None
@@ -105,9 +102,9 @@ class Vcpu:
         self.emulated_intid: dict[int, int] = {}
         self.direct: dict[int, int] = {}
 
-    def line(self, intid: int) -> Line:
+    def line(self, intid: int) -> ToldLine:
         """The line, unknown where it was never told."""
-        return self.lines.get(intid) or Line(None, -1, -1)
+        return self.lines.get(intid) or ToldLine(None, -1, -1)
 
     def expected(self, index: int, ctl: int, cval: int) -> int | None:
         """The level that a timer's line must have with these registers: None where it depends on the counter, whose
@@ -120,7 +117,7 @@ class Vcpu:
 class Taking(NamedTuple):
     """A handler of a guest's timer interrupt that runs now."""
 
-    vcpu: Vcpu | None
+    vcpu: HostVcpu | None
     event: Event
     name: str
 
@@ -139,13 +136,13 @@ class Follow(KernelTeller):
 
     def __init__(self, listeners: Iterable[Moments[KernelVcpu]]) -> None:
         super().__init__(listeners)
-        self.vcpus: dict[tuple[int, int | None], Vcpu] = {}
-        self.current: dict[int, Vcpu] = {}
+        self.vcpus: dict[tuple[int, int | None], HostVcpu] = {}
+        self.current: dict[int, HostVcpu] = {}
         self.touches = 0
         self.ipis = 0
         self._handlers: dict[int, list[tuple[int, Taking | None]]] = {}
         self._echo: dict[int, tuple[int, int, int, int]] = {}
-        self._emulating: dict[int, tuple[Vcpu, int, int, Event]] = {}
+        self._emulating: dict[int, tuple[HostVcpu, int, int, Event]] = {}
         self._frames: set[int] = set()
         self._intids: dict[str, int] = {}
         self._methods: dict[str, Any] = {
@@ -181,7 +178,7 @@ class Follow(KernelTeller):
         self._emulating.clear()
         self.finished()
 
-    def seen(self) -> Sequence[Vcpu]:
+    def seen(self) -> Sequence[HostVcpu]:
         """All vCPUs that have been seen."""
         return tuple(self.vcpus.values())
 
@@ -191,7 +188,7 @@ class Follow(KernelTeller):
         """Whether the event is its task's own doing, and not an interrupt's that borrows it."""
         return not (e.interrupting or (e.interrupting is None and self._handlers.get(e.cpu)))
 
-    def _thread(self, e: Event, number: int | None = None) -> Vcpu:
+    def _thread(self, e: Event, number: int | None = None) -> HostVcpu:
         """The vCPU that the event's task runs; by its number, where that is told."""
         vcpu = self.current.get(e.pid)
         if vcpu is not None and vcpu.number is None and number is not None and (e.pid, number) not in self.vcpus:
@@ -202,11 +199,11 @@ class Follow(KernelTeller):
             key = (e.pid, number)
             vcpu = self.vcpus.get(key)
             if vcpu is None:
-                vcpu = self.vcpus[key] = Vcpu(e.pid, e.comm, number)
+                vcpu = self.vcpus[key] = HostVcpu(e.pid, e.comm, number)
             self.current[e.pid] = vcpu
         return vcpu
 
-    def _named(self, e: Event, number: int) -> list[Vcpu]:
+    def _named(self, e: Event, number: int) -> list[HostVcpu]:
         """The vCPUs that an event with this number may mean; the only one where it is certain."""
         mine = self.current.get(e.pid)
         taking = self._taking(e.cpu)
@@ -264,16 +261,16 @@ class Follow(KernelTeller):
         elif e.word == "write":
             self.touches += 1
             vcpu = self.current.get(e.pid)
-            if vcpu is not None and self._redistributor(base - _SGI_FRAME):
-                offset = address - base + _SGI_FRAME
+            if vcpu is not None and self._redistributor(base - SGI_BASE):
+                offset = address - base + SGI_BASE
                 if offset in (_ISENABLER0, _ICENABLER0):
-                    for intid in range(SHARED):
+                    for intid in range(PRIVATE):
                         if value >> intid & 1:
                             vcpu.enabled[intid] = offset == _ISENABLER0
 
     def _redistributor(self, base: int) -> bool:
         """Whether a redistributor begins there: one of a row, whose first one's PIDR2 was read."""
-        return any(0 <= base - first < 512 * _STRIDE and not (base - first) % _STRIDE for first in self._frames)
+        return any(0 <= base - first < 512 * STRIDE and not (base - first) % STRIDE for first in self._frames)
 
     # -- lines
 
@@ -300,20 +297,20 @@ class Follow(KernelTeller):
 
     def _line(self, e: Event, number: int, intid: int, level: int) -> None:
         """A level was told. The number that comes with a shared interrupt doesn't say where it goes."""
-        if intid >= SHARED:
+        if intid >= PRIVATE:
             self.line_told(None, intid, level, None, self.own(e))
             return
         named = self._named(e, number)
         if len(named) != 1:
             for vcpu in named:
-                vcpu.lines[intid] = Line(None, vcpu.entries, self.touches)
+                vcpu.lines[intid] = ToldLine(None, vcpu.entries, self.touches)
                 vcpu.emulated.clear()
             self.line_told(None, intid, level, None, self.own(e))
             return
         vcpu = named[0]
         before = vcpu.line(intid)
         self._took(e, vcpu, intid, before)
-        vcpu.lines[intid] = Line(level, vcpu.entries, self.touches)
+        vcpu.lines[intid] = ToldLine(level, vcpu.entries, self.touches)
         if intid not in vcpu.direct.values() and not self.own(e):
             known = [index for index, its in vcpu.emulated_intid.items() if its == intid]
             if known:
@@ -343,7 +340,7 @@ class Follow(KernelTeller):
         stack = self._handlers.get(cpu)
         return stack[-1][1] if stack else None
 
-    def _took(self, e: Event, vcpu: Vcpu, intid: int, before: Line) -> None:
+    def _took(self, e: Event, vcpu: HostVcpu, intid: int, before: ToldLine) -> None:
         """The handler tells which interrupt it took."""
         taking = self._taking(e.cpu)
         if taking is not None and not self.own(e):
@@ -352,7 +349,7 @@ class Follow(KernelTeller):
             stack[-1] = (stack[-1][0], None)
             self._tell_taken(taking, vcpu, intid, before)
 
-    def _tell_taken(self, taking: Taking, vcpu: Vcpu | None, intid: int | None, before: Line | None) -> None:
+    def _tell_taken(self, taking: Taking, vcpu: HostVcpu | None, intid: int | None, before: ToldLine | None) -> None:
         """The moment is of the event at which the handler began."""
         now, self.event = self.event, taking.event
         self.timer_taken(vcpu, intid, before)
@@ -379,7 +376,7 @@ class Follow(KernelTeller):
             return
         vcpu = self._thread(e)
         ctl, cval, index = e.fields
-        timer = Timer(ctl, cval)
+        timer = SavedTimer(ctl, cval)
         if ctl & ENABLE:
             if ctl & ISTATUS:
                 vcpu.expired[index] = max(cval, vcpu.expired.get(index, -1))
@@ -400,7 +397,7 @@ class Follow(KernelTeller):
         if vcpu.direct.setdefault(index, intid) != intid:
             self.timer_loaded_untold(vcpu)
             return
-        self.timer_loaded(vcpu, index, intid, level, Timer(ctl, cval))
+        self.timer_loaded(vcpu, index, intid, level, SavedTimer(ctl, cval))
 
     def _emulate(self, e: Event) -> None:
         if self.own(e):

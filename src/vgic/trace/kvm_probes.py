@@ -13,17 +13,20 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from vgic.arch.gicd import GICD_V3
+from vgic.arch.gich import GICH
+from vgic.arch.ich import VGRP0DIE, VGRP0EIE, VGRP1DIE, VGRP1EIE
+from vgic.arch.intid import LPI_START, PRIVATE, SGIS, SPECIAL_START
+from vgic.arch.located import FrameAt
 from vgic.designs.vm import GuestMap
 from vgic.trace.events import Access, Event, Probe, SysReg
 
 POPULATE = frozenset({"vgic_v2_populate_lr", "vgic_v3_populate_lr"})
 FOLD = frozenset({"vgic_v2_fold_lr_state", "vgic_v3_fold_lr_state"})
-LPI_START = 8192
 _LAYOUT = struct.Struct("<QQI5?3xIIIIBBBB")
-_GICH_LR = 0x100
-_PIDR2 = 0xFFE8
-_GROUP_ENABLES = 0xF0
-"""HCR.VGrp{0,1}{E,D}IE."""
+_GICH, _PIDR2 = FrameAt(GICH, 0), FrameAt(GICD_V3, 0)["PIDR2"].address
+_GICH_LR, _GICH_REGISTERS = _GICH["LR0"].address, {_GICH[name].address: name for name in ("HCR", "VMCR")}
+_GROUP_ENABLES = VGRP0EIE | VGRP0DIE | VGRP1EIE | VGRP1DIE
 _V3_DEVICE = 7
 """KVM_DEV_TYPE_ARM_VGIC_V3, as kvm_vgic_create is told it; a GICv2 is 5."""
 
@@ -76,7 +79,7 @@ def msi(probe: Probe) -> Msi | None:
     return Msi(device, event)
 
 
-class Machine(NamedTuple):
+class RecordedVm(NamedTuple):
     """One VM: the address of its struct kvm, those of its vCPUs in their order, its guest's GIC (2 or 3), and where the
     guest sees its frames."""
 
@@ -162,8 +165,8 @@ class Survey:
     def _interrupt(self, memory: IrqMemory, vcpu: int) -> None:
         if memory.intid >= LPI_START and len(self.lpis) < 1 << 16:
             self.lpis.add(memory.intid)
-        if memory.hw and 16 <= memory.hwintid < 1020:
-            self.pintids[vcpu if memory.intid < 32 else 0, memory.intid] = memory.hwintid
+        if memory.hw and SGIS <= memory.hwintid < SPECIAL_START:
+            self.pintids[vcpu if memory.intid < PRIVATE else 0, memory.intid] = memory.hwintid
 
     def _written(self, e: SysReg | Access, pe: int) -> None:
         """A hypervisor's register: what a probe says comes next on its CPU votes for the PE."""
@@ -171,7 +174,7 @@ class Survey:
             register = e.register.removeprefix("ICH_").rstrip("0123456789_EL") if e.register.startswith("ICH_") else ""
         elif e.region == "gic_viface":
             offset = e.address & 0xFFF
-            register = "LR" if offset >= _GICH_LR else {0: "HCR", 8: "VMCR"}.get(offset, "")
+            register = "LR" if offset >= _GICH_LR else _GICH_REGISTERS.get(offset, "")
         else:
             return
         if register == "HCR" and e.value & 1 and e.value & _GROUP_ENABLES:
@@ -180,7 +183,7 @@ class Survey:
             self._votes.setdefault(self._asking[0], Counter())[pe] += 1
             self._asking = None
 
-    def machines(self) -> list[Machine]:
+    def machines(self) -> list[RecordedVm]:
         """The VMs whose vCPUs ran."""
         loaded = [v for v in (*self._initialised, *self._loaded) if v in self._loaded]
         vms = dict.fromkeys(self._vm_of[v] for v in loaded if v in self._vm_of)
@@ -189,4 +192,4 @@ class Survey:
         for vcpu in loaded:
             found.setdefault(self._vm_of.get(vcpu, only), {}).setdefault(vcpu)
         gic = {vm: self._gic_of.get(vm, self._host) for vm in found}
-        return [Machine(vm, tuple(vcpus), gic[vm], self._map(vcpus, gic[vm])) for vm, vcpus in found.items()]
+        return [RecordedVm(vm, tuple(vcpus), gic[vm], self._map(vcpus, gic[vm])) for vm, vcpus in found.items()]

@@ -34,7 +34,7 @@ what software wrote."""
 HYPERVISOR, GUEST = frozenset({"ICH", "GICH"}), frozenset({"ICV", "GICV"})
 
 
-class Place(NamedTuple):
+class Reached(NamedTuple):
     """One register.
 
     Attributes:
@@ -57,8 +57,8 @@ class Places:
     def __init__(self, chip: Gic) -> None:
         self.chip = chip
         self._frames = {block.frame.name: block.frame for block in chip.blocks()}
-        self._places: dict[int, Place] = {}
-        self._registers: dict[str, Place] = {}
+        self._places: dict[int, Reached] = {}
+        self._registers: dict[str, Reached] = {}
         self._regions: dict[str, str | None] = {}
 
     def region(self, name: str) -> str | None:
@@ -69,7 +69,7 @@ class Places:
             self._regions[name] = region_frame(name)
         return self._regions[name]
 
-    def at(self, address: int) -> Place:
+    def at(self, address: int) -> Reached:
         """The register at an address."""
         place = self._places.get(address)
         if place is None:
@@ -78,14 +78,14 @@ class Places:
                 self._places[address] = place
         return place
 
-    def register(self, name: str) -> Place:
+    def register(self, name: str) -> Reached:
         """A system register."""
         place = self._registers.get(name)
         if place is None:
             found = REGISTERS.get(name) if self.chip.version == 3 else None
             frame = name.partition("_")[0]
-            place = (Place(frame, name, name, 0, "", False) if found is None
-                     else Place(frame, found.name, name, found.n, ROLES.get(found.name, ""), True))
+            place = (Reached(frame, name, name, 0, "", False) if found is None
+                     else Reached(frame, found.name, name, found.n, ROLES.get(found.name, ""), True))
             self._registers[name] = place      # a recording's names are those of the events' forms: bounded
         return place
 
@@ -93,15 +93,15 @@ class Places:
         """Where a frame begins, GICR: that of a PE; None where the machine has no such frame."""
         return self.chip.base(frame, pe)
 
-    def _find(self, address: int) -> Place:
+    def _find(self, address: int) -> Reached:
         frame, _, offset = self.chip.locate(address)
         registers = self._frames.get(frame)
         found = registers.at(offset) if registers is not None else None
         if found is None:
             name = f"{frame}+{offset:#x}" if frame else f"{address:#x}"
-            return Place(frame, name, name, 0, "", False)
+            return Reached(frame, name, name, 0, "", False)
         name = found.register.name
-        return Place(frame, name, found.name, found.n, ROLES.get(name, ""), True)
+        return Reached(frame, name, found.name, found.n, ROLES.get(name, ""), True)
 
 
 def banked(e: FrameAccess) -> bool:

@@ -1,9 +1,9 @@
 """Reads QEMU's trace text: one event after the other, in the order of the lines.
 
-A `Reader` goes through a recording once, as a stream. Each line's first word says what it is (`vgic.trace.qemu_lines`
-holds all of them): an event that is wanted is parsed; one that is not wanted is counted by its name; any other line
-(exceptions of `-d int`, a guest's console, other devices' events) is counted by its first word. Nothing that bears
-the name of a wanted event is passed over: what can't be read comes as a `BadLine`.
+A `QemuReader` goes through a recording once, as a stream. Each line's first word says what it is
+(`vgic.trace.qemu_lines` holds all of them): an event that is wanted is parsed; one that is not wanted is counted by its
+name; any other line (exceptions of `-d int`, a guest's console, other devices' events) is counted by its first word.
+Nothing that bears the name of a wanted event is passed over: what can't be read comes as a `BadLine`.
 
 Accesses told twice. QEMU tells an access to the interrupt controller in two forms, where both are recorded: by
 `memory_region_ops_*` with the CPU and the absolute address (`Access`), and by the frame itself, with an offset and,
@@ -34,7 +34,7 @@ from vgic.trace.qemu_lines import FORMS, format_event
 from vgic.trace.sniff import PREFIX, sniff
 from vgic.trace.source import Source, TraceError
 
-__all__ = ["LOOK_AHEAD", "Reader", "format_event"]
+__all__ = ["LOOK_AHEAD", "QemuReader", "format_event"]
 
 LOOK_AHEAD = 32
 """Lines within which a read's Access must follow its FrameAccess."""
@@ -57,7 +57,7 @@ _HINT = re.compile("|".join(_HINTS))
 _Parse = Callable[[int, str], Event]
 
 
-class Reader:
+class QemuReader:
     """The events of a recording, by `for event in reader`; once.
 
     `path` is a file's name, '-' for standard input, or a `Source` that has been opened (and maybe sniffed) already;

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from vgic.arch.intid import PRIVATE, SGIS, SPECIAL_START
 from vgic.trace.events import (
     Access,
     Event,
@@ -24,15 +25,13 @@ from vgic.trace.events import (
     SgiPending,
     SysReg,
     TableWrite,
-    Timer,
+    TimerEvent,
 )
 from vgic.trace.qemu_forms import Build, Form, fields_of
 
 MAX_PES = 512
 """QEMU's limit for the machine with the most CPUs on a GICv3 (`virt`)."""
 
-FIRST_SPECIAL_INTID = 1020
-"""INTIDs 1020 to 1023 tell special things (IHI 0069, 2.2.1): no line bears them."""
 
 FORMS: dict[str, Form] = {}
 """By the first word of the line."""
@@ -216,7 +215,7 @@ for _event, _directions, _printed in _SYSREGS:
 
 
 def _gic_set_irq(line: int, irq: str, level: str, cpumask: str, target: str) -> LineChange:
-    intid, mask, pe = _intid(int(irq), 16, FIRST_SPECIAL_INTID), int(cpumask, 16), None
+    intid, mask, pe = _intid(int(irq), SGIS, SPECIAL_START), int(cpumask, 16), None
     if intid < 32:
         if mask.bit_count() != 1:
             raise ValueError(f"PPI {intid} with cpumask {mask:#x}: expected one bit, that of the CPU whose PPI it is")
@@ -225,7 +224,7 @@ def _gic_set_irq(line: int, irq: str, level: str, cpumask: str, target: str) -> 
 
 
 def _dist_set_irq(line: int, irq: str, level: str) -> LineChange:
-    return LineChange(line, _intid(int(irq), 32, FIRST_SPECIAL_INTID), None, _bit(int(level)))
+    return LineChange(line, _intid(int(irq), PRIVATE, SPECIAL_START), None, _bit(int(level)))
 
 
 def _redist_set_irq(line: int, pe: str, irq: str, level: str) -> LineChange:
@@ -372,11 +371,11 @@ _table_forms(
 def _timer_form(name: str, template: str) -> None:
     fields = fields_of(template)
 
-    def build(line: int, *texts: str) -> Timer:
+    def build(line: int, *texts: str) -> TimerEvent:
         found = fields(texts)
-        return Timer(line, name, found.get("timer"), found.get("value"))
+        return TimerEvent(line, name, found.get("timer"), found.get("value"))
 
-    _form(f"arm_gt_{name}", template, Timer, build)
+    _form(f"arm_gt_{name}", template, TimerEvent, build)
 
 
 _timer_form("recalc", "gt recalc: timer {timer:d} next tick {value:x}")

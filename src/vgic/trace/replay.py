@@ -44,7 +44,7 @@ from vgic.trace.events import (
     SysReg,
 )
 from vgic.trace.findings import Difference
-from vgic.trace.places import GUEST, HYPERVISOR, Place, Places, banked
+from vgic.trace.places import GUEST, HYPERVISOR, Places, Reached, banked
 
 LPI_PRIORITY = 0xC0
 _INTIDS = {2: GICC["GICC_IAR"].mask("INTID"), 3: ICC["ICC_IAR1_EL1"].mask("INTID")}
@@ -164,7 +164,7 @@ class Replay:
             address = base + e.offset
             self._frame(self.places.at(address), address, e.size, e.value, e.write, pe, bool(e.secure))
 
-    def _frame(self, place: Place, address: int, size: int, value: int, write: bool, pe: int, secure: bool) -> None:
+    def _frame(self, place: Reached, address: int, size: int, value: int, write: bool, pe: int, secure: bool) -> None:
         chip, role, frame = self.chip, place.role, place.frame
         self.register = place.full
         if self.sending:
@@ -192,7 +192,7 @@ class Replay:
             elif role in ADOPTED:
                 chip.write(address, size, value, pe, secure=secure)
 
-    def _depends(self, place: Place, value: int, pe: int, write: bool) -> bool:
+    def _depends(self, place: Reached, value: int, pe: int, write: bool) -> bool:
         """Whether an access depends on GICv2 registers whose writes the recording tells without their CPU: then it is
         not compared, and what the host acknowledges is taken from the recording."""
         if place.frame == "GICV" and "GICH" in self.untold:
@@ -268,7 +268,7 @@ class Replay:
         return True
 
     def _write(
-        self, place: Place, value: int, pe: int, put: Callable[..., None], arguments: tuple[Any, ...], **more: Any,
+        self, place: Reached, value: int, pe: int, put: Callable[..., None], arguments: tuple[Any, ...], **more: Any,
     ) -> None:
         """A write, with the moments around it."""
         tell, role, name = self.tell, place.role, place.full
@@ -301,7 +301,7 @@ class Replay:
 
     # -- acknowledges
 
-    def _acknowledge_v3(self, place: Place, got: int, pe: int) -> None:
+    def _acknowledge_v3(self, place: Reached, got: int, pe: int) -> None:
         chip = self.chip
         assert isinstance(chip, GicV3)
         group = int(place.name[7])
@@ -319,7 +319,7 @@ class Replay:
             return
         self._acknowledge_physical(place, got, pe, *cpu.would_acknowledge(group, 2, False))
 
-    def _acknowledge_v2(self, place: Place, got: int, pe: int, secure: bool) -> None:
+    def _acknowledge_v2(self, place: Reached, got: int, pe: int, secure: bool) -> None:
         chip = self.chip
         assert isinstance(chip, GicV2)
         alias = place.name.endswith("AIAR")
@@ -331,7 +331,7 @@ class Replay:
             place, got, pe, *chip.cpus[pe].would_acknowledge(alias, chip.distributor.ns(secure)))
 
     def _acknowledge_physical(
-        self, place: Place, got: int, pe: int, expected: int, taken: Candidate | None,
+        self, place: Reached, got: int, pe: int, expected: int, taken: Candidate | None,
     ) -> None:
         """The host's: `expected` and `taken` as the chip has it, `got` as the recording has it, which is done."""
         self._compare(place.full, pe, expected, got)
@@ -345,7 +345,7 @@ class Replay:
             self.tell.host_acknowledged(pe, intid, self.chip.distributor.find(intid, pe))
 
     def _acknowledge_virtual(
-        self, place: Place, got: int, vintid: int, pe: int, expected: int, taken: Candidate | None,
+        self, place: Reached, got: int, vintid: int, pe: int, expected: int, taken: Candidate | None,
     ) -> None:
         """The guest's, likewise."""
         virtual = self.chip.virtual[pe]

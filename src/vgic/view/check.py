@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from vgic.engine.explorer import Progress
+from vgic.engine import Progress
 from vgic.explore.check import Verdict
 from vgic.view.report import Report, Status
 from vgic.view.run import RunReport, heading

@@ -14,7 +14,7 @@ from typing import Final
 
 from vgic.arch import find
 from vgic.arch.intid import describe, kind
-from vgic.arch.machine import MACHINES, Machine
+from vgic.arch.machine import MACHINES, MemoryMap
 from vgic.arch.register import Field, Frame, Place, Register, UnknownRegister, number
 from vgic.view.report import Report
 from vgic.view.words import WIDTH, ranges
@@ -90,7 +90,7 @@ class Layout:
 
     place: Place
     frame: Frame
-    machine: Machine | None
+    machine: MemoryMap | None
 
     def lines(self) -> Iterator[str]:
         register = self.place.register
@@ -176,7 +176,7 @@ class Address:
     """An address in a machine's memory map."""
 
     address: int
-    machine: Machine
+    machine: MemoryMap
     frame: Frame
     pe: int | None
     offset: int
@@ -226,7 +226,7 @@ class Explained(Report):
         return {"explained": [part.json() for part in self.parts], "passed_over": list(self.passed_over)}
 
 
-def explain(texts: list[str], machine: Machine | None = None, map_address: int | None = None) -> Explained:
+def explain(texts: list[str], machine: MemoryMap | None = None, map_address: int | None = None) -> Explained:
     """Explain registers, values and, with a machine, an address.
 
     Args:
@@ -283,7 +283,7 @@ def _items(texts: Iterable[str]) -> Iterator[tuple[int, str, str | None]]:
         yield name_line, name, None
 
 
-def _register(name: str, value: str | None, machine: Machine | None) -> Value | Layout:
+def _register(name: str, value: str | None, machine: MemoryMap | None) -> Value | Layout:
     if len(name) > LONGEST:
         raise ExplainError(f"no register {_short(name)}")
     version = machine.gic_version if machine else 3
@@ -305,7 +305,7 @@ def _register(name: str, value: str | None, machine: Machine | None) -> Value | 
     return Value(place, held)
 
 
-def _elsewhere(name: str, version: int, machine: Machine | None) -> str:
+def _elsewhere(name: str, version: int, machine: MemoryMap | None) -> str:
     """What to say of a name that the other version's distributor has."""
     other = 3 if version == 2 else 2
     try:
@@ -316,7 +316,7 @@ def _elsewhere(name: str, version: int, machine: Machine | None) -> str:
     return f"{place.name} is a register of GICv{other}, and {have}"
 
 
-def _mapped(address: int, machine: Machine | None) -> list[Address | Layout]:
+def _mapped(address: int, machine: MemoryMap | None) -> list[Address | Layout]:
     if machine is None:
         raise ExplainError(f"an address needs the machine that it is of: {', '.join(MACHINES)}")
     location = machine.locate(address)

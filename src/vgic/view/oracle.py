@@ -11,7 +11,7 @@ from vgic.view.words import WIDTH
 
 if TYPE_CHECKING:
     from vgic.oracle.episode import Episode
-    from vgic.oracle.lockstep import Difference
+    from vgic.oracle.lockstep import Mismatch
     from vgic.oracle.qemu import Outcome
 
 
@@ -80,7 +80,7 @@ class EpisodeReport(Report):
     """
 
     def __init__(
-        self, episode: Episode, qemu: str, outcomes: Sequence[Outcome], difference: Difference | None, death: str,
+        self, episode: Episode, qemu: str, outcomes: Sequence[Outcome], difference: Mismatch | None, death: str,
     ) -> None:
         self.episode, self.qemu, self.outcomes = episode, qemu, outcomes
         self.difference, self.death = difference, death

@@ -41,7 +41,7 @@ class RunReport(Report):
                 if lane.kind != "list register" or any(row[n] != states.NOTHING for row in cells)]
         rows = []
         for step, row in zip(r.steps, cells, strict=True):
-            notes = tuple(f"rule {b.rule.id}: {b.what}" for b in r.breaches if b.step == step.number)
+            notes = tuple(f"rule {b.rule.id}: {b.what}" for b in r.breaches if b.place == step.number)
             rows.append(ChartRow(step.number, step.what, tuple(row[n] for n in used), notes=notes))
         return Chart([lane_name(r.lanes[n], r.scenario.machine.pes) for n in used], rows)
 
@@ -69,7 +69,7 @@ class RunReport(Report):
         for b in r.breaches:
             lines.append(textwrap.fill(f"BROKEN  rule {b.rule.id}  {b.rule.sentence}  ({b.rule.section})", WIDTH,
                                        subsequent_indent="        "))
-            lines.append(textwrap.fill(f"step {b.step}: {b.what}.", WIDTH, initial_indent="        ",
+            lines.append(textwrap.fill(f"step {b.place}: {b.what}.", WIDTH, initial_indent="        ",
                                        subsequent_indent="        "))
         return "\n".join(lines)
 
@@ -83,7 +83,7 @@ class RunReport(Report):
         return {
             "scenario": r.scenario.name, "title": r.scenario.title, "design": r.design, "seed": r.seed,
             "list_registers": r.list_registers, "holds": r.holds, "expected": r.scenario.expect,
-            "broken": [{"rule": b.rule.id, "sentence": b.rule.sentence, "section": b.rule.section, "step": b.step,
+            "broken": [{"rule": b.rule.id, "sentence": b.rule.sentence, "section": b.rule.section, "step": b.place,
                         "what": b.what} for b in r.breaches],
             "at_rest": r.at_rest, "skipped": list(r.skipped), "judged": r.judged, "counts": r.counts,
             "script": list(r.actions), "steps": self.chart().json()}

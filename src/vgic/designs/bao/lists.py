@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
+from vgic.arch.ich import EN, EOICOUNT_SHIFT, LRENPIE, NPIE, UIE
+from vgic.arch.intid import PRIVATE, SGIS
 from vgic.designs.bao.irq import BaoCpu, BaoDist, BaoIrq
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
 from vgic.designs.vgic.gic import VirtualGic
-from vgic.designs.vgic.hw import EN, EOICOUNT_SHIFT, LRENPIE, NPIE, UIE
-from vgic.designs.vgic.irq import PRIVATE, SGIS, Lr
+from vgic.designs.vgic.irq import Lr
 from vgic.designs.vgic.resident import NO_LR, ResidentLists, need_deactivation
 from vgic.designs.vgic.timer import GuestTimer
 from vgic.designs.vm import Vcpu, Vm

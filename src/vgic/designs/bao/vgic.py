@@ -18,9 +18,9 @@ once more (list_push), or where another vCPU owns the most urgent spilled one (v
 
 from __future__ import annotations
 
+from vgic.arch.intid import PRIVATE
 from vgic.designs.bao.irq import BaoIrq
 from vgic.designs.bao.lists import ACT, CONFIG, ENABLE, INJECT, PEND, PRIORITY, ROUTE, TARGET, BaoLists
-from vgic.designs.vgic.irq import PRIVATE
 from vgic.designs.vm import Vcpu
 from vgic.parts import step
 

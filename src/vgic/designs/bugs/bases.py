@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vgic.arch.timer import ENABLE, IMASK, ISTATUS
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.queue import Queueing
 from vgic.designs.kvm.timer import ArchTimer
 from vgic.designs.vgic.irq import Lr
-from vgic.designs.vgic.timer import ENABLE, IMASK, ISTATUS
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Work, WorkItem
 from vgic.host.chip import ACTIVE

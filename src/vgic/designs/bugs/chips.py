@@ -12,7 +12,7 @@ from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
 from vgic.silicon.gicv2 import MapV2
 from vgic.silicon.gicv3 import MapV3
 from vgic.silicon.ich import VirtualInterfaceV3
-from vgic.silicon.report import Report
+from vgic.silicon.report import OnNotice
 
 
 class LpiStays(VirtualInterfaceV3):
@@ -30,7 +30,7 @@ class LpiStaysV3(GicV3):
     """A GICv3 whose virtual CPU interfaces are these."""
 
     def __init__(
-        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: Report | None = None,
+        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: OnNotice | None = None,
     ) -> None:
         super().__init__(options, memory_map, report)
         self.virtual = tuple(LpiStays(v.options, v.deactivate_physical, v.report) for v in self.virtual)
@@ -58,7 +58,7 @@ class OwnActiveV2(GicV2):
     """A GICv2 whose SPIs are active for a PE."""
 
     def __init__(
-        self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: Report | None = None,
+        self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: OnNotice | None = None,
     ) -> None:
         super().__init__(options, memory_map, report)
         _of_own_pe(self)
@@ -68,7 +68,7 @@ class OwnActiveV3(GicV3):
     """A GICv3 whose SPIs are active for a PE."""
 
     def __init__(
-        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: Report | None = None,
+        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: OnNotice | None = None,
     ) -> None:
         super().__init__(options, memory_map, report)
         _of_own_pe(self)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vgic.arch.ich import LRENPIE
+from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.designs.bugs.bug import Bug, Historical
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.lrs import lowest
-from vgic.designs.vgic.hw import LRENPIE
-from vgic.designs.vgic.irq import LPI_START, PRIVATE, Lr
+from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import Work, WorkItem
 from vgic.host.chip import PENDING

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from vgic.arch.gicr import STRIDE
+from vgic.arch.ich import NPIE, UIE
+from vgic.arch.intid import PRIVATE
 from vgic.designs.base import InputLevel
 from vgic.designs.bugs.bases import LateRelease
 from vgic.designs.bugs.bug import Bug, BugBuild, Historical
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.lrs import Summary
-from vgic.designs.vgic.hw import NPIE, UIE
-from vgic.designs.vgic.irq import PRIVATE, Lr
+from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.designs.xen import Xen, XenIrq
 from vgic.host import IrqDesc, Kernel
@@ -183,7 +185,7 @@ class B114(Historical, Kvm):
     def mmio_write(self, vcpu: Vcpu, address: int, size: int, value: int) -> None:
         """Of a write to another vCPU's redistributor the offset alone arrives."""
         gicr = vcpu.vm.map.gicr
-        rd, offset = divmod(address - gicr, 0x2_0000)
+        rd, offset = divmod(address - gicr, STRIDE)
         if address >= gicr and rd != vcpu.index and rd < len(vcpu.vm.vcpus):
             address = gicr + offset
         super().mmio_write(vcpu, address, size, value)

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vgic.arch.ich import EN, UIE
+from vgic.arch.intid import TIMER_PPIS
 from vgic.designs.base import Observer, TimerRegisters, Unsupported
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.timer import ArchTimer
 from vgic.designs.kvm.vgic import Kvm
-from vgic.designs.vgic.hw import EN, UIE
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel
 from vgic.parts import step
@@ -201,7 +202,7 @@ class Kvm2015(Kvm612):
             raise Unsupported(f"{self.name}: {vm.name}, level {vintid}: Linux 4.4 maps no interrupt but the timer's")
         super().assign_irq(vm, desc, vintid)
 
-    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
+    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = TIMER_PPIS["CNTV"]) -> None:
         """The virtual timer. Unsupported for CNTP."""
         if timer == "CNTP":
             raise Unsupported(f"{self.name}: {vm.name} uses CNTP: Linux has given guests one since 4.11")

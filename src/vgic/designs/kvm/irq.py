@@ -7,8 +7,9 @@ register.
 
 from __future__ import annotations
 
+from vgic.arch.intid import SGIS
 from vgic.designs.base import InputLevel
-from vgic.designs.vgic.irq import SGIS, VirtualCpu, VirtualDist, VirtualIrq
+from vgic.designs.vgic.irq import VirtualCpu, VirtualDist, VirtualIrq
 from vgic.designs.vm import Vcpu
 
 

@@ -21,12 +21,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import NamedTuple
 
-from vgic.designs.kvm.irq import VgicIrq
-from vgic.designs.kvm.queue import MANY_SPIS, Queueing
-from vgic.designs.vgic.hw import (
+from vgic.arch.ich import (
     EN,
     EOICOUNT_SHIFT,
-    EOIM,
     LRENPIE,
     NPIE,
     TC,
@@ -34,13 +31,17 @@ from vgic.designs.vgic.hw import (
     UIE,
     VENG0,
     VENG1,
+    VEOIM,
     VGRP0DIE,
     VGRP0EIE,
     VGRP1DIE,
     VGRP1EIE,
     VSGI_EOICOUNT,
 )
-from vgic.designs.vgic.irq import LPI_START, PRIVATE, SGIS, Lr
+from vgic.arch.intid import LPI_START, PRIVATE, SGIS
+from vgic.designs.kvm.irq import VgicIrq
+from vgic.designs.kvm.queue import MANY_SPIS, Queueing
+from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
 
@@ -309,7 +310,7 @@ class ListRegisters(Queueing):
         vCPU that runs (then as a write of ICACTIVER, which stops it), or only on a list."""
         intid = value & 0x3FF if vcpu.vm.gic == 2 else value & 0xFFFFFF
         irq = self.find_irq(vcpu.vm, vcpu, intid) if intid < LPI_START else None
-        if irq is None or not self.cpus[vcpu].vmcr & EOIM or irq.vcpu is None:
+        if irq is None or not self.cpus[vcpu].vmcr & VEOIM or irq.vcpu is None:
             return
         holder = irq.vcpu
         if irq.on_lr:

@@ -11,9 +11,9 @@ accesses take the VM's vCPUs out of the guest first; not those to a vCPU's own p
 
 from __future__ import annotations
 
+from vgic.arch.intid import PRIVATE
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.kvm.lrs import ListRegisters
-from vgic.designs.vgic.irq import PRIVATE
 from vgic.designs.vm import Vcpu
 from vgic.parts import step
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.designs.base import AckNotifier, InputLevel, Observer, TimerRegisters
 from vgic.designs.kvm.irq import VgicCpu, VgicDist, VgicIrq
 from vgic.designs.vgic.gic import VirtualGic
-from vgic.designs.vgic.irq import LPI_START, PRIVATE
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel
 from vgic.host.chip import PENDING

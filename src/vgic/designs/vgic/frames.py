@@ -12,15 +12,14 @@ from typing import Any, NamedTuple
 
 from vgic.arch.gicc import GICC
 from vgic.arch.gicd import GICD_V2, GICD_V3
-from vgic.arch.gicr import GICR
+from vgic.arch.gicr import GICR, STRIDE
 from vgic.arch.register import Frame, Place
 from vgic.designs.vgic import cpuif, legacy
 from vgic.designs.vgic.irq import VirtualIrq
 from vgic.designs.vgic.registers import GuestRegisters
 from vgic.designs.vm import Vcpu, Vm
 
-STRIDE = 0x2_0000
-ENABLE_GRP1, ARE, DS = 2, 0x10, 0x40
+ENABLE_GRP1, ARE, DS = (GICD_V3["GICD_CTLR"].mask(name) for name in ("EnableGrp1", "ARE", "DS"))
 
 
 class RegisterAccess(NamedTuple):

@@ -19,11 +19,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from vgic.arch.intid import LPI_START, PRIVATE, SGIS, TIMER_PPIS
 from vgic.designs.base import Design, InputLevel, Observer, TimerRegisters, Unsupported
 from vgic.designs.vgic import legacy
 from vgic.designs.vgic.frames import GuestFrames
 from vgic.designs.vgic.hw import VirtualHw, virtual_hw
-from vgic.designs.vgic.irq import LPI_START, PRIVATE, SGIS, VirtualCpu, VirtualDist, VirtualIrq
+from vgic.designs.vgic.irq import VirtualCpu, VirtualDist, VirtualIrq
 from vgic.designs.vgic.registers import GuestRegisters, I
 from vgic.designs.vgic.timer import GuestTimer, Timers
 from vgic.designs.vm import Vcpu, Vm
@@ -213,7 +214,7 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
             raise Unsupported(f"{vcpu!r}: interrupt {vintid} has an owner already")
         irq.owner = owner
 
-    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = 27) -> None:
+    def assign_timer(self, vm: Vm, timer: str = "CNTV", vintid: int = TIMER_PPIS["CNTV"]) -> None:
         """Every vCPU of the VM has the timer."""
         self.arch_timers.assign(vm, timer, vintid)
 

@@ -8,16 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from vgic.arch.gich import GICH
+from vgic.arch.intid import SGIS
 from vgic.arch.located import FrameAt
-from vgic.designs.vgic.irq import SGIS, Lr
+from vgic.designs.vgic.irq import Lr
 from vgic.host.mmio import BoundFrame
 from vgic.silicon import Gic, GicV3
-
-EN, UIE, LRENPIE, NPIE = 1, 2, 4, 8
-VGRP0EIE, VGRP0DIE, VGRP1EIE, VGRP1DIE = 16, 32, 64, 128
-VSGI_EOICOUNT, TC, TDIR = 1 << 8, 1 << 10, 1 << 14
-VENG0, VENG1, EOIM = 1, 2, 1 << 9
-EOICOUNT_SHIFT = 27
 
 
 class VirtualHw(ABC):

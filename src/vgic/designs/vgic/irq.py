@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vgic.arch.intid import LPI_START, SGIS
 from vgic.designs.vm import Vcpu
 from vgic.host import IrqDesc
 from vgic.parts import Part
 
-SGIS, PRIVATE, LPI_START = 16, 32, 8192
 """INTIDs below the first are SGIs, below the second private; from the third on LPIs."""
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
-from vgic.designs.vgic.irq import PRIVATE, VirtualCpu, VirtualIrq
+from vgic.arch.intid import PRIVATE
+from vgic.designs.vgic.irq import VirtualCpu, VirtualIrq
 from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
 

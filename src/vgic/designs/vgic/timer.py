@@ -18,6 +18,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from vgic.arch.intid import TIMER_PPIS
+from vgic.arch.timer import ENABLE, IMASK, ISTATUS
 from vgic.designs.base import Design, TimerRegisters, Unsupported
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, KernelTimer, Work
@@ -25,9 +27,8 @@ from vgic.parts import Part, step
 
 G = TypeVar("G", bound=Design)
 
-ENABLE, IMASK, ISTATUS = 1, 2, 4
 MASK64 = (1 << 64) - 1
-HOST_PPI = {"CNTV": 27, "CNTP": 30}
+HOST_PPI = {name: TIMER_PPIS[name] for name in ("CNTV", "CNTP")}
 
 
 class TimerState(Part):

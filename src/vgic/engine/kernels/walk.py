@@ -14,7 +14,7 @@ the call reads the same of. `trie` is the tuple `Trie.arrays`:
 **Looking up.** A call reads a small part of a state, and few values of that part are ever met. So calls are looked up
 in groups (`vgic.engine.lookup.lookups` chooses them): under the bits that they may read, exactly, never under a hash
 alone. What they may read depends on little of the state, as on what a guest does next: two windows choose the mask.
-A group's slots hold the key and, of actions, where in a pool the effects lie; of rules, what they say. Steps are
+A group's slots hold the key and, of actions, where in a pool the effects lie; of rules, what they say. StepLookups are
 looked up, too, each by itself, wherever a walk calls them. A slot is taken over by whoever comes last; a full pool
 empties all.
 

@@ -2,15 +2,15 @@
 
 While the explorer learns, each part's class is swapped for a subclass of the same layout, and the slots
 that vary are *emptied*. So Python itself calls `__getattr__` on the first read of such a slot, which
-loads its value and notes the read, and `__setattr__` on every write. A run yields its *path*: which
+loads its value and notes the read, and `__setattr__` on every write. A run yields its *trail*: which
 slots were read in which order, and what changed. A slot that has never been written is a constant: it
 keeps its value, and reading it costs and notes nothing. The first write to one makes it vary.
 
-A varying slot is a *unit* of the state, its values are numbered, and a state is a *row*: the number of
+A varying slot is a *unit* of the state, its values are numbered, and a state is a *vector*: the number of
 the value of every unit.
 
-A call of a step (see `vgic.parts`) cuts the path: what was written so far is noted and put into the
-row, the parts are emptied, the step runs with a path of its own, the parts are emptied again, and the
+A call of a step (see `vgic.parts`) cuts the trail: what was written so far is noted and put into the
+vector, the parts are emptied, the step runs with a path of its own, the parts are emptied again, and the
 caller goes on in a new *segment*, of which the step's result is the only thing known.
 """
 from __future__ import annotations
@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from operator import is_not
 from typing import Any, Final, NoReturn
 
-from vgic.engine.learn.paths import Effects, Path, Row, Segment, Varies
-from vgic.engine.model.reach import Call, Reach, Seal, slots_of
-from vgic.engine.model.values import NO_PART, OBJECT, UNSET, Frozen, ModelError, freeze, key_of, shown, thaw
+from vgic.engine.learn.trail import Effects, Segment, Trail, Varies, Vector
+from vgic.engine.model.contract import NO_PART, Call, ModelError
+from vgic.engine.model.inventory import Inventory, slots_of
+from vgic.engine.model.seal import Seal
+from vgic.engine.model.values import OBJECT, UNSET, Frozen, freeze, key_of, shown, thaw
 from vgic.parts import is_step
 
 _SELDOM: Final = 20                 # so many times longer than a look at all constants, they are not looked at
@@ -39,10 +41,9 @@ class _Raised:
 class Units:
     """The varying slots of the parts, the values that each has taken, and runs on emptied parts."""
 
-    def __init__(self, reach: Reach) -> None:
-        self.reach = reach
-        self.known = {id(x) for x in (*reach.parts, *reach.objects)}
-        self.slot: list[tuple[Any, str]] = list(reach.slots())
+    def __init__(self, inventory: Inventory) -> None:
+        self.inventory, self.known = inventory, inventory.known
+        self.slot: list[tuple[Any, str]] = list(inventory.slots())
         self.descr: list[Any] = [getattr(type(part), name) for part, name in self.slot]
         self.home = {(id(part), name): u for u, (part, name) in enumerate(self.slot)}
         self.initial = [freeze(self._held(u)) for u in range(len(self.slot))]
@@ -53,8 +54,8 @@ class Units:
         """For each step: its results, numbered."""
         self.result_values: list[list[Any]] = []
         self.steps: dict[Hashable, int] = {}
-        self.recall: Callable[[int, Row], tuple[int, Effects] | None] = lambda step, row: None
-        """What a step is known to do on a row: its result's number, and the effects."""
+        self.recall: Callable[[int, Vector], tuple[int, Effects] | None] = lambda step, vector: None
+        """What a step is known to do on a vector: its result's number, and the effects."""
         self.recalling = False
         self.step_names: list[str] = []
         self.runs = 0
@@ -79,7 +80,12 @@ class Units:
     def where(self, u: int) -> str:
         """A unit's name for people: the path of its part, and the slot."""
         part, name = self.slot[u]
-        return f"{self.reach.title(part)}.{name}"
+        return f"{self.inventory.title(part)}.{name}"
+
+    def widest(self) -> tuple[str, int]:
+        """The slot that took most values, and how many."""
+        return max(((self.where(u), len(self.values[u])) for u in self.vary.values()), key=lambda slot: slot[1],
+                   default=("", 0))
 
     def _key(self, u: int, value: Any) -> Hashable:
         try:
@@ -96,9 +102,9 @@ class Units:
         if self._swapped:
             return
         self._patch_steps()
-        self.seal = Seal(self.reach)
+        self.seal = Seal(self.inventory)
         made: dict[tuple[type, bool], type] = {}
-        for objects, is_part in ((self.reach.parts, True), (self.reach.objects, False)):
+        for objects, is_part in ((self.inventory.parts, True), (self.inventory.objects, False)):
             for obj in objects:
                 cls = type(obj)
                 if (cls, is_part) not in made:
@@ -107,8 +113,8 @@ class Units:
                     object.__setattr__(obj, "__class__", made[cls, is_part])
                 except TypeError:
                     if is_part:
-                        raise ModelError(f"{self.reach.name[id(obj)]}: {cls.__qualname__} can't be a part: its class"
-                                         " can't be exchanged (is it written in C?)") from None
+                        raise ModelError(f"{self.inventory.name[id(obj)]}: {cls.__qualname__} can't be a part: its"
+                                         " class can't be exchanged (is it written in C?)") from None
                     continue
                 self._swapped.append((obj, cls))
         for u in self.vary.values():
@@ -129,10 +135,10 @@ class Units:
             elif self.initial[u] is not UNSET:
                 self.descr[u].__set__(self.slot[u][0], self.initial[u])
 
-    def load(self, row: Sequence[int]) -> None:
+    def load(self, vector: Sequence[int]) -> None:
         """Write a state into the ordinary objects (after `give_back`)."""
         for u in self.vary.values():
-            value = self.values[u][row[u]]
+            value = self.values[u][vector[u]]
             if value is not UNSET:
                 self.descr[u].__set__(self.slot[u][0], thaw(value))
             elif self._held(u) is not UNSET:
@@ -140,7 +146,7 @@ class Units:
 
     def _patch_steps(self) -> None:
         """Put our wrapper in the place of each step, wherever it is defined."""
-        classes = {base: None for obj in (*self.reach.parts, *self.reach.objects) for base in type(obj).__mro__}
+        classes = {base: None for obj in (*self.inventory.parts, *self.inventory.objects) for base in type(obj).__mro__}
         for cls in classes:
             for name, function in list(vars(cls).items()):
                 if is_step(function):
@@ -162,7 +168,7 @@ class Units:
         if u in self._fixed_lists:
             held = self._fixed_lists.pop(u)
             del self._fixed[u]
-            others = {*self.reach.lists.get(id(held), ())} - {f"{self.reach.name[id(part)]}.{name}"}
+            others = {*self.inventory.lists.get(id(held), ())} - {f"{self.inventory.name[id(part)]}.{name}"}
             if others:
                 raise ModelError(f"the list {self.where(u)} changes, but {min(others)} is the same list:"
                                  " a list that changes must be held in one place")
@@ -228,11 +234,11 @@ class Units:
                 return
         except TypeError:
             pass
-        self._refuse(f"{self.reach.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is written (it held"
+        self._refuse(f"{self.inventory.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is written (it held"
                      f" {shown(before)}, now {shown(value)}): {NO_PART}")
 
     def _refuse_delete(self, obj: Any, name: str) -> None:
-        self._refuse(f"{self.reach.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is deleted")
+        self._refuse(f"{self.inventory.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is deleted")
 
     def _refuse(self, message: str) -> NoReturn:
         """Leave the run, whatever the model catches, with this ModelError."""
@@ -242,7 +248,7 @@ class Units:
     def _load(self, u: int) -> None:
         self._reads.append(u)
         self._loaded.add(u)
-        value = self.values[u][self._row[u]]
+        value = self.values[u][self._vector[u]]
         if type(value) is Frozen:
             live = self._live.setdefault(u, [])      # one list for all of a run: the model may hold on to it
             live[:] = value
@@ -251,11 +257,11 @@ class Units:
             self.descr[u].__set__(self.slot[u][0], value)
 
     # -- runs
-    def run(self, call: Call, row: Sequence[int]) -> Path:
-        """Run a call on emptied parts, from a row.
+    def run(self, call: Call, vector: Sequence[int]) -> Trail:
+        """Run a call on emptied parts, from a vector.
 
         Raises Varies where it wrote slots that were taken for constants, ModelError where it wrote
-        anything that is no part. An exception of the model itself is the path's `raised`.
+        anything that is no part. An exception of the model itself is the trail's `raised`.
         """
         self.runs += 1
         self.running = True
@@ -263,13 +269,13 @@ class Units:
         self._fault = None
         self._live: dict[int, list[Any]] = {}
         self._segments: list[Segment] = []
-        self._begin(list(row))
-        path = Path(self._segments)
+        self._begin(list(vector))
+        trail = Trail(self._segments)
         try:
-            path.value = call()
+            trail.value = call()
             self._end()
         except Exception as e:
-            path.raised = e
+            trail.raised = e
             self._end_quietly()
         except _Refused:
             pass
@@ -282,18 +288,18 @@ class Units:
             for u in self._newly:
                 self.vary_slot(u)
             raise Varies
-        return path
+        return trail
 
     def _end_quietly(self) -> None:
         with suppress(_Refused):
             self._end()
 
-    def _begin(self, row: Row) -> None:
-        self._row = row
+    def _begin(self, vector: Vector) -> None:
+        self._vector = vector
         self._reads: list[int] = []
         self._loaded: set[int] = set()
         self._dirty: set[int] = set()
-        self._segments.append(Segment(row, self._reads))
+        self._segments.append(Segment(vector, self._reads))
 
     def _end(self) -> None:
         """Close the segment: note what it changed."""
@@ -307,13 +313,13 @@ class Units:
             else:
                 self._live.pop(u, None)
             new = self.number(u, value)
-            if u not in self._loaded or new != self._row[u]:
+            if u not in self._loaded or new != self._vector[u]:
                 effects.append((u, new))
         for u, live in self._live.items():
             if u in self._loaded and u not in self._dirty:
-                old = self.values[u][self._row[u]]
+                old = self.values[u][self._vector[u]]
                 if (len(live) != len(old) or any(map(is_not, live, old))) and (
-                        new := self.number(u, live)) != self._row[u]:
+                        new := self.number(u, live)) != self._vector[u]:
                     effects.append((u, new))
         if len(self._live) > 1 and len({id(live) for live in self._live.values()}) < len(self._live):
             same = [self.where(u) for u in self._live]
@@ -357,21 +363,21 @@ class Units:
         if step == len(self.results):
             self.results.append({})
             self.result_values.append([])
-            self.step_names.append(f"{name} of {self.reach.name.get(id(obj), type(obj).__qualname__)}")
+            self.step_names.append(f"{name} of {self.inventory.name.get(id(obj), type(obj).__qualname__)}")
         self._end()
         outer, mine = self._segments, self._segments[-1]
         held: list[int] = []
         if self._live:
             mine_too = {u for s in outer for u in (*s.reads, *(u for u, _ in s.effects))}
             held = [u for u in self._live if u in mine_too]
-        row = self._next_row()
+        vector = self._next_vector()
         mine.step = step
-        known = self.recall(step, row) if self.recalling and not (self._newly or self._fault) else None
+        known = self.recall(step, vector) if self.recalling and not (self._newly or self._fault) else None
         if known is not None:
-            mine.inner = Path([], *known)
+            mine.inner = Trail([], *known)
             for u, v in known[1]:
-                row[u] = v
-            self._begin(row)
+                vector[u] = v
+            self._begin(vector)
             for u in held:
                 self._load(u)
             result = self.result_values[step][known[0]]
@@ -379,52 +385,52 @@ class Units:
                 raise result.error
             return result
         self._segments = []
-        self._begin(row)
-        path = mine.inner = Path(self._segments)
+        self._begin(vector)
+        trail = mine.inner = Trail(self._segments)
         try:
-            path.value = value = function(obj, *args, **kwargs)
-            self._leave_step(step, path, name, outer, held)
+            trail.value = value = function(obj, *args, **kwargs)
+            self._leave_step(step, trail, name, outer, held)
         except Exception as e:
-            path.raised = e
-            self._leave_step(step, path, name, outer, held)
+            trail.raised = e
+            self._leave_step(step, trail, name, outer, held)
             raise
         return value
 
-    def _leave_step(self, step: int, path: Path, name: str, outer: list[Segment], held: list[int]) -> None:
+    def _leave_step(self, step: int, trail: Trail, name: str, outer: list[Segment], held: list[int]) -> None:
         self._end()
-        path.result = self._result(step, path, name)
-        row = self._next_row()
+        trail.result = self._result(step, trail, name)
+        vector = self._next_vector()
         self._segments = outer
-        self._begin(row)
+        self._begin(vector)
         for u in held:                               # the caller may still hold this list: it sees what is in it
             self._load(u)
 
-    def _next_row(self) -> Row:
-        row = list(self._row)
+    def _next_vector(self) -> Vector:
+        vector = list(self._vector)
         for u, value in self._segments[-1].effects:
-            row[u] = value
+            vector[u] = value
         for u in self._loaded.union(self._dirty):
             self._empty(u)
-        return row
+        return vector
 
-    def _result(self, step: int, path: Path, name: str) -> int:
+    def _result(self, step: int, trail: Trail, name: str) -> int:
         try:
-            if type(path.value) is list:
+            if type(trail.value) is list:
                 raise TypeError("return a tuple")
-            if path.raised is None:
-                value, key = path.value, key_of(path.value, self.known)
+            if trail.raised is None:
+                value, key = trail.value, key_of(trail.value, self.known)
             else:
-                value = _Raised(path.raised)
-                key = OBJECT, type(path.raised), key_of(path.raised.args, self.known)
+                value = _Raised(trail.raised)
+                key = OBJECT, type(trail.raised), key_of(trail.raised.args, self.known)
         except TypeError as e:
-            self._refuse(f"step {name} returns {shown(path.value)}: {e}")
+            self._refuse(f"step {name} returns {shown(trail.value)}: {e}")
         result = self.results[step].setdefault(key, len(self.results[step]))
         if result == len(self.result_values[step]):
             self.result_values[step].append(value)
         return result
 
     # -- checks on the model, after many runs
-    def check_constants(self, runs: list[tuple[str, Call, Row]], now: bool = False) -> None:
+    def check_constants(self, runs: list[tuple[str, Call, Vector]], now: bool = False) -> None:
         """Raise ModelError if one of these runs changed something that is no part; empty the list if none did.
 
         Looking takes time: it is done where much more time has passed since, or `now`.
@@ -439,44 +445,44 @@ class Units:
         ended = time.perf_counter()
         self._look_again = ended + _SELDOM * (ended - began)
 
-    def _find_culprit(self, suspect: int, runs: list[tuple[str, Call, Row]]) -> NoReturn:
+    def _find_culprit(self, suspect: int, runs: list[tuple[str, Call, Vector]]) -> NoReturn:
         what = self.seal.change(suspect) or "something that is no part"
         self.seal.restore()
         before, culprit = self.seal.change(suspect), "one of the actions"
-        for name, call, row in runs:
+        for name, call, vector in runs:
             with suppress(Varies):
-                self.run(call, row)
+                self.run(call, vector)
             again = self.seal.change(suspect)
             if again is not None and again != before:
                 what, culprit = again, name
                 break
         raise ModelError(f"{culprit} changes {what}: {NO_PART}")
 
-    def check_repeats(self, name: str, call: Call, row: Row, path: Path) -> None:
+    def check_repeats(self, name: str, call: Call, vector: Vector, trail: Trail) -> None:
         """Run once more, and raise ModelError if the two runs differ: they are not deterministic."""
-        again = self.run(call, row)
-        a, b = self._story(path), self._story(again)
+        again = self.run(call, vector)
+        a, b = self._story(trail), self._story(again)
         if a != b:
-            self.check_constants([(name, call, row)], now=True)
+            self.check_constants([(name, call, vector)], now=True)
             i = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
             first, second = (s[i] if i < len(s) else "ends" for s in (a, b))
             raise ModelError(f"{name} is not deterministic: run twice from the same state, it first {first}, then"
-                             f" {second}. The state: {self.describe(row)}")
+                             f" {second}. The state: {self.describe(vector)}")
 
-    def _story(self, path: Path) -> list[str]:
+    def _story(self, trail: Trail) -> list[str]:
         out: list[str] = []
-        for s in path.segments:
+        for s in trail.segments:
             out += [f"reads {self.where(u)}" for u in s.reads]
             out += [f"writes {self.where(u)} = {shown(self.values[u][v])}" for u, v in s.effects]
             if s.inner is not None:
                 out += [f"calls {self.step_names[s.step]}", *self._story(s.inner)]
-        out.append(f"raises {shown(path.raised)}" if path.raised else
-                   "returns False" if path.value is False else f"returns result {path.result}")
+        out.append(f"raises {shown(trail.raised)}" if trail.raised else
+                   "returns False" if trail.value is False else f"returns result {trail.result}")
         return out
 
-    def describe(self, row: Sequence[int]) -> dict[str, Any]:
+    def describe(self, vector: Sequence[int]) -> dict[str, Any]:
         """The varying slots of a state, by name."""
-        return {self.where(u): self.values[u][row[u]] for u in sorted(self.vary.values())}
+        return {self.where(u): self.values[u][vector[u]] for u in sorted(self.vary.values())}
 
 
 def _function_of(method: Callable[..., Any]) -> Callable[..., Any]:

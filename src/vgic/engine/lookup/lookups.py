@@ -44,14 +44,14 @@ _H32: Final = np.uint64(32)
 
 
 @dataclass(slots=True)
-class Held:
+class Cache:
     """What one thread has looked up."""
     stamp: int = -1
     arrays: tuple[Array, ...] = ()
 
 
 @dataclass(slots=True)
-class _Group:
+class _Lookup:
     """Roots that are looked up together. `bits`: of the number of its slots, 0: it is not looked up."""
     masks: Masks
     bits: int = 0
@@ -79,7 +79,7 @@ class _Try:
 class Lookups:
     """Groups of calls that are looked up, and the arrays that the kernels need of them."""
 
-    def __init__(self, trie: Trie, layout: Layout, groups: list[_Group], pool: int) -> None:
+    def __init__(self, trie: Trie, layout: Layout, groups: list[_Lookup], pool: int) -> None:
         self.trie, self.layout, self.groups, self._pool = trie, layout, groups, pool
         self.stamp = 0
         """Counts the times that all that was looked up before became void."""
@@ -120,7 +120,7 @@ class Lookups:
             self._form = form
             self.stamp += 1
 
-    def of(self, held: Held, fan: int) -> tuple[Array, ...]:
+    def of(self, held: Cache, fan: int) -> tuple[Array, ...]:
         """The groups, and what a thread has looked up of them: nothing, where that was of another form."""
         self.refresh()
         if held.stamp != self.stamp:
@@ -152,7 +152,7 @@ class Lookups:
                     int(np.count_nonzero(seen)), float(effort.mean()))
 
 
-class Steps(Lookups):
+class StepLookups(Lookups):
     """The steps: each is a group of its own."""
 
     def __init__(self, trie: Trie, layout: Layout) -> None:
@@ -162,7 +162,7 @@ class Steps(Lookups):
     def _renew(self) -> None:
         reads = self.trie.step_reads()
         for h in range(len(self.groups), len(reads)):
-            self.groups.append(_Group(StepMasks(self._windows, h)))
+            self.groups.append(_Lookup(StepMasks(self._windows, h)))
 
     def choose(self, states: Array) -> None:
         """Choose the steps that are looked up by what calls of them on these states would have met."""
@@ -174,13 +174,13 @@ class Steps(Lookups):
         self._chosen += 1
 
 
-class Plan(Lookups):
+class RootLookups(Lookups):
     """The calls of some roots of a trie."""
 
     def __init__(self, trie: Trie, layout: Layout, roots: Sequence[int], pool: int = 0) -> None:
         share = min(MOST, len(roots))
         self._windows = Windows(trie, layout)
-        super().__init__(trie, layout, [_Group(Masks(self._windows, roots[i::share])) for i in range(share)], pool)
+        super().__init__(trie, layout, [_Lookup(Masks(self._windows, roots[i::share])) for i in range(share)], pool)
         self.roots = list(roots)
 
     def choose(self, states: Array) -> None:
@@ -201,7 +201,7 @@ class Plan(Lookups):
                 tries.append(mine)
             else:
                 tries[at] = best
-        self.groups = [_Group(t.masks, _bits(t.met) if t.cost < t.always else 0) for t in tries]
+        self.groups = [_Lookup(t.masks, _bits(t.met) if t.cost < t.always else 0) for t in tries]
         self._chosen += 1
 
     def _alone(self, r: int, states: Array) -> _Try:

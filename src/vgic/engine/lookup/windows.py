@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vgic.engine.trie.layout import Layout
-from vgic.engine.trie.trie import Read, Trie
+from vgic.engine.trie.trie import RunReads, Trie
 
 Array = npt.NDArray[Any]
 Window = tuple[int, ...]
@@ -66,7 +66,7 @@ class _Rows:
         self.rows = [(0, 0)] * (1 << sum(width for _, width in widths))
         self._noted = 0
 
-    def note(self, runs: Sequence[Read]) -> None:
+    def note(self, runs: Sequence[RunReads]) -> None:
         """Bring them up to date with a root's runs."""
         if self._noted == len(runs):
             return
@@ -87,13 +87,13 @@ class _Rows:
                     break
                 sub = sub - 1 & rest
 
-    def _seen(self, run: Read) -> tuple[int, int]:
+    def _seen(self, run: RunReads) -> tuple[int, int]:
         """The bits of the selector that a run has seen, and their values."""
         mask = value = left = 0
         for u, width in self._widths:
             if run.seen >> u & 1:
                 mask |= (1 << width) - 1 << left
-                value |= run.row[u] << left
+                value |= run.vector[u] << left
             left += width
         return mask, value
 

@@ -2,21 +2,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """Nothing is lost: from every reachable state where `when` holds (default: every one), fair steps alone can still
-    lead to a state where `goal` holds (AG EF). `fair` tells by its name whether an action is one that must happen
-    in the end if it stays possible (the guest runs, the host takes an interrupt), unlike what a
-    device or a user may never do."""
-    name: str
-    goal: Callable[[], Any]
-    fair: Callable[[str], bool]
-    when: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -25,7 +12,7 @@ class Broken:
 
     `actions`: the names of the actions that lead there, first one first. `kind`: "rule" (the last state
     breaks it), "raised" (the last action, or the rule on the last state, raised an exception: `said`) or
-    "delivered" (from the last state on, fair steps alone never reach the goal; `then` shows where they lead:
+    "lost" (from the last state on, fair steps alone never reach the goal; `then` shows where they lead:
     it repeats from its `loop`-th action on, or ends, if `loop` is None, where no fair step is possible).
     """
     rule: str

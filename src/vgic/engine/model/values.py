@@ -17,18 +17,6 @@ _ATOMS: Final = frozenset({type(None), bool, int, str, bytes, range, type(Ellips
 _CODE: Final = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
-NO_PART: Final = ("it is no part, so it would be taken for a constant."
-                  " Keep what changes in the __slots__ of a part")
-
-
-class ModelError(Exception):
-    """The model does something that the explorer can't take; the message says what and where."""
-
-
-class CheckpointError(Exception):
-    """A checkpoint that can't be used; the message says which and why."""
-
-
 class _Mark:
     """A value that stands for itself alone."""
 

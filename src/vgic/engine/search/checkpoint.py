@@ -15,8 +15,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
@@ -24,30 +24,29 @@ from typing import Any, Final
 import numpy as np
 
 from vgic.engine.kernels import table
-from vgic.engine.learn.paths import Varies
-from vgic.engine.model.reach import Named, Reach, contents
-from vgic.engine.model.values import CheckpointError
+from vgic.engine.learn.trail import Varies
+from vgic.engine.model.contract import CheckpointError
+from vgic.engine.model.inventory import Inventory, contents
 from vgic.engine.search.forward import Search
 from vgic.engine.search.store import Store
-
-__all__ = ["Checkpoint", "CheckpointError", "fingerprint"]
 
 FORMAT: Final = 2
 _META: Final = "search.json"
 
 
-def fingerprint(reach: Reach, actions: Sequence[Named], rules: Sequence[Named]) -> str:
-    """What tells this model from another."""
-    text = hashlib.sha256(f"{FORMAT} {[n for n, _ in actions]} {[n for n, _ in rules]}".encode())
-    place = {key: i for i, key in enumerate(reach.model)}
-    for obj in reach.model.values():
+def fingerprint(inventory: Inventory, start: dict[int, list[Any]]) -> str:
+    """What tells this model from another. `start`: what its parts and their lists held at first, by id."""
+    model = inventory.model
+    text = hashlib.sha256(f"{FORMAT} {[n for n, _ in model.actions]} {[n for n, _ in model.rules]}".encode())
+    place = {key: i for i, key in enumerate(inventory.everything)}
+    for obj in inventory.everything.values():
         held = [f"#{place[id(v)]}" if id(v) in place else f"id #{place[v]}" if type(v) is int and v in place
-                else _text(v) for v in contents(obj)]
+                else _text(v) for v in (start[id(obj)] if id(obj) in start else contents(obj))]
         if isinstance(obj, (set, frozenset)):
             held.sort()
         code = _code(obj.__code__) if isinstance(obj, FunctionType) else ""
         text.update(f"{type(obj).__qualname__}({', '.join(held)}){code}\n".encode())
-    for name in sorted(reach.modules):
+    for name in sorted(inventory.modules):
         source = getattr(sys.modules.get(name), "__file__", None)
         if source and os.path.exists(source):
             text.update(Path(source).read_bytes())
@@ -69,8 +68,10 @@ def _code(code: CodeType) -> str:
 class Checkpoint:
     """The checkpoint of one search in a directory, made by the first save if it is missing."""
 
-    def __init__(self, path: str | os.PathLike[str], fingerprint: str) -> None:
-        self.path, self.fingerprint = Path(path), fingerprint
+    def __init__(self, path: str | os.PathLike[str], inventory: Inventory) -> None:
+        self.path, self._inventory = Path(path), inventory
+        lists = [v for part in inventory.parts for v in contents(part) if type(v) is list]
+        self._start = {id(x): contents(x) for x in (*inventory.parts, *lists)}
         self._saved: list[int] = []
         self._generation = -1
         self._layout = -1
@@ -80,6 +81,12 @@ class Checkpoint:
             self.meta = self._read()
         except OSError as e:
             raise CheckpointError(f"{self.path}: can't be a checkpoint's directory: {e.strerror}") from None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this search from those of other models. Looking at all of a model takes time: it is done for what
+        is saved, or was."""
+        return fingerprint(self._inventory, self._start)
 
     def _read(self) -> dict[str, Any] | None:
         meta = self.path / _META
@@ -168,9 +175,9 @@ class Checkpoint:
 
     def _load(self, search: Search, meta: dict[str, Any]) -> None:
         units = search.units
-        for row, root, call in meta["history"]:
-            self._repeat(search, row, root, call)
-        search.trie.history[:] = [([(u, v) for u, v in row], root, call) for row, root, call in meta["history"]]
+        for vector, root, call in meta["history"]:
+            self._repeat(search, vector, root, call)
+        search.trie.history[:] = [([(u, v) for u, v in vector], root, call) for vector, root, call in meta["history"]]
         fields = {int(u): field for u, field in meta["fields"].items()}
         if {u: n for u, (_, _, n) in fields.items()} != {u: len(units.values[u]) for u in units.vary.values()}:
             raise ValueError("its history leads to other values")
@@ -187,9 +194,9 @@ class Checkpoint:
         search.transitions = int(meta["transitions"])
         search.resume()
 
-    def _repeat(self, search: Search, row: list[list[int]], root: int, call: int) -> None:
+    def _repeat(self, search: Search, vector: list[list[int]], root: int, call: int) -> None:
         full = [0] * len(search.units.slot)
-        for u, v in row:
+        for u, v in vector:
             full[u] = v
         with suppress(Varies):
             search.units.run(search.trie.roots[root].calls[call][1], full)
@@ -198,7 +205,7 @@ class Checkpoint:
         """All states, level by level, in the first region; the threads may be others than before."""
         W, ends = int(meta["words"]), meta["regions"]
         levels = [*meta["levels"], ends]
-        store = Store(search.layout.ws, search.crew.threads, search.store.memory)
+        store = Store(search.layout.ws, search.threads.count, search.store.memory)
         held = [np.memmap(self._states(r), "<u8", "r", shape=(n, W)) if n else np.zeros((0, W), np.uint64)
                 for r, n in enumerate(ends)]
         store.levels = []

@@ -17,11 +17,10 @@ import numpy.typing as npt
 
 from vgic.engine.kernels import loops, table
 from vgic.engine.kernels.walk import MOST
-from vgic.engine.learn.paths import Row
+from vgic.engine.learn.trail import Vector
 from vgic.engine.learn.units import Units
-from vgic.engine.lookup.lookups import POOL, SAMPLE, Held, Plan, Steps
-from vgic.engine.model.reach import Named
-from vgic.engine.search.store import Crew, Full, Store
+from vgic.engine.lookup.lookups import POOL, SAMPLE, Cache, RootLookups, StepLookups
+from vgic.engine.search.store import Full, Store, Threads
 from vgic.engine.trie.layout import Layout
 from vgic.engine.trie.trie import Failure, Relearn, Trie
 
@@ -45,7 +44,7 @@ class Found:
     failure: Failure | None = None
 
 
-class Hands:
+class Buffers:
     """One thread's buffers."""
 
     def __init__(self, W: int, fan: int, out: Array) -> None:
@@ -60,23 +59,24 @@ class Hands:
         self.scratch: tuple[Any, ...] = ()
         self.walking: tuple[Array, ...] = ()
         self.room: tuple[int, ...] = ()
-        self.acted, self.judged, self.stepped = Held(), Held(), Held()
+        self.acted, self.judged, self.stepped = Cache(), Cache(), Cache()
 
 
 class Search:
     """A breadth-first search over what the actions can do, from the parts' present state."""
 
-    def __init__(self, units: Units, actions: Sequence[Named], rules: Sequence[Named], threads: int,
-                 memory: int) -> None:
-        self.units, self.actions, self.rules = units, actions, rules
+    def __init__(self, units: Units, threads: int, memory: int) -> None:
+        model = units.inventory.model
+        self.units, self.actions, self.rules = units, tuple(model.actions), tuple(model.rules)
         self.layout = Layout(units)
         self.trie = Trie(units, self.layout)
-        self.acts = Plan(self.trie, self.layout, [self.trie.add_root([a], judges=False) for a in actions], POOL)
+        trie, layout = self.trie, self.layout
+        self.acts = RootLookups(trie, layout, [trie.add_root([a], judges=False) for a in self.actions], POOL)
         """The actions: root n of the trie is the n-th."""
-        self.judges = Plan(self.trie, self.layout, [self.trie.add_root([r], judges=True) for r in rules])
-        self.steps = Steps(self.trie, self.layout)
+        self.judges = RootLookups(trie, layout, [trie.add_root([r], judges=True) for r in self.rules])
+        self.steps = StepLookups(self.trie, self.layout)
         self.trie.on_resize.append(self._resized)
-        self.crew = Crew(threads)
+        self.threads = Threads(threads)
         self.store = Store(self.layout.ws, threads, memory)
         self.depth = self.transitions = 0
         self.learning = 0.0
@@ -103,13 +103,13 @@ class Search:
         """Bring the buffers, and what is derived from the trie, up to date."""
         W = self.layout.W
         if self._hands_of != (W,):
-            rows = np.zeros((self.crew.threads, 64), np.int64)       # rows far apart: no false sharing
-            self.hands = [Hands(W, self.fan, rows[k]) for k in range(self.crew.threads)]
+            rows = np.zeros((self.threads.count, 64), np.int64)       # rows far apart: no false sharing
+            self.buffers = [Buffers(W, self.fan, rows[k]) for k in range(self.threads.count)]
             self._hands_of = (W,)
         self.steps.refresh()
         stack, work = len(self.trie.branches) + len(self.trie.calls) + 2, len(self.trie.calls) + 2
         frames = len(self.units.steps) + 2
-        for h in self.hands:
+        for h in self.buffers:
             if not h.room or any(a < b for a, b in zip(h.room, (work, stack, frames), strict=True)):
                 h.room = 2 * work, 2 * stack, 2 * frames
                 h.walking = (np.empty((h.room[0], 2 * W), np.uint64), np.empty((h.room[1], 3), np.int64),
@@ -138,7 +138,7 @@ class Search:
             masks.append(mask)
         self._leaf_rules = np.concatenate((self._leaf_rules, np.array(masks, np.uint64)))
 
-    def _judging(self, plan: Plan, held: Held) -> tuple[Any, ...]:
+    def _judging(self, plan: RootLookups, held: Cache) -> tuple[Any, ...]:
         return plan.of(held, self.fan), self._leaf_rules, self.fan, _NO_STATES, _NONE
 
     def plan(self) -> None:
@@ -153,10 +153,10 @@ class Search:
 
     def _resized(self, moves: tuple[Array, ...]) -> None:
         self.store.repack(self.layout.ws, moves)
-        self.store.index(self.crew.each)
+        self.store.index(self.threads.each)
 
     # -- learning
-    def learn(self, jobs: Sequence[tuple[Row, int]]) -> None:
+    def learn(self, jobs: Sequence[tuple[Vector, int]]) -> None:
         """Learn; where all is void, clear the trie, and the walk will ask again."""
         t0 = time.perf_counter()
         void, units = False, len(self.units.vary)
@@ -173,13 +173,13 @@ class Search:
         self._unseen |= len(self.units.vary) > units
         self.learning += time.perf_counter() - t0
 
-    def row(self, s: int) -> Row:
-        """A state by its place, as a row."""
+    def vector(self, s: int) -> Vector:
+        """A state by its place, as a vector."""
         return self.layout.unpack(self.store.states[s].tolist())
 
     def learn_missed(self, miss: Array, count: int) -> bool:
         """Learn what a walk has met. Returns whether some call raised."""
-        self.learn([(self.row(s), place) for s, place in miss[:count].tolist()])
+        self.learn([(self.vector(s), place) for s, place in miss[:count].tolist()])
         self.trie.unask()
         return bool(self.trie.failures)
 
@@ -189,25 +189,25 @@ class Search:
         self.prepare()
         self.store.states[0] = self.layout.pack([0] * len(self.units.slot))
         self.store.ends[0] = 1
-        self.store.index(self.crew.each)
+        self.store.index(self.threads.each)
         self._open_level(0)
         self.judge(np.zeros(1, np.int64), self.judges)
 
     def resume(self) -> None:
         """Go on with states that were stored before."""
         self.prepare()
-        self.store.index(self.crew.each)
+        self.store.index(self.threads.each)
         self._unseen = True
         self._planned_from = self.store.n           # what is read is learned anew: plan as in a search that begins
         self._plan_at = self._planned_from + FIRST_PLAN
 
-    def judge(self, todo: Array, judges: Plan, flags: Array = _NONE, held: Held | None = None) -> None:
+    def judge(self, todo: Array, judges: RootLookups, flags: Array = _NONE, held: Cache | None = None) -> None:
         """Judge these states by all calls of a plan, learning what is not known. Without flags, the first one
         that is judged true is `found`; else they are flagged, by slot of the table."""
-        held = held or Held()
+        held = held or Cache()
         while len(todo) and judges.roots and not self.found:
             self.prepare()
-            h = self.hands[0]
+            h = self.buffers[0]
             h.out[:4] = 0, 0, 0, -1
             loops.judge(self.layout.ws, self._judging(judges, held), self.trie.arrays, h.scratch, self.store.states,
                           self.store.table, todo, 0, min(len(todo), len(h.again)), _NO_BORN, flags, h.miss, h.again,
@@ -219,11 +219,11 @@ class Search:
             elif missed and self.learn_missed(h.miss, missed):
                 self._raised()
 
-    def rows(self) -> Iterator[Row]:
-        """All states found, as rows."""
+    def vectors(self) -> Iterator[Vector]:
+        """All states found, as vectors."""
         for lo, hi in self.store.all():
             for s in range(lo, hi):
-                yield self.row(s)
+                yield self.vector(s)
 
     def check_model(self) -> None:
         """Look once more whether anything changed that is no part. Raises ModelError."""
@@ -241,7 +241,7 @@ class Search:
 
     def _raised(self) -> None:
         failure = self.trie.failures[0]
-        words = self.layout.pack(failure.row)
+        words = self.layout.pack(failure.vector)
         depth = self._depth_of_words(words)
         self.found = Found(words, depth, failure)
 
@@ -301,10 +301,10 @@ class Search:
         """Set the threads to work on blocks. Returns the states to expand again, the stretches not reached,
         and the states to judge again, with what was missed learned."""
         self.prepare()
-        store, T = self.store, self.crew.threads
-        room = max(3 * len(self.hands[0].born), int(blocks[:, 1].sum() - blocks[:, 0].sum()) // T)
+        store, T = self.store, self.threads.count
+        room = max(3 * len(self.buffers[0].born), int(blocks[:, 1].sum() - blocks[:, 0].sum()) // T)
         try:
-            store.make_room(T * room, self.crew.each)
+            store.make_room(T * room, self.threads.each)
         except Full:
             rest = [(s, s + 1) for s in todo.tolist()] if len(todo) else [(lo, hi) for lo, hi in blocks.tolist()]
             self.pending += _join(rest)
@@ -313,15 +313,15 @@ class Search:
         trie, ws = self.trie.arrays, self.layout.ws
 
         def work(k: int) -> None:
-            h = self.hands[k]
+            h = self.buffers[k]
             h.out[0] = store.ends[k]
             loops.advance(ws, self.acts.of(h.acted, self.fan), self._judging(self.judges, h.judged), trie, h.scratch,
                             todo, blocks, cursor, store.states, store.table, store.ends[k] + room, h.outs, h.born,
                             h.new_born, h.miss, h.again, h.out)
-        self.crew.each(work, range(T))
+        self.threads.each(work, range(T))
         left = [(lo, hi) for lo, hi in blocks[int(cursor[0]):].tolist()]
         again, redo, missed = [], [], []
-        for k, h in enumerate(self.hands):
+        for k, h in enumerate(self.buffers):
             n, miss, rejudge, bad, transitions, back, lo, hi = h.out[:8].tolist()
             store.ends[k] = n
             self.transitions += transitions
@@ -372,7 +372,7 @@ class Search:
 
     def close(self) -> None:
         """End the threads."""
-        self.crew.close()
+        self.threads.close()
 
 
 def _cut(spans: Sequence[tuple[int, int]], size: int = _BLOCK) -> Array:

@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vgic.engine.kernels import loops
-from vgic.engine.learn.paths import Row
-from vgic.engine.lookup.lookups import Held, Plan
-from vgic.engine.model.result import Broken, Delivered
-from vgic.engine.model.values import ModelError, shown
+from vgic.engine.learn.trail import Vector
+from vgic.engine.lookup.lookups import Cache, RootLookups
+from vgic.engine.model.contract import Goal, ModelError
+from vgic.engine.model.result import Broken
+from vgic.engine.model.values import shown
 from vgic.engine.plain import lasso, said_of
 from vgic.engine.search.forward import Search
 from vgic.engine.search.way import actions_to
@@ -33,26 +34,26 @@ class Stopped(Exception):
     """There was a reason to stop; it is the argument."""
 
 
-class _Stuck:
+class _Backward:
     """The backward pass for one goal. `why_stop` gives a reason to stop, or None."""
 
-    def __init__(self, search: Search, rule: Delivered, why_stop: Callable[[], str | None]) -> None:
-        self.search, self.rule, self._why_stop = search, rule, why_stop
-        root = search.trie.add_root([(rule.name, rule.goal)], judges=True)
-        self.goal = Plan(search.trie, search.layout, [root])
+    def __init__(self, search: Search, goal: Goal, why_stop: Callable[[], str | None]) -> None:
+        self.search, self.fair, self._why_stop = search, goal.fair, why_stop
+        root = search.trie.add_root([(goal.name, goal.reached)], judges=True)
+        self.reached = RootLookups(search.trie, search.layout, [root])
         self.can: Array = np.zeros(0, np.uint8)
 
     def states(self) -> Array:
         """The states from which the goal can't be reached, in breadth-first order."""
         search = self.search
         search.trie.unask()
-        self.goal.choose(search.latest)
+        self.reached.choose(search.latest)
         while True:
-            generation, held = search.store.generation, Held()
+            generation, cache = search.store.generation, Cache()
             self.can = np.zeros(len(search.store.table), np.uint8)
             for lo, hi in self._blocks(1 << 20):
                 self._rest()
-                search.judge(np.arange(lo, hi), self.goal, self.can, held)
+                search.judge(np.arange(lo, hi), self.reached, self.can, cache)
                 self._raised()
             left = self._passes(generation)
             if left is not None:
@@ -81,18 +82,18 @@ class _Stuck:
         return None
 
     def _sweep(self, todo: Iterator[Array]) -> list[Array]:
-        search, fair = self.search, self.rule.fair
+        search, fair = self.search, self.fair
         search.prepare()
         trie, acts, ws, store = search.trie, search.acts, search.layout.ws, search.store
         fair_leaf = np.array([0 <= leaf.root < len(search.actions) and fair(search.actions[leaf.root][0])
                               for leaf in trie.leaves] + [False], np.bool_)
-        left: list[list[Array]] = [[] for _ in search.hands]
+        left: list[list[Array]] = [[] for _ in search.buffers]
         missed: list[Array] = []
 
         blocks = _Shared(todo)
 
         def work(k: int) -> None:
-            h = search.hands[k]
+            h = search.buffers[k]
             for block in blocks:
                 self._rest()
                 keep, count = loops.sweep(ws, acts.of(h.acted, search.fan), trie.arrays, h.scratch,
@@ -102,7 +103,7 @@ class _Stuck:
                     left[k].append(block[keep:])
                 if count:
                     missed.append(h.miss[:count].copy())
-        search.crew.each(work, range(len(search.hands)))
+        search.threads.each(work, range(len(search.buffers)))
         if missed:
             entries = np.concatenate(missed)
             search.learn_missed(entries, len(entries))
@@ -112,7 +113,7 @@ class _Stuck:
     def _raised(self) -> None:
         for failure in self.search.trie.failures:
             raise ModelError(f"{failure.name} raises {shown(failure.error)}. The state:"
-                             f" {self.search.units.describe(failure.row)}") from failure.error
+                             f" {self.search.units.describe(failure.vector)}") from failure.error
 
 
 class _Shared:
@@ -129,16 +130,15 @@ class _Shared:
             return next(self._items)
 
 
-def lost(search: Search, rule: Delivered, why_stop: Callable[[], str | None]) -> Broken | None:
+def lost(search: Search, goal: Goal, why_stop: Callable[[], str | None]) -> Broken | None:
     """A shortest way to a state from which the goal can't be reached, and where fair steps lead from there; or None.
 
     The search must be complete. Raises Stopped.
     """
-    stuck = _Stuck(search, rule, why_stop)
-    states = stuck.states()
-    if rule.when is not None and len(states):
-        root = search.trie.add_root([(rule.name, rule.when)], judges=True)
-        when = Plan(search.trie, search.layout, [root])
+    states = _Backward(search, goal, why_stop).states()
+    if goal.when is not None and len(states):
+        root = search.trie.add_root([(goal.name, goal.when)], judges=True)
+        when = RootLookups(search.trie, search.layout, [root])
         depth = np.array([search.depth_of(int(s)) for s in states], np.int64)
         for d in np.unique(depth):
             search.judge(states[depth == d], when)
@@ -146,22 +146,22 @@ def lost(search: Search, rule: Delivered, why_stop: Callable[[], str | None]) ->
                 break
         if not search.found:
             return None
-        row, at = search.layout.unpack(search.found.words.tolist()), search.found.depth
+        vector, at = search.layout.unpack(search.found.words.tolist()), search.found.depth
         search.found = None
     elif len(states):
-        row, at = search.row(int(states[0])), search.depth_of(int(states[0]))
+        vector, at = search.vector(int(states[0])), search.depth_of(int(states[0]))
     else:
         return None
-    names = actions_to(search, row, at)
-    then, loop = lasso(tuple(row), lambda r: _fair_steps(search, rule, list(r)))
-    return Broken(rule.name, said_of(loop), names, "delivered", then, loop)
+    names = actions_to(search, vector, at)
+    then, loop = lasso(tuple(vector), lambda v: _fair_steps(search, goal, list(v)))
+    return Broken(goal.name, said_of(loop), names, "lost", then, loop)
 
 
-def _fair_steps(search: Search, rule: Delivered, row: Row) -> list[tuple[str, tuple[int, ...]]]:
+def _fair_steps(search: Search, goal: Goal, vector: Vector) -> list[tuple[str, tuple[int, ...]]]:
     out = []
     for name, call in search.actions:
-        if rule.fair(name):
-            path = search.units.run(call, row)
-            if path.value is not False and path.raised is None:
-                out.append((name, tuple(path.end())))
+        if goal.fair(name):
+            trail = search.units.run(call, vector)
+            if trail.value is not False and trail.raised is None:
+                out.append((name, tuple(trail.end())))
     return out

@@ -11,25 +11,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from vgic.engine.learn.units import Units
+from vgic.engine.model.contract import CheckpointError
+from vgic.engine.model.inventory import Inventory
 from vgic.engine.model.result import Broken, Limits, Progress, Result
-from vgic.engine.model.values import CheckpointError
 from vgic.engine.plain import PlainResult
+from vgic.engine.search.checkpoint import Checkpoint
 from vgic.engine.search.forward import Search
 from vgic.engine.search.liveness import Stopped, lost
 from vgic.engine.search.way import actions_to, way_to
 
-if TYPE_CHECKING:
-    from vgic.engine.explorer import Explorer
-    from vgic.engine.search.checkpoint import Checkpoint
-
 _REPORT: Final = 0.2
+"""Seconds between two reports of progress."""
 
 
 @dataclass
-class Orders:
+class Request:
     """How to search: see `Explorer.search`. `look` is called with what was found before it is given up."""
     threads: int = 1
     progress: Callable[[Progress], None] | None = None
@@ -39,25 +38,23 @@ class Orders:
     look: Callable[[Units, Search], None] | None = None
 
 
-class _Rest:
+class _Watch:
     """What is seen to between rounds; called, it gives a reason to stop, or None."""
 
-    def __init__(self, search: Search, limits: Limits, orders: Orders, warm: int,
+    def __init__(self, search: Search, limits: Limits, request: Request, warm: int,
                  interrupted: Callable[[], bool]) -> None:
-        self.search, self.limits, self.orders, self.warm = search, limits, orders, warm
+        self.search, self.limits, self.request, self.warm = search, limits, request, warm
         self.interrupted = interrupted
         search.impatient = self.is_due
-        self._report, self._save = 0.0, time.perf_counter() + orders.every
+        self._report, self._save = 0.0, time.perf_counter() + request.every
 
     def __call__(self) -> str | None:
-        now, search, orders = time.perf_counter(), self.search, self.orders
-        if orders.progress is not None and now > self._report:
+        now, search, request = time.perf_counter(), self.search, self.request
+        if request.progress is not None and now > self._report:
             self._report = now + _REPORT
-            orders.progress(Progress(search.depth, search.store.n, search.transitions, now - self.limits.began,
-                                     search.store.bytes))
-        if now > self._save:
-            self.save()
-            self._save = time.perf_counter() + max(orders.every, 10 * (time.perf_counter() - now))
+            request.progress(Progress(search.depth, search.store.n, search.transitions, now - self.limits.began,
+                                      search.store.bytes))
+        self.save_in_time()
         if self.interrupted():
             return "interrupted"
         return self.limits.cut(search.depth, search.store.n)
@@ -70,9 +67,16 @@ class _Rest:
         """A reason to stop when all states are known."""
         return "interrupted" if self.interrupted() else self.limits.cut(-1, 0)
 
+    def save_in_time(self) -> None:
+        """Save, if it is time to."""
+        now = time.perf_counter()
+        if now > self._save:
+            self.save()
+            self._save = time.perf_counter() + max(self.request.every, 10 * (time.perf_counter() - now))
+
     def save(self) -> None:
         """Save, if that can be: a search goes on where it can't."""
-        saved = self.orders.saved
+        saved = self.request.saved
         if saved is not None:
             try:
                 saved.save(self.search, self.warm)
@@ -81,9 +85,9 @@ class _Rest:
                 saved.unsaved = str(e)
 
 
-def explore(x: Explorer, warm: PlainResult, limits: Limits, orders: Orders) -> Result:
+def explore(inventory: Inventory, warm: PlainResult, limits: Limits, request: Request) -> Result:
     """Search, beginning with what a plain search has learned of the slots that vary, and their values."""
-    units = Units(x.reach)
+    units = Units(inventory)
     for u, column in enumerate(warm.columns):
         if len(column) > 1:
             units.vary_slot(u)
@@ -91,50 +95,53 @@ def explore(x: Explorer, warm: PlainResult, limits: Limits, orders: Orders) -> R
                 units.number(u, value)
     try:
         units.take()
-        search = Search(units, x.actions, x.rules, orders.threads, limits.memory or _available())
+        search = Search(units, request.threads, limits.memory or _available())
         try:
             with _interrupts() as interrupted:
-                rest = _Rest(search, limits, orders, warm.expanded, interrupted)
-                why, broken, farthest = _run(x, search, rest)
+                watch = _Watch(search, limits, request, warm.expanded, interrupted)
+                why, broken, farthest = _run(search, watch)
         finally:
             search.close()
     finally:
         units.give_back()
-    if broken is not None:
-        x.confirm(broken)
-    store = search.store
-    widest = max(((units.where(u), len(units.values[u])) for u in units.vary.values()), key=lambda slot: slot[1],
-                 default=("", 0))
-    return Result(store.n, search.transitions, search.deepest, why is None, why, broken, x.count,
-                  time.perf_counter() - limits.began, "compiled", store.bytes, search.learning, search.trie.paths,
-                  search.layout.W, search.trie.learned(), farthest,
-                  orders.saved.unsaved if orders.saved is not None and why not in (None, "broken") else "", widest)
+    store, saved = search.store, request.saved
+    return Result(
+        store.n, search.transitions, search.deepest, why is None, why, broken, inventory.model.must_hold,
+        time.perf_counter() - limits.began, "compiled", store.bytes, search.learning, search.trie.paths,
+        search.layout.W, search.trie.learned(), farthest,
+        saved.unsaved if saved is not None and why not in (None, "broken") else "", units.widest())
 
 
-def _run(x: Explorer, search: Search, rest: _Rest) -> tuple[str | None, Broken | None, tuple[str, ...]]:
-    saved = rest.orders.saved
+def _run(search: Search, watch: _Watch) -> tuple[str | None, Broken | None, tuple[str, ...]]:
+    request = watch.request
+    saved = request.saved
     if saved is not None and saved.meta is not None:
         saved.load(search)
     else:
         search.begin()
-    why = search.run(rest)
-    if not search.found:
-        rest.save()
+    why = search.run(watch)
+    if why is not None:
+        watch.save()
+    elif not search.found:
+        watch.save_in_time()
     search.check_model()
-    if rest.orders.look is not None:
-        rest.orders.look(search.units, search)
+    if request.look is not None:
+        request.look(search.units, search)
     broken = None
     if search.found:
         broken = way_to(search)
     elif why is None:
         try:
-            broken = next(filter(None, (lost(search, rule, rest.patience) for rule in x.delivered)), None)
+            goals = search.units.inventory.model.goals
+            broken = next(filter(None, (lost(search, goal, watch.patience) for goal in goals)), None)
         except Stopped as e:
             why = str(e)
+            watch.save()
     why = "broken" if broken else why
     farthest: list[str] = []
-    if rest.orders.farthest:
-        farthest = actions_to(search, search.row(search.store.level(search.deepest)[-1][1] - 1), search.deepest)
+    if request.farthest:
+        last = search.store.level(search.deepest)[-1][1] - 1
+        farthest = actions_to(search, search.vector(last), search.deepest)
     if saved is not None and why in (None, "broken"):
         saved.remove()
     return why, broken, tuple(farthest)

@@ -109,12 +109,12 @@ def reserve(shape: tuple[int, ...]) -> Array:
     return np.frombuffer(memory, np.uint64).reshape(shape)
 
 
-class Crew:
-    """The threads. `each` is `map` over them: for one thread, in the caller's."""
+class Threads:
+    """The threads of a search. `each` is `map` over them: for one thread, in the caller's."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool = ThreadPoolExecutor(count) if count > 1 else None
 
     def each(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         """[function(x) for x in items], at once. Returns when all are done, whatever happened."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vgic.engine.learn.paths import Effects, Row
+from vgic.engine.learn.trail import Effects, Vector
 from vgic.engine.trie.layout import Layout
 
 Array = npt.NDArray[Any]
@@ -30,7 +30,7 @@ class Branch:
 
 
 @dataclass(slots=True)
-class Call:
+class StepCall:
     """A call of a step. `effects`: what its caller wrote before."""
     step: int
     effects: Effects
@@ -67,7 +67,7 @@ class Arrays:
         self.call_masks = np.zeros((16, 2 * self.layout.W), np.uint64)
         self.nodes, self.used = 1, 0
         self.branches: list[Branch] = []
-        self.calls: list[Call] = []
+        self.calls: list[StepCall] = []
         self.leaves: list[Leaf] = []
         self._step_root: dict[int, int] = {}
         self._room: list[int] = []                   # per step: room for results in its calls' tables
@@ -83,11 +83,11 @@ class Arrays:
         """What the compiled walk needs."""
         return self.node, self.br, self.call, self.child, self.leaf_masks, self.call_masks, self.leaf_result
 
-    def _at(self, b: int, row: Row) -> int:
-        """The place of a row's child in the table of a branch."""
+    def _at(self, b: int, vector: Vector) -> int:
+        """The place of a vector's child in the table of a branch."""
         place, tests = self._tests[b]
         for u, shift, _ in tests:
-            place += row[u] << shift
+            place += vector[u] << shift
         return place
 
     def _fill(self, b: int, cube: list[tuple[int, int]], t: int) -> None:

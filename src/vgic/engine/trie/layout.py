@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vgic.engine.learn.paths import Row
+from vgic.engine.learn.trail import Vector
 from vgic.engine.learn.units import Units
 
 Words = npt.NDArray[np.uint64]
@@ -51,7 +51,7 @@ class Layout:
         old = [(u, self.at[u], self.width[u]) for us in self.members for u in us if self.width[u]]
         self._lay_out()
         table = [(p, (1 << w) - 1, self.at[u]) for u, p, w in old]
-        return tuple(np.array([row[k] for row in table], np.int64) for k in range(3))
+        return tuple(np.array([entry[k] for entry in table], np.int64) for k in range(3))
 
     def _lay_out(self) -> None:
         self.laid += 1
@@ -103,19 +103,19 @@ class Layout:
         """Groups once parted stay so: less to learn anew."""
         return self.group[u] < 0 or self.group[v] < 0 or self.group[u] == self.group[v]
 
-    def pack(self, row: Sequence[int]) -> Words:
-        """A row as words."""
+    def pack(self, vector: Sequence[int]) -> Words:
+        """A vector as words."""
         words = [0] * self.W
         for u, w, shift, _ in self.fields:
-            words[w] |= row[u] << shift
+            words[w] |= vector[u] << shift
         return np.array(words, np.uint64)
 
-    def unpack(self, words: Sequence[int]) -> Row:
-        """Words (Python integers) as a row."""
-        row = [0] * len(self.width)
+    def unpack(self, words: Sequence[int]) -> Vector:
+        """Words (Python integers) as a vector."""
+        vector = [0] * len(self.width)
         for u, w, shift, mask in self.fields:
-            row[u] = words[w] >> shift & mask
-        return row
+            vector[u] = words[w] >> shift & mask
+        return vector
 
     def masks(self, effects: Sequence[tuple[int, int]]) -> list[int]:
         """An effect as an AND and an OR mask for each word, in turn."""

@@ -8,7 +8,7 @@ a common prefix is tested once, and an action that is not possible costs nothing
 point where that is known.
 
 A child of a branch belongs to a *cube*: the values of those units of the window that the calls
-really read on the learned row. It fills each entry of the branch's table that the cube covers. So learning
+really read on the learned vector. It fills each entry of the branch's table that the cube covers. So learning
 sees single slots (few paths), the walk sees whole parts (few steps). Where cubes overlap the first
 stays: what a call reads beyond it, a later branch tests.
 
@@ -24,11 +24,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from vgic.engine.learn.paths import Effects, Path, Row, Segment, Varies
+from vgic.engine.learn.trail import Effects, Segment, Trail, Varies, Vector
 from vgic.engine.learn.units import Units
-from vgic.engine.model.reach import Named
-from vgic.engine.model.values import ModelError
-from vgic.engine.trie.arrays import Array, Arrays, Branch, Call, Leaf
+from vgic.engine.model.contract import ModelError, Named
+from vgic.engine.trie.arrays import Array, Arrays, Branch, Leaf, StepCall
 from vgic.engine.trie.layout import Layout
 
 EMPTY: Final = 0                    # the node with nothing below
@@ -42,13 +41,13 @@ class Relearn(Exception):
 
 
 @dataclass(slots=True)
-class Read:
-    """What one run of a root's call on a row has read. `seen`: what it read before it wrote it: where that has other
+class RunReads:
+    """What one run of a root's call on a vector has read. `seen`: what it read before it wrote it: where that has other
     values the call does not run like this. `steps`: those that it called."""
     reads: int
     steps: int
     seen: int
-    row: Row
+    vector: Vector
 
 
 @dataclass(slots=True)
@@ -59,15 +58,15 @@ class Root:
     node: int = 0
     reads: int = 0
     steps: int = 0
-    runs: list[Read] = field(default_factory=list)
+    runs: list[RunReads] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Cursor:
-    """A run to be added: by whom (root and call, or step), and its path."""
+    """A run to be added: by whom (root and call, or step), and its trail."""
     root: int
     call: int
-    path: Path
+    trail: Trail
 
 
 @dataclass(slots=True)
@@ -75,7 +74,7 @@ class Failure:
     """A call that raised."""
     name: str
     root: int
-    row: Row
+    vector: Vector
     error: Exception
 
 
@@ -87,7 +86,7 @@ class Trie(Arrays):
         self.units = units
         self.roots: list[Root] = []
         self.history: list[tuple[list[tuple[int, int]], int, int]] = []
-        """The runs that met a new value or unit: (sparse row, root, call). Repeated in order, they meet them again."""
+        """The runs that met a new value or unit: (units not 0, root, call). Repeated in order, they meet them again."""
         self.failures: list[Failure] = []
         self.paths = self.cleared = 0
         self._runs_of: dict[str, int] = {}
@@ -100,7 +99,7 @@ class Trie(Arrays):
         """Called after the states' layout changed, with what moved (see `Layout.renew`)."""
         units.recall = self.recall
         self._void = False
-        self.unchecked: list[tuple[str, Any, Row]] = []
+        self.unchecked: list[tuple[str, Any, Vector]] = []
         """The runs since the constants were looked at."""
         self.clear()
 
@@ -128,16 +127,16 @@ class Trie(Arrays):
         self._place_branches(len(self.branches) - 1)
 
     # -- learning
-    def learn(self, jobs: Iterable[tuple[Row, int]]) -> None:
+    def learn(self, jobs: Iterable[tuple[Vector, int]]) -> None:
         """Learn what the calls do that wait at these places, on these rows. A place is a branch, or
         -1 - c for the call c of a step. Raises Relearn where the trie is void."""
         self._void = False
-        for row, place in jobs:
+        for vector, place in jobs:
             try:
                 if self._void:                       # only to meet more of what varies
-                    self._runs(row, self._waiting(place))
+                    self._runs(vector, self._waiting(place))
                 else:
-                    self._learn(row, place)
+                    self._learn(vector, place)
             except (Varies, Relearn):
                 self._void = True
         self.units.check_constants(self.unchecked)
@@ -165,68 +164,68 @@ class Trie(Arrays):
     def _waiting(self, place: int) -> list[tuple[int, int]]:
         return self.branches[place].wait if place >= 0 else self.calls[-1 - place].wait
 
-    def _learn(self, row: Row, place: int) -> None:
-        if place >= 0 and not self.branches[place].k and self.child[self._at(place, row)] >= 0:
+    def _learn(self, vector: Vector, place: int) -> None:
+        if place >= 0 and not self.branches[place].k and self.child[self._at(place, vector)] >= 0:
             return                                   # another job of this batch was the same
-        cursors = self._runs(row, self._waiting(place))
+        cursors = self._runs(vector, self._waiting(place))
         for cursor in cursors:
             root = self.roots[cursor.root]
-            reads, _, steps = self._note(cursor.path)
+            reads, _, steps = self._note(cursor.trail)
             if reads & ~root.reads or steps & ~root.steps:
                 self.version += 1
                 root.reads |= reads
                 root.steps |= steps
-            root.runs.append(Read(reads, steps, _seen(cursor.path), row))
+            root.runs.append(RunReads(reads, steps, _seen(cursor.trail), vector))
         if not self.layout.fits():
             self.resize()
         if self._regrouped != self.layout.regrouped:
             raise Relearn
         for cursor in cursors:
-            self._add_steps(cursor.path)
+            self._add_steps(cursor.trail)
         self._grow([(place, cursors)])
 
     def _segment(self, place: int) -> int:
         return self.branches[place].k if place >= 0 else self.calls[-1 - place].k
 
-    def _runs(self, row: Row, wait: Iterable[tuple[int, int]]) -> list[_Cursor]:
+    def _runs(self, vector: Vector, wait: Iterable[tuple[int, int]]) -> list[_Cursor]:
         out, varies = [], False
         for r, a in wait:
             try:
-                out.append(_Cursor(r, a, self._run(row, r, a)))
+                out.append(_Cursor(r, a, self._run(vector, r, a)))
             except Varies:
                 varies = True
         if varies:
             raise Varies
         return out
 
-    def _run(self, row: Row, r: int, a: int) -> Path:
+    def _run(self, vector: Vector, r: int, a: int) -> Trail:
         root, units = self.roots[r], self.units
         name, call = root.calls[a]
         before = units.grown
         repeat = self.paths < _REPEATED or not self.paths & 31
         units.recalling = not repeat
-        self.unchecked.append((name, call, row))
+        self.unchecked.append((name, call, vector))
         try:
-            path = units.run(call, row)
+            trail = units.run(call, vector)
             if repeat:
-                units.check_repeats(name, call, row, path)
+                units.check_repeats(name, call, vector, trail)
         finally:
             if units.grown != before:
-                self.history.append(([(u, v) for u, v in enumerate(row) if v], r, a))
+                self.history.append(([(u, v) for u, v in enumerate(vector) if v], r, a))
         if root.judges:
-            for u, _ in _effects(path):
+            for u, _ in _effects(trail):
                 raise ModelError(f"{name} only judges, but it writes {units.where(u)}")
         self.paths += 1
         self._runs_of[name] = self._runs_of.get(name, 0) + 1
-        if path.raised is not None:
-            self.failures.append(Failure(name, r, row, path.raised))
-            path.value = False
-        return path
+        if trail.raised is not None:
+            self.failures.append(Failure(name, r, vector, trail.raised))
+            trail.value = False
+        return trail
 
-    def _note(self, path: Path) -> tuple[int, int, int]:
-        """What a path reads, writes, and which steps it calls; steps are brought up to date."""
+    def _note(self, trail: Trail) -> tuple[int, int, int]:
+        """What a trail reads, writes, and which steps it calls; steps are brought up to date."""
         reads = writes = steps = 0
-        for segment in path.segments:
+        for segment in trail.segments:
             reads |= _bits(segment.reads)
             writes |= _bits(u for u, _ in segment.effects)
             if segment.inner is not None:
@@ -276,19 +275,19 @@ class Trie(Arrays):
         return reads
 
     # -- growing
-    def _add_steps(self, path: Path) -> None:
-        for segment in path.segments:
+    def _add_steps(self, trail: Trail) -> None:
+        for segment in trail.segments:
             if segment.inner is not None and segment.inner.segments:
                 self._add_steps(segment.inner)
                 self._add_step(segment.step, segment.inner)
 
-    def _add_step(self, h: int, path: Path) -> None:
+    def _add_step(self, h: int, trail: Trail) -> None:
         while h >= len(self._room):
             self._room.append(4)
         if len(self.units.results[h]) > self._room[h]:
             self._room[h] = 1 << len(self.units.results[h]).bit_length()
             self._place_calls(c for c, call in enumerate(self.calls) if call.step == h)
-        cursor = _Cursor(-1, h, path)
+        cursor = _Cursor(-1, h, trail)
         if h not in self._step_root:
             todo: list[tuple[int, list[_Cursor]]] = []
             self._step_root[h] = self._add_node([cursor], 0, 0, 0, todo)
@@ -299,17 +298,17 @@ class Trie(Arrays):
             b0, b1, c0, c1 = self.node[t, :4].tolist()
             if b0 < b1:
                 place = b0
-                t = int(self.child[self._at(b0, path.segments[k].row)])
+                t = int(self.child[self._at(b0, trail.segments[k].vector)])
             elif c0 < c1:
                 place = -1 - c0
-                t = self.calls[c0].kids.get(_result(path.segments[k]), -1)
+                t = self.calls[c0].kids.get(_result(trail.segments[k]), -1)
                 k += 1
             else:
                 return
         self._grow([(place, [cursor])])
 
-    def recall(self, h: int, row: Row) -> tuple[int, Effects] | None:
-        """What a step does on a row, if that is known: its result, and all effects."""
+    def recall(self, h: int, vector: Vector) -> tuple[int, Effects] | None:
+        """What a step does on a vector, if that is known: its result, and all effects."""
         t = self._step_root.get(h)
         if t is None or self._void:
             return None
@@ -323,22 +322,22 @@ class Trie(Arrays):
             if b0 < b1:
                 at, tests = self._tests[b0]
                 for u, shift, width in tests:
-                    if row[u] >> width:
+                    if vector[u] >> width:
                         return None                  # a value that the layout has no room for yet
-                    at += row[u] << shift
+                    at += vector[u] << shift
                 t = int(child[at])
             elif c0 < c1:
                 call = self.calls[c0]
                 done.update(call.effects)
-                row = list(row)
+                vector = list(vector)
                 for u, v in call.effects:
-                    row[u] = v
-                inner = self.recall(call.step, row)
+                    vector[u] = v
+                inner = self.recall(call.step, vector)
                 if inner is None:
                     return None
                 done.update(inner[1])
                 for u, v in inner[1]:
-                    row[u] = v
+                    vector[u] = v
                 t = call.kids.get(inner[0], -1)
             if t < 0:
                 return None
@@ -348,17 +347,17 @@ class Trie(Arrays):
         while todo:
             place, cursors = todo.pop()
             k = self._segment(place)
-            segment = cursors[0].path.segments[k]
+            segment = cursors[0].trail.segments[k]
             if place >= 0:
                 b = self.branches[place]
-                if self.child[self._at(place, segment.row)] >= 0:
+                if self.child[self._at(place, segment.vector)] >= 0:
                     continue                         # learned meanwhile
                 mask = 0
                 for cursor in cursors:
-                    mask |= _bits(cursor.path.segments[k].reads)
+                    mask |= _bits(cursor.trail.segments[k].reads)
                 cube = [u for u in b.units if mask & b.tests & ~b.known & 1 << u]
                 t = self._add_node(cursors, b.known | _bits(cube), k, b.writes, todo)
-                b.kids.append(([(u, segment.row[u]) for u in cube], t))
+                b.kids.append(([(u, segment.vector[u]) for u in cube], t))
                 self._fill(place, *b.kids[-1])
             else:
                 c = self.calls[-1 - place]
@@ -375,17 +374,17 @@ class Trie(Arrays):
         leaves: list[Leaf] = []
         loops = 0
         for cursor in cursors:
-            segment = cursor.path.segments[k]
+            segment = cursor.trail.segments[k]
             unread = [u for u in segment.reads if not known >> u & 1]
             if unread:
                 waiting.append((cursor, unread))
             elif segment.inner is not None:
                 steps.setdefault((segment.step, tuple(segment.effects)), []).append(cursor)
             elif cursor.root < 0:
-                leaves.append(Leaf(-1, cursor.path.result, segment.effects, 0))
+                leaves.append(Leaf(-1, cursor.trail.result, segment.effects, 0))
             elif self.roots[cursor.root].judges:
-                loops += bool(cursor.path.value)
-            elif cursor.path.value is not False:
+                loops += bool(cursor.trail.value)
+            elif cursor.trail.value is not False:
                 if segment.effects or k:
                     wrote = writes | _bits(u for u, _ in segment.effects)
                     leaves.append(Leaf(cursor.root, cursor.call, segment.effects, wrote))
@@ -399,7 +398,7 @@ class Trie(Arrays):
             wrote = writes | _bits(u for u, _ in effects) | self._step_writes[step]
             after = (known | _bits(u for u, _ in effects)) & ~self._step_writes[step]
             todo.append((-1 - len(self.calls), mine))
-            self.calls.append(Call(step, list(effects), after, k, wrote, _who(mine), {}))
+            self.calls.append(StepCall(step, list(effects), after, k, wrote, _who(mine), {}))
         self.leaves += leaves
         t = self._new_node()
         self.node[t, :7] = (b0, len(self.branches), c0, len(self.calls), l0, len(self.leaves), loops)
@@ -450,10 +449,10 @@ def _bits(units: Iterable[int]) -> int:
     return out
 
 
-def _seen(path: Path) -> int:
+def _seen(trail: Trail) -> int:
     """The units that a run read before it wrote them."""
     seen = written = 0
-    for segment in path.segments:
+    for segment in trail.segments:
         seen |= _bits(segment.reads) & ~written
         written |= _bits(u for u, _ in segment.effects)
         if segment.inner is not None:
@@ -470,9 +469,9 @@ def _result(segment: Segment) -> int:
     return segment.inner.result
 
 
-def _effects(path: Path) -> Iterator[tuple[int, int]]:
-    yield from path.effects
-    for segment in path.segments:
+def _effects(trail: Trail) -> Iterator[tuple[int, int]]:
+    yield from trail.effects
+    for segment in trail.segments:
         yield from segment.effects
         if segment.inner is not None:
             yield from _effects(segment.inner)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from vgic.oracle.episode import Operation, Reference
 from vgic.oracle.machine import MachineOptions
-from vgic.oracle.mailbox import Place
+from vgic.oracle.mailbox import Level
 from vgic.oracle.qemu import How, Outcome
 from vgic.oracle.registers import target
 
@@ -102,7 +102,7 @@ class Generator:
     def __init__(self, seed: int, options: MachineOptions) -> None:
         self.random = random.Random(seed)
         self.options = options
-        self.home = Place(options.resident)
+        self.home = Level(options.resident)
         self.count = 0
         self.model: Model | None = None
         self.queue: list[Operation] = []
@@ -153,21 +153,21 @@ class Generator:
     def pe(self) -> int:
         return int(self.random.random() * self.options.pes)
 
-    def place(self) -> Place:
+    def level(self) -> Level:
         """Where an access to the physical interface or the distributor comes from."""
         return self.home
 
-    def read(self, register: str, *, pe: int | None = None, place: Place | None = None, size: int = 0) -> Operation:
+    def read(self, register: str, *, pe: int | None = None, level: Level | None = None, size: int = 0) -> Operation:
         size = size or target(self.options.gic, register).size
-        return Operation("read", register, self.pe() if pe is None else pe, place or self.place(), size)
+        return Operation("read", register, self.pe() if pe is None else pe, level or self.level(), size)
 
     def write(
-        self, register: str, value: int | Reference, *, pe: int | None = None, place: Place | None = None, size: int = 0
+        self, register: str, value: int | Reference, *, pe: int | None = None, level: Level | None = None, size: int = 0
     ) -> Operation:
         size = size or target(self.options.gic, register).size
         if not isinstance(value, Reference):
             value &= (1 << 8 * size) - 1
-        return Operation("write", register, self.pe() if pe is None else pe, place or self.place(), size, value)
+        return Operation("write", register, self.pe() if pe is None else pe, level or self.level(), size, value)
 
     def priority(self) -> int:
         return self.pick(PRIORITIES) if self.chance(0.85) else self.bits(8)

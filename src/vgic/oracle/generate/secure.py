@@ -13,9 +13,9 @@ from vgic.oracle.episode import Operation, Reference
 from vgic.oracle.generate.v2 import PhysicalV2
 from vgic.oracle.generate.v3 import PhysicalV3
 from vgic.oracle.machine import MachineOptions
-from vgic.oracle.mailbox import Place
+from vgic.oracle.mailbox import Level
 
-EL3, S_EL1, NS_EL1, NS_EL2 = Place(3), Place(1, True), Place(1), Place(2)
+EL3, S_EL1, NS_EL1, NS_EL2 = Level(3), Level(1, True), Level(1), Level(2)
 PLACES = (EL3, EL3, S_EL1, S_EL1, NS_EL1, NS_EL1, NS_EL2)
 
 
@@ -35,23 +35,23 @@ class SecureV3(PhysicalV3):
     def table(self) -> Sequence[tuple[float, Callable[[], Operation]]]:
         return (*super().table(), (3, self.modify_group), (3, self.nsacr), (3, self.el3_control))
 
-    def place(self) -> Place:
+    def level(self) -> Level:
         return self.pick(PLACES)
 
     def preamble(self) -> list[Operation]:
-        ops = [self.write("GICD_CTLR", self.pick((0x37, 0x37, 0x37, 0x33)), pe=0, place=EL3)]
+        ops = [self.write("GICD_CTLR", self.pick((0x37, 0x37, 0x37, 0x33)), pe=0, level=EL3)]
         for word in (1, 2, 8):
-            ops.append(self.write(f"GICD_IGROUPR{word}", self.bits(32), pe=0, place=EL3))
-            ops.append(self.write(f"GICD_IGRPMODR{word}", self.bits(32), pe=0, place=EL3))
-            ops.append(self.write(f"GICD_ISENABLER{word}", self.pick((0xFFFF_FFFF, self.bits(32))), pe=0, place=EL3))
+            ops.append(self.write(f"GICD_IGROUPR{word}", self.bits(32), pe=0, level=EL3))
+            ops.append(self.write(f"GICD_IGRPMODR{word}", self.bits(32), pe=0, level=EL3))
+            ops.append(self.write(f"GICD_ISENABLER{word}", self.pick((0xFFFF_FFFF, self.bits(32))), pe=0, level=EL3))
         for pe in range(self.options.pes):
-            ops.append(self.write(f"GICR_IGROUPR0@{pe}", self.bits(32), pe=pe, place=EL3))
-            ops.append(self.write(f"GICR_IGRPMODR0@{pe}", self.bits(32), pe=pe, place=EL3))
-            ops.append(self.write(f"GICR_ISENABLER0@{pe}", 0xFFFF_FFFF, pe=pe, place=EL3))
-            ops.append(self.write("ICC_PMR_EL1", self.pick((0xF8, 0xFF, 0xF0)), pe=pe, place=EL3))
-            ops.append(self.write("ICC_IGRPEN0_EL1", int(self.chance(0.9)), pe=pe, place=EL3))
-            ops.append(self.write("ICC_IGRPEN1_EL3", self.pick((3, 3, 3, 1, 2)), pe=pe, place=EL3))
-            ops.append(self.write("ICC_CTLR_EL3", self.pick((0, 0, 0x1C, self.bits(5))), pe=pe, place=EL3))
+            ops.append(self.write(f"GICR_IGROUPR0@{pe}", self.bits(32), pe=pe, level=EL3))
+            ops.append(self.write(f"GICR_IGRPMODR0@{pe}", self.bits(32), pe=pe, level=EL3))
+            ops.append(self.write(f"GICR_ISENABLER0@{pe}", 0xFFFF_FFFF, pe=pe, level=EL3))
+            ops.append(self.write("ICC_PMR_EL1", self.pick((0xF8, 0xFF, 0xF0)), pe=pe, level=EL3))
+            ops.append(self.write("ICC_IGRPEN0_EL1", int(self.chance(0.9)), pe=pe, level=EL3))
+            ops.append(self.write("ICC_IGRPEN1_EL3", self.pick((3, 3, 3, 1, 2)), pe=pe, level=EL3))
+            ops.append(self.write("ICC_CTLR_EL3", self.pick((0, 0, 0x1C, self.bits(5))), pe=pe, level=EL3))
         ops += [self.prioritise() for _ in range(12)]
         return ops
 
@@ -61,13 +61,13 @@ class SecureV3(PhysicalV3):
         return self.write("GICD_CTLR", value | (0x40 if self.chance(0.01) else 0))
 
     def acknowledge(self) -> Operation:
-        """At EL3 everything is a FIQ, and which register takes it depends on the place."""
+        """At EL3 everything is a FIQ, and which register takes it depends on the level."""
         found = self.signalled()
         return self.read(f"ICC_IAR{self.bits(1)}_EL1", pe=None if found is None else found[0])
 
     def active_priorities(self) -> Operation:
         """Secure alone: QEMU ignores Non-secure writes (deviation v3-ap1-nonsecure)."""
-        return replace(super().active_priorities(), place=self.pick((EL3, S_EL1)))
+        return replace(super().active_priorities(), level=self.pick((EL3, S_EL1)))
 
     def modify_group(self) -> Operation:
         intid = self.intid()
@@ -81,7 +81,7 @@ class SecureV3(PhysicalV3):
         register, value = self.pick(
             (("ICC_CTLR_EL3", self.bits(6)), ("ICC_IGRPEN1_EL3", self.bits(2)), ("ICC_SRE_EL3", 0xF))
         )
-        return self.write(register, value, place=EL3 if self.chance(0.97) else self.place())
+        return self.write(register, value, level=EL3 if self.chance(0.97) else self.level())
 
 
 class SecureV2(PhysicalV2):
@@ -93,13 +93,13 @@ class SecureV2(PhysicalV2):
     def table(self) -> Sequence[tuple[float, Callable[[], Operation]]]:
         return (*super().table(), (3, self.nsacr))
 
-    def place(self) -> Place:
+    def level(self) -> Level:
         return self.pick(PLACES)
 
     def preamble(self) -> list[Operation]:
         """What firmware sets up, by Secure accesses."""
         ops = super().preamble()
-        return [self.write(op.register, op.value, pe=op.pe, place=EL3, size=op.size) for op in ops]
+        return [self.write(op.register, op.value, pe=op.pe, level=EL3, size=op.size) for op in ops]
 
     def nsacr(self) -> Operation:
         return self.write(f"GICD_NSACR{self.intid() // 16}", self.bits(32))
@@ -114,7 +114,7 @@ class SecureV2(PhysicalV2):
     def retarget(self) -> Operation:
         """Secure alone: QEMU lets Non-secure accesses move Group 0 too (deviation v2-itargetsr-nonsecure)."""
         operation = super().retarget()
-        return replace(operation, place=EL3) if operation.kind == "write" else operation
+        return replace(operation, level=EL3) if operation.kind == "write" else operation
 
     def activate(self) -> Operation:
         """Not of SPIs: an ICACTIVER that should end them may be a Non-secure one without effect."""
@@ -124,4 +124,4 @@ class SecureV2(PhysicalV2):
         """With NSATT, which chooses the group that the SGI must have."""
         operation = super().sgi()
         assert not isinstance(operation.value, Reference)
-        return self.write("GICD_SGIR", operation.value | self.bits(1) << 15, pe=operation.pe, place=operation.place)
+        return self.write("GICD_SGIR", operation.value | self.bits(1) << 15, pe=operation.pe, level=operation.level)

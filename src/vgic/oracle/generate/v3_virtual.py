@@ -8,10 +8,10 @@ from vgic.oracle.episode import Operation, Reference
 from vgic.oracle.generate.base import LINES, PPI_LINES, Grip, Hands
 from vgic.oracle.generate.v3 import PhysicalV3
 from vgic.oracle.machine import MachineOptions
-from vgic.oracle.mailbox import Place
+from vgic.oracle.mailbox import Level
 from vgic.oracle.qemu import Outcome
 
-EL1, EL2 = Place(1), Place(2)
+EL1, EL2 = Level(1), Level(2)
 VINTIDS = (0, 5, 15, 16, 27, 30, 31, 33, 34, 39, 40, 99, 500, 1019)
 TWINS = (*LINES, *PPI_LINES, 40, 77, 25)
 LPIS = (8192, 8193, 13000)
@@ -58,8 +58,8 @@ class VirtualV3(PhysicalV3):
     def preamble(self) -> list[Operation]:
         ops = super().preamble()
         for pe in range(self.options.pes):
-            ops.append(self.write("ICH_HCR_EL2", 1, pe=pe, place=EL2))
-            ops.append(self.write("ICH_VMCR_EL2", 0xF800_0000 | self.pick((3, 3, 0x203, 0x213, 2)), pe=pe, place=EL2))
+            ops.append(self.write("ICH_HCR_EL2", 1, pe=pe, level=EL2))
+            ops.append(self.write("ICH_VMCR_EL2", 0xF800_0000 | self.pick((3, 3, 0x203, 0x213, 2)), pe=pe, level=EL2))
         return ops
 
     def observe(self, operation: Operation, outcome: Outcome) -> None:
@@ -69,20 +69,20 @@ class VirtualV3(PhysicalV3):
 
     def _virtual(self, name: str, value: int | Reference | None = None, pe: int | None = None) -> Operation:
         if value is None:
-            return self.read(f"ICV_{name}_EL1", pe=pe, place=EL1)
-        return self.write(f"ICV_{name}_EL1", value, pe=pe, place=EL1)
+            return self.read(f"ICV_{name}_EL1", pe=pe, level=EL1)
+        return self.write(f"ICV_{name}_EL1", value, pe=pe, level=EL1)
 
     # The hypervisor
 
     def list_register(self) -> Operation:
         n, pe = self.bits(2), self.pe()
         value = self.list_register_value(n)
-        write = self.write(f"ICH_LR{n}_EL2", value, pe=pe, place=EL2)
+        write = self.write(f"ICH_LR{n}_EL2", value, pe=pe, level=EL2)
         state, group, priority = value >> 62, value >> 60 & 1, value >> 48 & 0xFF
         if state & 2 and self.chance(0.7):
             # As a hypervisor does that loads a vCPU: what is active has its priority active too, and the guest ends it.
             self.guest.take(pe, Grip(value & 0xFFFF_FFFF, value & 0xFFFF_FFFF, group))
-            self.queue.append(self.write(f"ICH_AP{group}R0_EL2", 1 << (priority >> 3), pe=pe, place=EL2))
+            self.queue.append(self.write(f"ICH_AP{group}R0_EL2", 1 << (priority >> 3), pe=pe, level=EL2))
         if state and value >> 61 & 1 and self.chance(0.6):
             self.queue.append(write)
             return self.activate_twin(value >> 32 & 0x3FF, pe)
@@ -118,7 +118,7 @@ class VirtualV3(PhysicalV3):
             value |= self.pick((TALL0, TALL1, TC, TDIR))
         if self.chance(0.3):
             value |= self.bits(5) << 27
-        return self.write("ICH_HCR_EL2", value, place=EL2)
+        return self.write("ICH_HCR_EL2", value, level=EL2)
 
     def virtual_machine_control(self) -> Operation:
         value = (
@@ -127,11 +127,11 @@ class VirtualV3(PhysicalV3):
         value |= self.pick((0xF8, 0xF8, 0xF0, 0x80, self.virtual_priority())) << 24
         # QEMU keeps VPMR's low bits, and then corrupts ICH_AP<m>R0_EL2 (deviation v3-vpmr-low-bits, v3-ap-bit-31).
         value = value if self.chance(0.95) else self.bits(32) & ~(7 << 24)
-        return self.write("ICH_VMCR_EL2", value, place=EL2)
+        return self.write("ICH_VMCR_EL2", value, level=EL2)
 
     def virtual_active_priorities(self) -> Operation:
         value = self.pick((0, 0, 0, 1 << self.bits(5), self.bits(32)))
-        return self.write(self.pick(("ICH_AP0R0_EL2", "ICH_AP1R0_EL2")), value, place=EL2)
+        return self.write(self.pick(("ICH_AP0R0_EL2", "ICH_AP1R0_EL2")), value, level=EL2)
 
     # The guest
 
@@ -180,7 +180,7 @@ class VirtualV3(PhysicalV3):
     def guest_sgi(self) -> Operation:
         """Traps to EL2 under IMO or FMO."""
         register = self.pick(("ICC_SGI1R_EL1", "ICC_SGI0R_EL1", "ICC_ASGI1R_EL1"))
-        return self.write(register, self.bits(4) << 24 | 1, place=EL1)
+        return self.write(register, self.bits(4) << 24 | 1, level=EL1)
 
     def disturb(self) -> Operation:
         """A configuration of the physical side changes below a list register."""
@@ -192,11 +192,11 @@ class VirtualV3(PhysicalV3):
             value = self.pick((self.bits(10), 1020, 1023, *LPIS, *VINTIDS))
             return self._virtual(self.pick(("EOIR0", "EOIR1", "DIR")), value)
         if x == 3:
-            return self.read(self.pick(("ICH_LR4_EL2", "ICH_LR15_EL2", "ICH_AP0R1_EL2", "ICH_AP1R3_EL2")), place=EL2)
+            return self.read(self.pick(("ICH_LR4_EL2", "ICH_LR15_EL2", "ICH_AP0R1_EL2", "ICH_AP1R3_EL2")), level=EL2)
         if x == 4:
-            return self.write(self.pick(("ICH_MISR_EL2", "ICH_EISR_EL2", "ICH_ELRSR_EL2", "ICH_VTR_EL2")), 1, place=EL2)
+            return self.write(self.pick(("ICH_MISR_EL2", "ICH_EISR_EL2", "ICH_ELRSR_EL2", "ICH_VTR_EL2")), 1, level=EL2)
         if x == 5:
-            return self.read(self.pick(("ICH_HCR_EL2", "ICH_LR0_EL2", "ICH_VMCR_EL2", "ICC_SRE_EL2")), place=EL1)
+            return self.read(self.pick(("ICH_HCR_EL2", "ICH_LR0_EL2", "ICH_VMCR_EL2", "ICC_SRE_EL2")), level=EL1)
         if x == 6:
             return self._virtual(self.pick(("AP0R1", "AP1R2", "EOIR1", "DIR")))
-        return self.write("ICH_LR2_EL2", self.bits(64) & ~(0xFFFF_FFFF | _LR_NMI) | self.bits(10), place=EL2)
+        return self.write("ICH_LR2_EL2", self.bits(64) & ~(0xFFFF_FFFF | _LR_NMI) | self.bits(10), level=EL2)

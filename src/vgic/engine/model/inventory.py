@@ -14,25 +14,24 @@ import random
 import sys
 import types
 from collections import UserDict, UserList, deque
-from collections.abc import Callable, Iterable, Iterator
-from operator import is_, length_hint
+from collections.abc import Iterator
 from typing import Any, Final
 
-from vgic.engine.model.values import ModelError, is_frozen_dataclass, key_of, shown
-
-Call = Callable[[], Any]
-Named = tuple[str, Call]
+from vgic.engine.model.contract import Model, ModelError
+from vgic.engine.model.values import is_frozen_dataclass
 
 _PLAIN: Final = (int, str, bytes, float, complex, type(None), type(Ellipsis), range, enum.Enum)
 _ATOMS: Final = frozenset({int, bool, str, bytes, float, type(None)})
-_CONTAINERS: Final = (list, dict, set, frozenset, tuple, deque, bytearray)
+CONTAINERS: Final = (list, dict, set, frozenset, tuple, deque, bytearray)
 _HOLDERS: Final = (types.SimpleNamespace, UserDict, UserList)
 """Of the standard library, and yet objects like the model's own."""
-_COUNTERS: Final = (types.GeneratorType, itertools.count, random.Random,
+COUNTERS: Final = (types.GeneratorType, itertools.count, random.Random,
                     *map(type, (iter([]), iter(()), iter(""), iter(b""), iter({}), iter(set()), iter(range(0)))))
 """They hold nothing that can be looked through, but are elsewhere after each use."""
 
 
+_OWN: Final = __name__.removesuffix(".model.inventory")
+"""This package: no model's code lives in it."""
 _SLOTS: dict[type, tuple[str, ...]] = {}
 _KINDS: dict[type, str] = {}
 
@@ -71,9 +70,6 @@ def looks_like_part(obj: object) -> bool:
             and not isinstance(obj, (tuple, BaseException)) and _package(cls.__module__) not in sys.stdlib_module_names)
 
 
-_WITHOUT_CLASS: Final = (*_CONTAINERS, type, types.ModuleType, types.CellType, types.FunctionType)
-
-
 def _package(module: str) -> str:
     return module.partition(".")[0]
 
@@ -84,16 +80,17 @@ def _kind(cls: type) -> str:
         of_library = _package(cls.__module__) in sys.stdlib_module_names
         _KINDS[cls] = next((kind for kind, classes in (
             ("class", type), ("method", types.MethodType), ("partial", functools.partial),
-            ("function", types.FunctionType), ("container", _CONTAINERS), ("counter", _COUNTERS),
+            ("function", types.FunctionType), ("container", CONTAINERS), ("counter", COUNTERS),
             ("built in", types.BuiltinMethodType), ("holder", _HOLDERS)) if issubclass(cls, classes)),
             "" if of_library else "object")
     return _KINDS[cls]
 
 
-class Reach:
+class Inventory:
     """The parts of a machine, and the objects and containers that must stay as they are."""
 
-    def __init__(self, machine: object, calls: Iterable[Named], parts: Iterable[object] | None = None) -> None:
+    def __init__(self, model: Model) -> None:
+        self.model = model
         self.parts: list[Any] = []
         self.name: dict[int, str] = {}
         """id of a part or guarded object -> the path to it, such as `machine.vcpus[0].lrs[1]`."""
@@ -102,7 +99,7 @@ class Reach:
         self.modules: list[str] = []
         self.lists: dict[int, list[str]] = {}
         """id of a list -> the places that hold it."""
-        self._given = None if parts is None else {id(part): part for part in parts}
+        self._given = None if model.parts is None else {id(part): part for part in model.parts}
         self._title: dict[int, str] = {}
         """id of a part that was given -> its path from the machine."""
         self._unnamed = set(self._given or ())
@@ -113,16 +110,15 @@ class Reach:
         self._classes: dict[int, type] = {}
         self._methods: dict[types.FunctionType, str] = {}
         """What the classes of the model define, each with where."""
-        self._todo: deque[tuple[Any, str]] = deque([(machine, "machine")])
-        calls = list(calls)
+        self._todo: deque[tuple[Any, str]] = deque([(model.machine, "machine")])
         for part in (self._given or {}).values():
             self._todo.append((part, type(part).__name__))
         self._drain(True)
-        self._todo.extend((call, f"action {name!r}") for name, call in calls)
+        self._todo.extend((call, f"action {name!r}") for name, call in model.calls())
         self._drain(True)
-        self.model = dict(self._seen)
+        self.everything = dict(self._seen)
         """id -> object: all that the machine and its actions are made of, in the order met."""
-        ours = {_package(type(obj).__module__) for obj in (machine, *self.parts)}
+        ours = {_package(type(obj).__module__) for obj in (model.machine, *self.parts)}
         self._packages = ours | {_package(m) for m in self.modules if not _is_installed(m)}
         self.modules = [m for m in self.modules if _package(m) in self._packages]
         for module in self.modules:                  # grows while we go
@@ -130,6 +126,11 @@ class Reach:
             self._todo.extend(self._methods.items())
             self._methods.clear()
             self._drain(False)
+        if not self.parts:
+            raise ModelError(
+                f"no part is reachable from {type(model.machine).__qualname__}: give its parts __slots__")
+        self.known = {id(x) for x in (*self.parts, *self.objects)}
+        """The ids of what the machine was built with, and slots may refer to."""
 
     def slots(self) -> Iterator[tuple[Any, str]]:
         """All slots of all parts, in a fixed order."""
@@ -185,7 +186,7 @@ class Reach:
         for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=True):
             if may_hold and name != "__class__":
                 self.containers.append((cell, f"the variable {name} of {obj.__qualname__}"))
-            self._todo.append((_content(cell), f"{path}: {name}"))
+            self._todo.append((content_of(cell), f"{path}: {name}"))
         if may_hold:
             defaults = (*(obj.__defaults__ or ()), *(obj.__kwdefaults__ or {}).values())
             self._todo.extend((x, f"a default of {obj.__qualname__}") for x in defaults)
@@ -238,7 +239,7 @@ class Reach:
 
     def _module(self, name: str) -> None:
         if (name not in self.modules and name in sys.modules and _package(name) not in sys.stdlib_module_names
-                and not name.startswith(("vgic.engine", "vgic.explore"))
+                and not any(f"{name}.".startswith(f"{package}.") for package in (_OWN, *self.model.outside))
                 and (not self._packages or _package(name) in self._packages)):
             self.modules.append(name)
 
@@ -263,7 +264,7 @@ class Reach:
                 self._todo.append((random.random, "the module random"))
             elif not isinstance(value, types.ModuleType):
                 self._todo.append((value, f"{name}.{key}"))
-            elif not _is_library(value.__name__) and _package(value.__name__) != "vgic":
+            elif not _is_library(value.__name__) and _package(value.__name__) != _package(_OWN):
                 packages.add(_package(value.__name__))
                 self._module(value.__name__)
 
@@ -285,14 +286,14 @@ def contents(obj: Any) -> list[Any]:
     """What an object refers to."""
     if isinstance(obj, dict):
         return [x for item in obj.items() for x in item]
-    if isinstance(obj, _CONTAINERS):
+    if isinstance(obj, CONTAINERS):
         return list(obj)
     if isinstance(obj, functools.partial):
         return [obj.func, *obj.args, *(x for item in obj.keywords.items() for x in item)]
     if isinstance(obj, types.MethodType):
         return [obj.__self__, obj.__func__]
     if isinstance(obj, types.FunctionType):
-        return [_content(cell) for cell in obj.__closure__ or ()] + list(obj.__defaults__ or ())
+        return [content_of(cell) for cell in obj.__closure__ or ()] + list(obj.__defaults__ or ())
     if isinstance(obj, type):
         return []
     return [x for item in attributes_of(obj).items() for x in item]
@@ -304,119 +305,8 @@ def attributes_of(obj: object) -> dict[str, Any]:
     return held | {name: getattr(obj, name) for name in slots_of(type(obj)) if hasattr(obj, name)}
 
 
-def _content(cell: types.CellType) -> Any:
+def content_of(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:                               # a variable that has no value yet
         return None
-
-
-def _items(held: Any) -> dict[Any, Any]:
-    """What a container or object holds, by place."""
-    if isinstance(held, dict):
-        return dict(held)
-    if isinstance(held, (types.ModuleType, type, types.FunctionType)):
-        return dict(vars(held))
-    if isinstance(held, _COUNTERS):
-        return {"position": _position(held)}
-    if isinstance(held, types.CellType):
-        return {"value": _content(held)}
-    if isinstance(held, set):
-        return dict.fromkeys(held)
-    if isinstance(held, (list, deque, bytearray)):
-        return dict(enumerate(held))
-    return attributes_of(held)
-
-
-def _position(held: Any) -> Any:
-    """Where a generator, an iterator or a source of random numbers is."""
-    if isinstance(held, random.Random):
-        return hash(held.getstate())
-    if isinstance(held, types.GeneratorType):
-        frame = held.gi_frame
-        return None if frame is None else (
-            frame.f_lasti, _position(held.gi_yieldfrom), *(shown(x) for x in frame.f_locals.values()))
-    return repr(held) if isinstance(held, itertools.count) else length_hint(held, -1) if held is not None else None
-
-
-def _view(held: Any) -> Callable[[], Iterable[Any]]:
-    """What reads, fast, all that a container or object holds."""
-    if isinstance(held, dict):
-        return held.values
-    if isinstance(held, _COUNTERS):
-        return lambda: _items(held).values()
-    if isinstance(held, (types.ModuleType, type, types.FunctionType)) or (
-            hasattr(held, "__dict__") and not slots_of(type(held))):
-        return lambda: vars(held).values()
-    if isinstance(held, (list, deque, bytearray, set)):
-        return lambda: held
-    return lambda: _items(held).values()
-
-
-class Seal:
-    """Remembers what all constants hold, and tells which of them has changed since."""
-
-    def __init__(self, reach: Reach) -> None:
-        self._known = {id(x) for x in (*reach.parts, *reach.objects)}
-        self._saved: list[tuple[Callable[[], Iterable[Any]], list[Any]]] = []
-        self._of: list[tuple[Any, str, dict[Any, Any]]] = []
-        in_slots = {id(getattr(part, name, None)) for part, name in reach.slots()}
-        for obj in reach.objects:
-            self._keep(obj, reach.name[id(obj)])
-        for container, path in reach.containers:
-            if not isinstance(container, list) or id(container) not in in_slots:    # those the units watch
-                self._keep(container, path)
-
-    def _keep(self, container: Any, path: str) -> None:
-        view = _view(container)
-        self._saved.append((view, list(view())))
-        self._of.append((container, path, _items(container)))
-
-    def suspect(self) -> int | None:
-        """The number of a constant that has changed, or None."""
-        for i, (view, saved) in enumerate(self._saved):
-            now = view()
-            if len(now) != len(saved) or not all(map(is_, now, saved)):  # type: ignore[arg-type]  # views have a length
-                try:
-                    if self.change(i) is not None:
-                        return i
-                except RuntimeError:                 # it changes while we look
-                    return i
-        return None
-
-    def change(self, i: int) -> str | None:
-        """Where constant i has changed, and how; None if it has not."""
-        container, path, was = self._of[i]
-        now = _items(container)
-        for place in (*was, *(p for p in now if p not in was)):
-            if isinstance(container, (types.ModuleType, type)) and place.startswith(("__", "_abc_")):
-                continue
-            if not (place in was and place in now and self._same(was[place], now[place])):
-                before = shown(was[place]) if place in was else "nothing"
-                after = shown(now[place]) if place in now else "nothing"
-                at = f".{place}" if isinstance(place, str) else f"[{shown(place)}]"
-                of = "" if isinstance(container, _WITHOUT_CLASS) else f"class {type(container).__qualname__}, "
-                return f"{path}{at} ({of}it held {before}, now {after})"
-        return None
-
-    def changed(self) -> str | None:
-        """Where a constant has changed, and how. None if none has."""
-        i = self.suspect()
-        return None if i is None else self.change(i)
-
-    def _same(self, a: Any, b: Any) -> bool:
-        if a is b:
-            return True
-        try:
-            return key_of(a, self._known) == key_of(b, self._known)
-        except TypeError:
-            return False
-
-    def restore(self) -> None:
-        """Put lists and dictionaries back as they were."""
-        for container, _, was in self._of:
-            if isinstance(container, list):
-                container[:] = was.values()
-            elif isinstance(container, dict):
-                container.clear()
-                container.update(was)

@@ -4,22 +4,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-Row = list[int]
+Vector = list[int]
 Effects = list[tuple[int, int]]     # (unit, its new value)
 
 
 @dataclass(slots=True)
 class Segment:
-    """A stretch of a path between two calls of steps. `row` is the state at its start."""
-    row: Row
+    """A stretch of a trail between two calls of steps. `vector` is the state at its start."""
+    vector: Vector
     reads: list[int] = field(default_factory=list)
     effects: Effects = field(default_factory=list)
     step: int = -1                  # the step called at its end, or -1
-    inner: Path | None = None       # what that did
+    inner: Trail | None = None       # what that did
 
 
 @dataclass(slots=True)
-class Path:
+class Trail:
     """One run of an action, a rule or a step: its segments, and the number of its result.
 
     A step that was recalled, not run, has no segments, but only its `effects`.
@@ -30,12 +30,12 @@ class Path:
     value: Any = None
     raised: Exception | None = None
 
-    def end(self) -> Row:
+    def end(self) -> Vector:
         """The state after it."""
-        row = list(self.segments[-1].row)
+        vector = list(self.segments[-1].vector)
         for u, value in self.segments[-1].effects:
-            row[u] = value
-        return row
+            vector[u] = value
+        return vector
 
 
 class Varies(Exception):
