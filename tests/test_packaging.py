@@ -203,7 +203,8 @@ def test_wheel_holds_the_package_and_its_command(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
         [commands] = (archive.read(name).decode() for name in held if name.endswith("entry_points.txt"))
-    assert {str(module.relative_to(SOURCE.parent)) for module in MODULES} | {"vgic/py.typed"} <= held
+    assert {str(module.relative_to(SOURCE.parent)) for module in MODULES} <= held
+    assert {"vgic/py.typed", "vgic/designs/breaks.toml"} <= held
     assert "vgic = vgic.cli:main" in commands
 
 

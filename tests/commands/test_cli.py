@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.commands.runner import ROOT, Runner, process, refused, shell
 
 from vgic import __version__
+from vgic.cli import COMMANDS
 
 
 def test_help_and_version(vgic: Runner) -> None:
@@ -17,6 +21,20 @@ def test_help_and_version(vgic: Runner) -> None:
     ran = vgic()
     assert ran.status == 2
     assert "trace" in ran.out
+
+
+def test_help_names_every_command_and_brings_nothing_heavy(vgic: Runner) -> None:
+    told = vgic("--help").out
+    for command in COMMANDS:
+        name = command.__name__.rpartition(".")[2]
+        assert f"\n    {name}" in told
+        assert vgic(name, "--help").status == 0
+    code = ("import sys; from vgic.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+            "heavy = {'numba', 'numpy', 'pydantic', 'zstandard', 'vgic.arch', 'vgic.silicon', 'vgic.designs'}\n"
+            "print('HEAVY', *sorted(heavy & set(sys.modules)))")
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False,
+                         env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    assert (ran.stdout.splitlines()[-1], ran.stderr) == ("HEAVY", "")
 
 
 def test_no_such_command(vgic: Runner) -> None:

@@ -155,8 +155,10 @@ def uninterrupted(scenario: Scenario, design: Buildable, **how: Any) -> Verdict:
 
 
 def warm() -> None:
-    """Has the search compiled, and the code put on disk, before several processes want it: each would do it itself."""
-    uninterrupted(find_scenario("timer-no-hw-deactivation"), find_design("kvm"), engine="compiled")
+    """Has the search compiled, and the code put on disk, before several processes want it: each would do it by itself.
+    The code is for states of so many machine words: these two scenarios have one and two, and hardly any has more."""
+    for name in ("timer-no-hw-deactivation", "timer-migrated"):
+        uninterrupted(find_scenario(name), find_design("kvm"), engine="compiled")
 
 
 def self_check(scenario: Scenario, design: Buildable, **how: Any) -> Verdict:
