@@ -113,8 +113,10 @@ FLIPS: tuple[Flip, ...] = (
          "irq.intid if ns or self.state.ackctl else GROUP1_PENDING", "irq.intid"),
     Flip("GICv2: HPPIR and IAR name the source", "gicc.py", "self.irq.intid | self.source << CPUID_SHIFT",
          "self.irq.intid"),
-    Flip("GICv2: IAR takes the SGI of one source", "gicc.py", "if irq.intid < SGIS else irq\n        return taken",
-         "if False else irq\n        return taken"),
+    Flip("GICv2: IAR takes the SGI of one source", "gicc.py", "self.irq.acknowledge(self.source)",
+         "self.irq.acknowledge()"),
+    Flip("GICv2: the lowest source is taken", "gicc.py", "(sgi.sources & -sgi.sources).bit_length() - 1",
+         "sgi.sources.bit_length() - 1"),
     Flip("GICv2: EOImode 1 only drops", "gicc.py", '''self.drop(irq.group)
         if not self.split(ns):
             irq.deactivate()''', '''self.drop(irq.group)

@@ -277,7 +277,8 @@ def _cpu(cpu: CpuInterface, pe: int, chip: Chip) -> Iterator[str]:
     if first.irq and first.fiq:
         yield f"pe{pe} has IRQ and FIQ for one interrupt"
     if first.irq or first.fiq:
-        if irq is None or not irq.forwardable() or irq.priority >= cpu.state.pmr or irq.priority >= running:
+        if (not isinstance(irq, Interrupt) or not irq.forwardable() or irq.priority >= cpu.state.pmr
+                or irq.priority >= running):
             yield f"pe{pe} is signalled {irq}, PMR {cpu.state.pmr:#x}, running priority {running:#x}"
         elif not cpu.groups[irq.group].enabled or not chip.distributor.state.groups >> irq.group & 1:
             yield f"pe{pe} is signalled {irq} of a disabled group"

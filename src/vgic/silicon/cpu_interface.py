@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from vgic.silicon.candidate import Candidate
-from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
+from vgic.silicon.interrupt import G0, G1NS, G1S
 from vgic.silicon.options import CpuInterfaceOptions
 from vgic.silicon.priority import IDLE, Group, bit, group_mask, implemented, lowest, preempts
 
@@ -53,7 +53,7 @@ class CpuInterface(ABC):
         self.groups = (Group(self.min_bpr), Group(self.min_bpr), Group(self.min_bpr + 1))
 
     @abstractmethod
-    def best(self) -> Interrupt | None:
+    def best(self) -> Candidate | None:
         """The highest priority pending interrupt."""
 
     @abstractmethod
@@ -91,7 +91,7 @@ class CpuInterface(ABC):
         mine = bit(running, self.preemption_bits)
         return next(i for i, g in enumerate(self.groups) if g.active & mine)
 
-    def signals(self, irq: Interrupt | None) -> bool:
+    def signals(self, irq: Candidate | None) -> bool:
         """Whether the forwarded interrupt is signalled to the PE."""
         if irq is None or not self.groups[irq.group].enabled or irq.priority >= self.state.pmr:
             return False

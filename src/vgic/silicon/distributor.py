@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from vgic.arch.intid import PRIVATE, SGIS
 from vgic.parts import step
+from vgic.silicon.candidate import Candidate
 from vgic.silicon.interrupt import Interrupt
 from vgic.silicon.options import DistributorOptions, Shared
 from vgic.silicon.priority import highest
@@ -89,18 +90,17 @@ class Distributor(ABC):
         """Whether an SPI may go to this PE."""
 
     @abstractmethod
-    def forwarded(self, pe: int, groups: int) -> Interrupt | None:
+    def forwarded(self, pe: int, groups: int) -> Candidate | None:
         """The highest priority pending interrupt of the groups that GICD_CTLR and `groups` enable."""
 
-    def pending(self, pe: int, groups: int) -> Iterator[Interrupt]:
+    def pending(self, pe: int, groups: int) -> Iterator[Candidate]:
         """What may be forwarded to this PE, in the order of preference among equal priorities."""
         return (irq for irq in self._in_order[pe] if irq.enabled and (irq.intid < PRIVATE or self.targets(irq, pe))
                 and not irq.active and groups >> irq.group & 1 and irq.pending())
 
     @step
-    def highest_pending(self, pe: int, groups: int) -> Interrupt | None:
-        """The interrupt that is forwarded to this PE; `groups`: a bit for each group that counts. Ties: option
-        `tie`."""
+    def highest_pending(self, pe: int, groups: int) -> Candidate | None:
+        """What is forwarded to this PE; `groups`: a bit for each group that counts. Ties: option `tie`."""
         return highest(self.pending(pe, groups))
 
     def deactivate(self, intid: int, pe: int) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from vgic.arch.gicd import GICD_V2
 from vgic.arch.intid import PRIVATE, SGIS
 from vgic.silicon.bank import Bank, visible
+from vgic.silicon.candidate import Candidate
 from vgic.silicon.distributor import Distributor, DistributorState, private_interrupts
 from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, identification, ignored, zero
 from vgic.silicon.interrupt import G0, G1NS, Interrupt
@@ -39,7 +40,7 @@ class DistributorV2(Distributor):
         """By GICD_ITARGETSR<n>; with one CPU interface always (4.3.12)."""
         return bool(irq.targets >> pe & 1) or (self.options.pes == 1 and self.options.uniprocessor_targets)
 
-    def forwarded(self, pe: int, groups: int) -> Interrupt | None:
+    def forwarded(self, pe: int, groups: int) -> Candidate | None:
         """The highest priority pending interrupt of the groups that GICD_CTLR and `groups` enable."""
         if not self.options.group_enable_selects:
             return self.highest_pending(pe, 7) if self.state.groups else None

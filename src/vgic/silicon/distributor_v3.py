@@ -14,6 +14,7 @@ from functools import partial
 from vgic.arch.gicd import GICD_V3
 from vgic.arch.intid import PRIVATE
 from vgic.silicon.bank import NEVER, Bank, visible
+from vgic.silicon.candidate import Candidate
 from vgic.silicon.distributor import Distributor, DistributorState, Irqs
 from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, identification, ignored, zero
 from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
@@ -59,7 +60,7 @@ class DistributorV3(Distributor):
             return next((r.pe for r in self.redistributors if r.participates(irq.group)), None) == pe
         return irq.route & ROUTE == self.route_of[pe]
 
-    def forwarded(self, pe: int, groups: int) -> Interrupt | None:
+    def forwarded(self, pe: int, groups: int) -> Candidate | None:
         """The highest priority pending interrupt of the groups that GICD_CTLR and `groups` enable."""
         asleep = self.redistributors[pe].state.asleep
         if asleep and self.options.sleep_blocks:

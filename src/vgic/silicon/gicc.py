@@ -67,7 +67,7 @@ class CpuInterfaceV2(CpuInterface):
 
     # -- what is pending
 
-    def best(self) -> Interrupt | None:
+    def best(self) -> Candidate | None:
         """The highest priority pending interrupt (3.3.2)."""
         if not self.options.group_enable_selects and not self.enabled_groups():
             return None
@@ -81,7 +81,7 @@ class CpuInterfaceV2(CpuInterface):
         fiq = irq.group == G0 and self.state.fiqen
         return not fiq, fiq
 
-    def _view(self, irq: Interrupt | None, alias: bool, ns: bool) -> int:
+    def _view(self, irq: Candidate | None, alias: bool, ns: bool) -> int:
         """The INTID that IAR or HPPIR may show for the interrupt (4.4.4, 4.4.7, Table 3-1)."""
         if irq is None:
             return SPURIOUS
@@ -110,18 +110,23 @@ class CpuInterfaceV2(CpuInterface):
             return SPURIOUS, None
         if hidden:
             return intid, None
-        taken = SgiFrom(irq, source_of(irq)) if irq.intid < SGIS else irq
+        taken = self._with_source(irq)
         return taken.iar, taken
+
+    def _with_source(self, best: Candidate) -> Candidate:
+        """Of an SGI that of the CPU interface which is taken next: the lowest (IMPLEMENTATION DEFINED)."""
+        sgi = self.distributor.find(best.intid, self.pe) if best.intid < SGIS else None
+        return best if sgi is None else SgiFrom(sgi, (sgi.sources & -sgi.sources).bit_length() - 1)
 
     def named(self, iar: int) -> Candidate | None:
         """By INTID, and of an SGI by its source in CPUID (4.4.4)."""
         irq = self.distributor.find(iar & INTID, self.pe)
         return SgiFrom(irq, iar >> CPUID_SHIFT & 7) if irq is not None and irq.intid < SGIS else irq
 
-    def _group_on(self, irq: Interrupt) -> bool:
+    def _group_on(self, irq: Candidate) -> bool:
         return self.groups[irq.group].enabled and bool(self.distributor.state.groups >> irq.group & 1)
 
-    def would_preempt(self, irq: Interrupt) -> bool:
+    def would_preempt(self, irq: Candidate) -> bool:
         """Whether its group priority is higher than the running priority, by the architecture (3.3.3)."""
         running = self.running_priority()
         return running == IDLE or preempts(irq.priority, running, self.mask(irq.group))
@@ -140,12 +145,11 @@ class CpuInterfaceV2(CpuInterface):
             self.report(deviation("hppir_masked", f"INTID {irq.intid} is not shown"))
             irq = None
         intid = self._view(irq, alias, ns)
-        if irq is None or special(intid) or not source_of(irq):
-            return intid
-        if not self.options.hppir_shows_cpuid:
+        iar = intid if irq is None or special(intid) else self._with_source(irq).iar
+        if iar != intid and not self.options.hppir_shows_cpuid:
             self.report(deviation("hppir_shows_cpuid", f"SGI {intid} is shown without its source"))
             return intid
-        return SgiFrom(irq, source_of(irq)).iar
+        return iar
 
     # -- drop and deactivate
 
@@ -292,11 +296,6 @@ class CpuInterfaceV2(CpuInterface):
     def _write_nsapr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         if not ns:
             _put_word(self.groups[G1NS], n, value, self.preemption_bits)
-
-
-def source_of(irq: Interrupt) -> int:
-    """The CPU interface whose SGI is taken next: the lowest (IMPLEMENTATION DEFINED). 0 for other interrupts."""
-    return (irq.sources & -irq.sources).bit_length() - 1 if irq.sources else 0
 
 
 def _put_word(group: Group, n: int, value: int, preemption_bits: int) -> None:

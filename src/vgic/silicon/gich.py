@@ -88,12 +88,11 @@ class VirtualInterfaceV2(VirtualInterface):
             self.report(deviation("hppir_masked", f"vINTID {best.intid} is not shown"))
             best = None
         intid = self._view(best, alias)
-        if best is None or intid >= GROUP1_PENDING or intid == best.iar:
-            return intid
-        if not self.options.hppir_shows_cpuid:
+        iar = intid if best is None or intid >= GROUP1_PENDING else best.iar
+        if iar != intid and not self.options.hppir_shows_cpuid:
             self.report(deviation("hppir_shows_cpuid", f"SGI {intid} is shown without its source"))
             return intid
-        return best.iar
+        return iar
 
     def _held(self, value: int) -> ListRegister | None:
         vintid = value & INTID

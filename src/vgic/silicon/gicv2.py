@@ -38,9 +38,14 @@ class GicV2(Gic):
     Args:
         options: the implementation's choices. memory_map: where the frames lie.
         report: takes each Notice of an access that the model does not follow; by default they gather in `notices`.
+
+    Attributes:
+        distributor_type, virtual_type: what it is built of, for chips with another rule. Class attributes.
     """
 
     version = 2
+    distributor_type = DistributorV2
+    virtual_type = VirtualInterfaceV2
 
     options: GicV2Options
     distributor: DistributorV2
@@ -53,10 +58,10 @@ class GicV2(Gic):
         o = options if options is not None else GicV2Options()
         super().__init__(o, report)
         self.map = memory_map if memory_map is not None else MapV2()
-        self.distributor = d = DistributorV2(o.distributor, self.report)
+        self.distributor = d = self.distributor_type(o.distributor, self.report)
         self.cpus = tuple(CpuInterfaceV2(o.cpu, d, pe, self.report) for pe in range(o.pes))
         self.virtual = tuple(
-            VirtualInterfaceV2(o.virtual, partial(d.deactivate_twin, pe=pe), self.report) for pe in range(o.pes))
+            self.virtual_type(o.virtual, partial(d.deactivate_twin, pe=pe), self.report) for pe in range(o.pes))
         m = self.map
         self._frames = tuple((block.name, base, base + block.size) for block, base in zip(
             self.blocks(), (m.gicc, m.gich, m.gicv, m.gicd), strict=True))

@@ -96,9 +96,14 @@ class GicV3(Gic):
     Args:
         options: the implementation's choices. memory_map: where the frames lie.
         report: takes each Notice of an access that the model does not follow; by default they gather in `notices`.
+
+    Attributes:
+        distributor_type, virtual_type: what it is built of, for chips with another rule. Class attributes.
     """
 
     version = 3
+    distributor_type = DistributorV3
+    virtual_type = VirtualInterfaceV3
 
     options: GicV3Options
     distributor: DistributorV3
@@ -117,11 +122,11 @@ class GicV3(Gic):
         last = {first - 1 for _, _, first in self._gicr[1:]} | {o.pes - 1}
         self.redistributors = tuple(
             Redistributor(o.redistributor, pe, state, pe in last, self.report) for pe in pes)
-        self.distributor = d = DistributorV3(o.distributor, state, self.redistributors, self.report)
+        self.distributor = d = self.distributor_type(o.distributor, state, self.redistributors, self.report)
         self.pe_states = tuple(PeState() for _ in pes)
         self.cpus = tuple(CpuInterfaceV3(o.cpu, d, pe, self.pe_states[pe]) for pe in pes)
         self.virtual = tuple(
-            VirtualInterfaceV3(o.virtual, partial(d.deactivate_twin, pe=pe), self.report) for pe in pes)
+            self.virtual_type(o.virtual, partial(d.deactivate_twin, pe=pe), self.report) for pe in pes)
 
     # -- accesses to frames
 

@@ -15,7 +15,7 @@ from vgic.arch.intid import LPI_START, NONSECURE_PENDING, SECURE_PENDING, SPURIO
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.cpu_interface import CpuInterface
 from vgic.silicon.distributor_v3 import DistributorV3
-from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
+from vgic.silicon.interrupt import G0, G1NS, G1S
 from vgic.silicon.options_v3 import CpuInterfaceV3Options
 from vgic.silicon.priority import IDLE, from_nonsecure, nonsecure_view
 from vgic.silicon.report import Trap, Undefined, deviation
@@ -44,7 +44,7 @@ class CpuInterfaceV3(CpuInterface):
 
     # -- what is pending
 
-    def best(self) -> Interrupt | None:
+    def best(self) -> Candidate | None:
         """The highest priority pending interrupt (IHI 0069 4.8.1)."""
         groups = 7 if self.options.disabled_group_hides else self.enabled_groups()
         return self.distributor.forwarded(self.pe, groups)

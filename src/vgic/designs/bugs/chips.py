@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
+from vgic.arch.icc import INTID
 from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.designs.bugs.bug import Bug, BugBuild
 from vgic.designs.kvm import Kvm
-from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
-from vgic.silicon.gicv2 import MapV2
-from vgic.silicon.gicv3 import MapV3
+from vgic.silicon import GicV2, GicV3
+from vgic.silicon.distributor_v2 import DistributorV2
+from vgic.silicon.distributor_v3 import DistributorV3
 from vgic.silicon.ich import VirtualInterfaceV3
-from vgic.silicon.report import OnNotice
 
 
 class LpiStays(VirtualInterfaceV3):
@@ -20,7 +17,7 @@ class LpiStays(VirtualInterfaceV3):
 
     def write_eoir(self, group: int, value: int) -> None:
         """With split EOIs the priority drop, and nothing else."""
-        if self.state.eoimode and value & 0xFFFFFF >= LPI_START:
+        if self.state.eoimode and value & INTID >= LPI_START:
             self.drop()
         else:
             super().write_eoir(group, value)
@@ -29,11 +26,7 @@ class LpiStays(VirtualInterfaceV3):
 class LpiStaysV3(GicV3):
     """A GICv3 whose virtual CPU interfaces are these."""
 
-    def __init__(
-        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: OnNotice | None = None,
-    ) -> None:
-        super().__init__(options, memory_map, report)
-        self.virtual = tuple(LpiStays(v.options, v.deactivate_physical, v.report) for v in self.virtual)
+    virtual_type = LpiStays
 
 
 B106 = BugBuild(Kvm, gicv3=LpiStaysV3, name="B106", entry=Bug(
@@ -42,36 +35,36 @@ B106 = BugBuild(Kvm, gicv3=LpiStaysV3, name="B106", entry=Bug(
 """An LPI in a list register waits for a DIR that never comes."""
 
 
-def _of_own_pe(gic: GicV2 | GicV3) -> None:
-    """From now on a guest's deactivation of an SPI counts only on the PE that the SPI goes to, which took it."""
-    for pe, interface in enumerate(gic.virtual):
-        interface.deactivate_physical = partial(_deactivate, gic, interface.deactivate_physical, pe)
+class OwnActiveGicdV2(DistributorV2):
+    """A guest's deactivation of an SPI counts only on the PE that the SPI goes to, which took it."""
+
+    def deactivate_twin(self, intid: int, pe: int) -> None:
+        """Of an SPI: by the PE that it goes to alone."""
+        irq = self.find(intid, pe)
+        if irq is None or intid < PRIVATE or self.targets(irq, pe):
+            super().deactivate_twin(intid, pe)
 
 
-def _deactivate(gic: GicV2 | GicV3, deactivate: Callable[[int], None], pe: int, pintid: int) -> None:
-    irq = gic.distributor.find(pintid, pe)
-    if irq is None or pintid < PRIVATE or gic.distributor.targets(irq, pe):
-        deactivate(pintid)
+class OwnActiveGicdV3(DistributorV3):
+    """The same of a GICv3."""
+
+    def deactivate_twin(self, intid: int, pe: int) -> None:
+        """Of an SPI: by the PE that it goes to alone."""
+        irq = self.find(intid, pe)
+        if irq is None or intid < PRIVATE or self.targets(irq, pe):
+            super().deactivate_twin(intid, pe)
 
 
 class OwnActiveV2(GicV2):
     """A GICv2 whose SPIs are active for a PE."""
 
-    def __init__(
-        self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: OnNotice | None = None,
-    ) -> None:
-        super().__init__(options, memory_map, report)
-        _of_own_pe(self)
+    distributor_type = OwnActiveGicdV2
 
 
 class OwnActiveV3(GicV3):
     """A GICv3 whose SPIs are active for a PE."""
 
-    def __init__(
-        self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: OnNotice | None = None,
-    ) -> None:
-        super().__init__(options, memory_map, report)
-        _of_own_pe(self)
+    distributor_type = OwnActiveGicdV3
 
 
 B109 = BugBuild(Kvm, gicv2=OwnActiveV2, gicv3=OwnActiveV3, name="B109", entry=Bug(
