@@ -145,10 +145,9 @@ class UserspaceIrqchip(Design):
 
     def _at(self, vcpu: Vcpu, address: int) -> int:
         vm, model = vcpu.vm, self.models[vcpu.vm]
-        if 0 <= address - vm.map.gicd < 0x1000:
-            return address - vm.map.gicd + model.map.gicd
-        if 0 <= address - vm.map.gicc < 0x2000:
-            return address - vm.map.gicc + model.map.gicc
+        for guests, ours in ((vm.gicd, model.map.gicd), (vm.gicc, model.map.gicc)):
+            if 0 <= address - guests.base < guests.frame.size:
+                return address - guests.base + ours
         return 0
 
     def _kick_changed(self, vm: Vm, before: Sequence[bool]) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from vgic.arch.ich import MISR_NAMES
+from vgic.arch.intid import special
+from vgic.arch.state import STATE_NAMES
 from vgic.oracle.episode import Operation
 from vgic.oracle.probes import Probe
 from vgic.oracle.qemu import How, Outcome
 
-MISR = ("EOI", "U", "LRENP", "NP", "VGrp0E", "VGrp0D", "VGrp1E", "VGrp1D")
-_STATES = ("I", "P", "A", "PA")
 _OUTPUTS = ((7, "IRQ"), (6, "FIQ"))
 
 _GUEST_MOVES = ("P>A", "A>I", "PA>P")
@@ -31,7 +32,7 @@ PHYSICAL = (
     "nested priority drop",
 )
 VIRTUAL = (
-    *(f"MISR {name}" for name in MISR), *(f"LR {m} HW={hw}" for m in _GUEST_MOVES for hw in (0, 1)),
+    *(f"MISR {name}" for name in MISR_NAMES), *(f"LR {m} HW={hw}" for m in _GUEST_MOVES for hw in (0, 1)),
     "maintenance up", "maintenance down", "EOIcount by EOIR", "EOIcount by DIR", "EOIcount wraps",
     "virtual IRQ up", "virtual IRQ down", "virtual FIQ up", "virtual FIQ down", "virtual spurious 1023",
     "virtual priority drop", "virtual nested priority drop", "twin deactivated", "twin already inactive",
@@ -98,7 +99,7 @@ class Coverage:
         elif (operation.kind == "read" and "IAR" in register) or "HPPIR" in register:
             intid = outcome.value & 0x3FF if "GIC" in register else outcome.value
             who = "virtual " if register.startswith(("ICV", "GICV")) else ""
-            if 1020 <= intid <= 1023:
+            if special(intid):
                 counts[f"{who}spurious {intid}"] += 1
             elif "IAR" in register and not who:
                 secure = operation.level.secure or operation.level.el == 3
@@ -132,7 +133,7 @@ class Coverage:
                 moved &= moved - 1
                 before = (old[i] >> bit & 1) | (old[j] >> bit & 1) << 1
                 after = (new[i] >> bit & 1) | (new[j] >> bit & 1) << 1
-                move = f"{_STATES[before]}>{_STATES[after]}"
+                move = f"{STATE_NAMES[before]}>{STATE_NAMES[after]}"
                 moves.append((int(n) * 32 + bit, move))
                 self.counts[f"interrupt {move}"] += 1
         return moves
@@ -175,7 +176,7 @@ class Coverage:
         v3 = "ICH_HCR_EL2" in at
         hcr, misr = ("ICH_HCR_EL2", "ICH_MISR_EL2") if v3 else ("GICH_HCR", "GICH_MISR")
         risen = new[at[misr]] & ~old[at[misr]]
-        for bit, name in enumerate(MISR):
+        for bit, name in enumerate(MISR_NAMES):
             if risen >> bit & 1:
                 counts[f"MISR {name}"] += 1
         due = [bool(v[at[hcr]] & 1 and v[at[misr]]) for v in (old, new)]
@@ -193,7 +194,7 @@ class Coverage:
             i = at[f"ICH_LR{n}_EL2" if v3 else f"GICH_LR{n}"]
             before, after = (_list_register(v[i], v3) for v in (old, new))
             if before[0] != after[0]:
-                counts[f"LR {_STATES[before[0]]}>{_STATES[after[0]]} HW={before[1]}"] += 1
+                counts[f"LR {STATE_NAMES[before[0]]}>{STATE_NAMES[after[0]]} HW={before[1]}"] += 1
                 if before[1] and before[0] & 2:
                     ended = any(intid == before[2] and move[0] != move.partition(">")[2][0] for intid, move in moves)
                     counts["twin deactivated" if ended else "twin already inactive"] += 1

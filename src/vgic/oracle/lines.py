@@ -15,7 +15,9 @@ machine give some lines that a store moves, in order with everything else:
 
 from __future__ import annotations
 
+from vgic.arch.intid import TIMER_PPIS
 from vgic.arch.register import Encoding
+from vgic.arch.timer import CNT, ENABLE, IMASK
 from vgic.oracle.a64 import Assembler
 from vgic.oracle.mailbox import Level, Mailbox
 
@@ -25,25 +27,28 @@ _RTCDR, _RTCMR, _RTCIMSC = 0x00, 0x04, 0x10
 _GPIOIS, _GPIOIEV, _GPIOIE = 0x404, 0x40C, 0x410
 _GPIO_PIN = 0
 
-_CNTHP_CTL: Encoding = (3, 4, 14, 2, 1)
-_CNTHP_CVAL: Encoding = (3, 4, 14, 2, 2)
-_CNTP_CTL: Encoding = (3, 3, 14, 2, 1)
-_CNTP_CVAL: Encoding = (3, 3, 14, 2, 2)
-_CNTV_CTL: Encoding = (3, 3, 14, 3, 1)
-_CNTV_CVAL: Encoding = (3, 3, 14, 3, 2)
-_CNTVOFF: Encoding = (3, 4, 14, 0, 3)
+
+def _timer_register(name: str) -> Encoding:
+    encoding = CNT[name].encoding
+    assert encoding is not None
+    return encoding
+
+
 _PMCR: Encoding = (3, 3, 9, 12, 0)
 _PMOVSSET: Encoding = (3, 3, 9, 14, 3)
 _PMINTENSET: Encoding = (3, 0, 9, 14, 1)
 _PMINTENCLR: Encoding = (3, 0, 9, 14, 2)
 _CYCLE_COUNTER = 1 << 31
 
-_TIMERS = {26: (_CNTHP_CTL, _CNTHP_CVAL), 27: (_CNTV_CTL, _CNTV_CVAL), 30: (_CNTP_CTL, _CNTP_CVAL)}
-_ENABLE, _IMASK = 1, 2
+_TIMERS = {
+    TIMER_PPIS[timer]: (_timer_register(f"{timer}_CTL_{el}"), _timer_register(f"{timer}_CVAL_{el}"))
+    for timer, el in (("CNTHP", "EL2"), ("CNTV", "EL0"), ("CNTP", "EL0"))
+}
+_CNTVOFF = _timer_register("CNTVOFF_EL2")
 
 _SPIS = {33: (_PL011 + _UARTIMSC, _UART_TX), 34: (_PL031 + _RTCIMSC, 1), 39: (_PL061 + _GPIOIE, 1 << _GPIO_PIN)}
 
-PPIS: tuple[int, ...] = (23, 26, 27, 30)
+PPIS: tuple[int, ...] = (23, *_TIMERS)
 """PPIs that have such a line, on every PE."""
 SPIS: tuple[int, ...] = tuple(_SPIS)
 """SPIs that have one."""
@@ -54,7 +59,7 @@ def _prepare(a: Assembler) -> None:
     for control, compare in _TIMERS.values():
         a.mov(0, 0)
         a.msr(compare, 0)
-        a.mov(0, _ENABLE | _IMASK)
+        a.mov(0, ENABLE | IMASK)
         a.msr(control, 0)
     a.mov(0, 0)
     a.msr(_CNTVOFF, 0)
@@ -83,7 +88,7 @@ def _poke(a: Assembler, address: int, value: int) -> None:
 
 def _drive(a: Assembler, intid: int, high: bool) -> None:
     if intid in _TIMERS:
-        a.mov(0, _ENABLE if high else _ENABLE | _IMASK)
+        a.mov(0, ENABLE if high else ENABLE | IMASK)
         a.msr(_TIMERS[intid][0], 0)
     elif intid in _SPIS:
         address, mask = _SPIS[intid]

@@ -23,14 +23,13 @@ class CpuState:
     Attributes:
         pmr: the priority mask as the Secure side sees it.
         cbpr_s, cbpr_ns: Group 1 uses Group 0's binary point. eoimode_s, eoimode_ns, eoimode_el3: EOIR only drops.
-        ackctl, fiqen, bypass: GICv2: GICC_CTLR.AckCtl, FIQEn, and the four bypass bits as written.
+        ackctl, fiqen: GICv2: GICC_CTLR.AckCtl and FIQEn.
     """
 
-    __slots__ = ("ackctl", "bypass", "cbpr_ns", "cbpr_s", "eoimode_el3", "eoimode_ns", "eoimode_s", "fiqen", "pmr")
+    __slots__ = ("ackctl", "cbpr_ns", "cbpr_s", "eoimode_el3", "eoimode_ns", "eoimode_s", "fiqen", "pmr")
 
     def __init__(self) -> None:
         self.pmr = 0
-        self.bypass = 0
         self.cbpr_s = self.cbpr_ns = self.eoimode_s = self.eoimode_ns = self.eoimode_el3 = False
         self.ackctl = self.fiqen = False
 

@@ -19,7 +19,9 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from vgic.arch.gicc import GICC
 from vgic.arch.intid import LPI_START, PRIVATE, SGIS, TIMER_PPIS
+from vgic.arch.located import FrameAt
 from vgic.designs.base import Design, InputLevel, Observer, TimerRegisters, Unsupported
 from vgic.designs.vgic import legacy
 from vgic.designs.vgic.frames import GuestFrames
@@ -37,7 +39,7 @@ D = TypeVar("D", bound=VirtualDist)
 
 SGI_REGISTERS = {"ICC_SGI1R_EL1": True, "ICC_SGI0R_EL1": False, "ICC_ASGI1R_EL1": False}
 """Whether a write may also reach group 1 SGIs: guests have one Security state."""
-GICC_DIR_PAGE = 0x1000
+GICC_DIR_PAGE = FrameAt(GICC, 0)["DIR"].address
 
 
 class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
@@ -223,7 +225,7 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
     def translate(self, vcpu: Vcpu, address: int) -> int | None:
         """A GICv2 guest's CPU interface is the PE's GICV; its second page, with DIR, may trap."""
         offset = address - vcpu.vm.map.gicc
-        if not isinstance(self.gic, GicV2) or not 0 <= offset < (GICC_DIR_PAGE if self.trap_v2_dir else 0x2000):
+        if not isinstance(self.gic, GicV2) or not 0 <= offset < (GICC_DIR_PAGE if self.trap_v2_dir else GICC.size):
             return None
         return self.gic.map.gicv + offset
 

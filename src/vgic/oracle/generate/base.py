@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
+from vgic.arch.intid import special
 from vgic.oracle.episode import Operation, Reference
+from vgic.oracle.lines import PPIS, SPIS
 from vgic.oracle.machine import MachineOptions
 from vgic.oracle.mailbox import Level
 from vgic.oracle.qemu import How, Outcome
@@ -24,9 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LINES = (33, 34, 39)
-"""SPIs whose line a batch can move."""
-PPI_LINES = (23, 26, 27, 30)
+LINES, PPI_LINES = SPIS, PPIS
+"""The SPIs and the PPIs whose line a batch can move."""
 QUIET_SPIS = (32, 35, 40, 63, 64, 77, 95, 256, 287)
 """SPIs that are pended by register, in the words that every probe covers."""
 SPIS = LINES * 3 + QUIET_SPIS
@@ -195,7 +196,7 @@ class Generator:
 
     def acknowledged(self, operation: Operation, outcome: Outcome, intid: int) -> bool:
         """Whether the operation that was just observed has taken an interrupt."""
-        return outcome.how is How.DONE and operation.kind == "read" and not 1020 <= intid <= 1023
+        return outcome.how is How.DONE and operation.kind == "read" and not special(intid)
 
     def grip(self, value: int, group: int) -> Grip:
         """A grip on what the operation that was just observed acknowledged."""
