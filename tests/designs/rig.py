@@ -17,7 +17,6 @@ from vgic.host import Kernel
 from vgic.silicon import GenericTimers, GicV2, GicV2Options, GicV3, GicV3Options, Trap
 
 NIC, SPI2, SPI3, SPI4 = 33, 34, 35, 36
-SPURIOUS = 1023
 
 
 class Rig:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.designs.conftest import Build
-from tests.designs.rig import ICENABLER, ICPENDR, ISACTIVER, ISENABLER, ISPENDR, NIC, SPI2, SPURIOUS, Rig
+from tests.designs.rig import ICENABLER, ICPENDR, ISACTIVER, ISENABLER, ISPENDR, NIC, SPI2, Rig
 
+from vgic.arch.intid import SPURIOUS
 from vgic.designs.base import Unsupported
 from vgic.designs.vm import GuestMap, Vm
 

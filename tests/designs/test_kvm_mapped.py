@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.designs.conftest import Build
-from tests.designs.rig import (
-    ICACTIVER,
-    ICENABLER,
-    ICPENDR,
-    ISACTIVER,
-    ISENABLER,
-    ISPENDR,
-    NIC,
-    SPURIOUS,
-    Rig,
-)
+from tests.designs.rig import ICACTIVER, ICENABLER, ICPENDR, ISACTIVER, ISENABLER, ISPENDR, NIC, Rig
 
+from vgic.arch.intid import SPURIOUS
 from vgic.designs.base import Unsupported
 from vgic.host.chip import ACTIVE
 

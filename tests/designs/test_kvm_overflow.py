@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from tests.designs.conftest import Build
-from tests.designs.rig import NIC, SPI2, SPI3, SPI4, SPURIOUS, Rig
+from tests.designs.rig import NIC, SPI2, SPI3, SPI4, Rig
 
 from vgic.arch.ich import LRENPIE, NPIE, TC, TDIR, UIE
+from vgic.arch.intid import SPURIOUS
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.history import Kvm612
 from vgic.designs.kvm.queue import MANY_SPIS

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 from tests.designs.conftest import Build
-from tests.designs.rig import ICENABLER, NIC, SPI2, SPI3, SPURIOUS, Rig
+from tests.designs.rig import ICENABLER, NIC, SPI2, SPI3, Rig
 
+from vgic.arch.intid import SPURIOUS
 from vgic.designs.bao import Bao
 from vgic.designs.base import EVENTS, Design, Unsupported
 from vgic.designs.kvm import Kvm

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from tests.designs.rig import NIC, SPI2, SPURIOUS, Rig
+from tests.designs.rig import NIC, SPI2, Rig
 
+from vgic.arch.intid import SPURIOUS
 from vgic.designs.bao import Bao
 from vgic.designs.base import Design
 from vgic.designs.kvm import Kvm

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.designs.conftest import Build
-from tests.designs.rig import (
-    ICACTIVER,
-    ICENABLER,
-    ICPENDR,
-    ISACTIVER,
-    ISPENDR,
-    NIC,
-    SPI2,
-    SPI3,
-    SPI4,
-    SPURIOUS,
-    Rig,
-)
+from tests.designs.rig import ICACTIVER, ICENABLER, ICPENDR, ISACTIVER, ISPENDR, NIC, SPI2, SPI3, SPI4, Rig
 
+from vgic.arch.intid import SPURIOUS
 from vgic.designs.bao import Bao
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.kvm.history import Kvm612, Kvm2015, Kvm2018

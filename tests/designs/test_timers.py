@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from tests.designs.conftest import Build
-from tests.designs.rig import ICENABLER, SPURIOUS, Rig
+from tests.designs.rig import ICENABLER, Rig
 
+from vgic.arch.intid import SPURIOUS
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.history import Kvm612, Kvm2015, Kvm2018

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from tests.designs.conftest import Build
-from tests.designs.rig import NIC, SPI2, SPURIOUS, Rig
+from tests.designs.rig import NIC, SPI2, Rig
 from tests.designs.test_other_designs import Bare
 
+from vgic.arch.intid import SPURIOUS
 from vgic.designs.bao import Bao
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.kvm import Kvm

@@ -15,12 +15,10 @@ from vgic.arch.gicr import GICR
 from vgic.arch.gicv import GICV
 from vgic.arch.ich import ICH
 from vgic.arch.register import Frame, Register
+from vgic.arch.state import STATE_NAMES
 from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
 
-STATES = ("I", "P", "A", "PA")
-INVALID, PENDING, ACTIVE, PENDING_ACTIVE = range(4)
 GICD, GICC_AT, GICH_AT, GICV_AT, GICR_AT = 0x0800_0000, 0x0801_0000, 0x0803_0000, 0x0804_0000, 0x080A_0000
-UIE, LRENPIE, NPIE = 2, 4, 8
 
 
 def place(frame: Frame, name: str) -> tuple[int, int]:
@@ -72,7 +70,7 @@ class Board:
 
     def state(self, intid: int, pe: int = 0, **how: Any) -> str:
         """I, P, A or PA."""
-        return STATES[self.bit("ISPENDR", intid, pe, **how) | self.bit("ISACTIVER", intid, pe, **how) << 1]
+        return STATE_NAMES[self.bit("ISPENDR", intid, pe, **how) | self.bit("ISACTIVER", intid, pe, **how) << 1]
 
     def byte(self, intid: int, pe: int) -> int:
         """The address of the interrupt's priority."""
@@ -171,7 +169,7 @@ class Board:
 
     def held(self, n: int) -> str:
         """The state of a list register."""
-        return STATES[{f.name: v for f, v in self.lr_register.decode(self.r(self.lr_name(n)))}["State"]]
+        return STATE_NAMES[{f.name: v for f, v in self.lr_register.decode(self.r(self.lr_name(n)))}["State"]]
 
     def h(self, name: str) -> int:
         """A read of GICH_<name> or ICH_<name>_EL2."""

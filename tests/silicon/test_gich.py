@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.silicon.board import ACTIVE, INVALID, PENDING, V2, virtual
+from tests.silicon.board import V2, virtual
+
+from vgic.arch.state import ACTIVE, INVALID, PENDING
 
 
 def vboard(**options: object) -> V2:

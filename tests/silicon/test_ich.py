@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.silicon.board import ACTIVE, INVALID, PENDING, PENDING_ACTIVE, V3, virtual
+from tests.silicon.board import V3, virtual
 
+from vgic.arch.state import ACTIVE, INVALID, PENDING, PENDING_ACTIVE
 from vgic.silicon import Undefined
 
 LPI = 8192

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.silicon.accesses import REFUSED, Chip, Generator, acknowledged, acknowledges, broken, slots, snapshot
-from tests.silicon.board import INVALID, PENDING, V2, V3, Board, virtual
+from tests.silicon.board import V2, V3, Board, virtual
 
+from vgic.arch.state import INVALID, PENDING
 from vgic.silicon import GenericTimers, GicV2, GicV2Options, GicV3, GicV3Options
 
 CHIPS: dict[str, tuple[type[Any], type[Any], dict[str, Any]]] = {

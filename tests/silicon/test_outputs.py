@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.silicon.board import PENDING, Board, virtual
+from tests.silicon.board import Board, virtual
+
+from vgic.arch.state import PENDING
 
 Change = tuple[int, str, bool]
 

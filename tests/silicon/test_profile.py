@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.silicon.board import PENDING, V2, V3, Board, virtual
+from tests.silicon.board import V2, V3, Board, virtual
 
+from vgic.arch.state import PENDING
 from vgic.silicon import GicV2Options, GicV3Options
 from vgic.silicon.profile import PROFILE, SENTENCES
 

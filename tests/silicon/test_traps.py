@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from tests.silicon.board import V3, virtual
 
+from vgic.arch.ich import TALL0, TALL1, TC, TDIR
 from vgic.silicon import Trap, Undefined
 
 COMMON = ("ICC_PMR_EL1", "ICC_RPR_EL1", "ICC_CTLR_EL1")
@@ -14,7 +15,6 @@ GROUP0 = ("ICC_IAR0_EL1", "ICC_HPPIR0_EL1", "ICC_BPR0_EL1", "ICC_AP0R0_EL1", "IC
 GROUP1 = ("ICC_IAR1_EL1", "ICC_HPPIR1_EL1", "ICC_BPR1_EL1", "ICC_AP1R0_EL1", "ICC_IGRPEN1_EL1")
 SGIS = ("ICC_SGI1R_EL1", "ICC_ASGI1R_EL1", "ICC_SGI0R_EL1")
 NEVER = ("ICC_SRE_EL1",)
-TC, TALL0, TALL1, TDIR = 1 << 10, 1 << 11, 1 << 12, 1 << 14
 
 
 @pytest.mark.parametrize(("imo", "fmo"), [(False, False), (True, False), (False, True), (True, True)])

@@ -7,20 +7,10 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.silicon.board import (
-    ACTIVE,
-    INVALID,
-    LRENPIE,
-    NPIE,
-    PENDING,
-    PENDING_ACTIVE,
-    STATES,
-    UIE,
-    V2,
-    V3,
-    Board,
-    virtual,
-)
+from tests.silicon.board import V2, V3, Board, virtual
+
+from vgic.arch.ich import LRENPIE, NPIE, UIE
+from vgic.arch.state import ACTIVE, INVALID, PENDING, PENDING_ACTIVE, STATE_NAMES
 
 TWIN = 40
 
@@ -54,7 +44,7 @@ BOARDS: dict[type[Board], Board] = {V2: V2(), V3: V3()}
 def test_list_registers_are_apart(board: Board) -> None:
     for n in range(4):
         board.lr(n, n, 50 + n)
-    assert [board.held(n) for n in range(4)] == list(STATES)
+    assert [board.held(n) for n in range(4)] == list(STATE_NAMES)
 
 
 def test_each_pe_has_its_own(board: Board) -> None:
@@ -81,7 +71,7 @@ def test_only_pending_is_a_candidate(vboard: Board, state: int) -> None:
     vboard.lr(0, state, 50)
     assert vboard.vout() == (False, False)
     assert vboard.viar() == vboard.vhppir() == 1023
-    assert vboard.held(0) == STATES[state]
+    assert vboard.held(0) == STATE_NAMES[state]
 
 
 def test_the_lowest_priority_value_comes_first(vboard: Board) -> None:
@@ -189,7 +179,7 @@ def physical(board: Board, state: str) -> None:
 AFTER = {"A": "I", "PA": "P"}
 
 
-@pytest.mark.parametrize(("state", "twin", "mode"), list(itertools.product(("A", "PA"), STATES, ("EOIR", "DIR"))))
+@pytest.mark.parametrize(("state", "twin", "mode"), list(itertools.product(("A", "PA"), STATE_NAMES, ("EOIR", "DIR"))))
 def test_a_deactivation_reaches_the_twin_whatever_its_state(
     vboard: Board, state: str, twin: str, mode: str,
 ) -> None:
@@ -198,7 +188,7 @@ def test_a_deactivation_reaches_the_twin_whatever_its_state(
     vboard.vmcr(eoim=mode == "DIR")
     vboard.lr(0, PENDING, 50, pintid=TWIN)
     assert vboard.viar() == 50
-    vboard.lr(0, STATES.index(state), 50, pintid=TWIN)
+    vboard.lr(0, STATE_NAMES.index(state), 50, pintid=TWIN)
     vboard.veoi(50)
     if mode == "DIR":
         assert (vboard.held(0), vboard.state(TWIN)) == (state, twin)
@@ -217,7 +207,7 @@ def test_a_deactivation_without_a_twin_shows_in_eisr_if_asked(
     vboard.vmcr(eoim=mode == "DIR")
     vboard.lr(0, PENDING, 50, eoi=eoi)
     assert vboard.viar() == 50
-    vboard.lr(0, STATES.index(state), 50, eoi=eoi)
+    vboard.lr(0, STATE_NAMES.index(state), 50, eoi=eoi)
     vboard.veoi(50)
     if mode == "DIR":
         assert vboard.held(0) == state
@@ -239,7 +229,7 @@ def test_what_is_not_active_is_not_found(vboard: Board, state: int, mode: str) -
     vboard.lr(0, state, 50, pintid=TWIN)
     vboard.vmcr(eoim=mode == "DIR")
     (vboard.vdir if mode == "DIR" else vboard.veoi)(50)
-    assert (vboard.held(0), vboard.state(TWIN)) == (STATES[state], "A")
+    assert (vboard.held(0), vboard.state(TWIN)) == (STATE_NAMES[state], "A")
     assert vboard.eoicount() == 1
     assert vboard.held(1) == "A"
 
