@@ -294,6 +294,13 @@ def test_all_looks_beyond_what_is_announced(vgic: Runner) -> None:
         "breaks": {"3": True}, "expected": True}.items()
 
 
+def test_all_as_json_has_these_keys() -> None:
+    docs = (ROOT / "docs" / "check.md").read_text()
+    said = docs.partition("`--json` prints a list of objects")[2].partition("\n## ")[0]
+    for key in (*Checked._fields, "expected"):
+        assert f"`{key}`" in said
+
+
 def test_all_with_what_is_not_announced(vgic: Runner) -> None:
     text = (ROOT / "scenarios" / "soft-pended-level.toml").read_text()
     (vgic.here / "mine.toml").write_text(text.replace("rules = [6]", "rules = [5]"))

@@ -3,11 +3,6 @@ interrupt."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import threading
-import time
 from dataclasses import replace
 from multiprocessing import active_children
 from typing import Any
@@ -187,68 +182,21 @@ def test_an_interrupt_ends_a_visit(monkeypatch: pytest.MonkeyPatch) -> None:
         visit("B011")
 
 
-# -- all
+# -- all; how processes are kept is tested in test_processes.py
 
 
 def test_one_process_goes_in_order() -> None:
-    assert [v.id for v in visit_all(["B011", "B008"], processes=1)] == ["B011", "B008"]
+    assert [v.id for v in visit_all(["B025", "B008"], processes=1)] == ["B025", "B008"]
 
 
 def test_in_parallel_each_is_visited_once_and_no_process_stays() -> None:
-    found = {v.id: v for v in visit_all(["B011", "B008"], processes=2)}
-    assert sorted(found) == ["B008", "B011"]
+    found = {v.id: v for v in visit_all(["B025", "B008"], processes=2)}
+    assert sorted(found) == ["B008", "B025"]
     assert all(v.good for v in found.values())
     assert active_children() == []
 
 
-def test_leaving_early_ends_the_processes() -> None:
-    visits = visit_all(["B011", "B011", "B011", "B011"], processes=2)
-    assert next(visits).good
-    under_way = active_children()
-    assert len(under_way) == 2
-    visits.close()
-    assert active_children() == []
-    assert [child.exitcode for child in under_way] == [-signal.SIGKILL] * 2, "ended, not waited for"
-
-
-def test_a_process_that_is_killed_is_told_and_replaced() -> None:
-    def kill() -> None:
-        while not active_children():
-            time.sleep(0.01)
-        active_children()[0].kill()
-    threading.Thread(target=kill).start()
-    found = list(visit_all(["B011", "B008", "B011", "B008"], processes=2))
-    assert sorted(v.id for v in found) == ["B008", "B008", "B011", "B011"]
-    ended = [v for v in found if v.error]
-    assert ["ended" in v.error for v in ended] == [True]
-    assert all(v.good for v in found if not v.error)
-
-
 def test_an_error_of_ours_is_told_with_its_bug() -> None:
-    found = list(visit_all(["B011", "B008"], seconds="soon", processes=2))  # type: ignore[arg-type]  # what goes wrong here
-    assert {v.id for v in found} == {"B011", "B008"}
+    found = list(visit_all(["B011", "B008"], seconds="soon", processes=1))  # type: ignore[arg-type]  # what goes wrong here
+    assert [v.id for v in found] == ["B011", "B008"]
     assert all("TypeError" in v.error and not v.good for v in found)
-    assert active_children() == []
-
-
-def test_its_processes_end_with_the_one_that_started_them() -> None:
-    code = ("import time\nfrom multiprocessing import active_children\nfrom vgic.explore.museum import visit_all\n"
-            "visits = visit_all(['B011'] * 9, processes=2)\nnext(visits)\n"
-            "print(*[c.pid for c in active_children()], flush=True)\ntime.sleep(60)\n")
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        pids = [int(pid) for pid in parent.stdout.readline().split()]
-        parent.kill()
-    assert len(pids) == 2
-    until = time.monotonic() + 30
-    while any(map(_runs, pids)):
-        assert time.monotonic() < until, "a process outlives the one that started it"
-        time.sleep(0.05)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
