@@ -7,18 +7,22 @@ from typing import Any
 
 import pytest
 
+from vgic.arch.state import ACTIVE
 from vgic.designs.bugs import bugs
-from vgic.designs.build import Buildable
+from vgic.designs.build import Build, Buildable
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.irq import VgicIrq
 from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc
 from vgic.lab.loader import find_scenario
+from vgic.lab.machine import Machine
+from vgic.lab.scenario import parse_scenario
 from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES
 from vgic.rules.checks import CHECKS, MACHINE_RULES, anytime, awaits, broken
 from vgic.rules.checks import judged as judged_where
+from vgic.silicon import GicV3
 from vgic.silicon.ich import VirtualInterfaceV3
 
 
@@ -124,6 +128,91 @@ def test_is_broken_by_what_it_forbids(rule: int, design: type[Kvm], scenario: st
     assert judged(scenario, Kvm).broken == ()
 
 
+class PriorityByteLost(Kvm):
+    """Rule 16: a byte write at an address that is no multiple of four stores zero."""
+
+    def set_priority(self, irq: VgicIrq, priority: int) -> None:
+        super().set_priority(irq, priority if irq.intid % 4 == 0 else 0)
+
+
+MASKED = """
+name = "priority-below-the-mask"
+title = "A guest lowers the priority of an interrupt below its mask, and later opens the mask."
+teaches = "What IPRIORITYR says decides."
+[[vm]]
+[[vm.vcpu]]
+program = ["IPRIORITYR 41 0xd0", "PMR 0xc0", "AWAIT 40", "PMR 0xf0"]
+idle = "spin"
+[[device]]
+name = "net"
+kind = "edge"
+vintid = 41
+wiring = "irqfd"
+[[device]]
+name = "go"
+kind = "edge"
+vintid = 40
+wiring = "irqfd"
+[run]
+script = ["vcpu0 steps", "vcpu0 enters", "vcpu0 steps", "net pulses", "vcpu0 kicked out", "vcpu0 enters", "vcpu0 acks"]
+finish = false
+"""
+
+
+def test_rule_16_is_broken_where_the_guests_own_mask_holds_an_interrupt_back() -> None:
+    scenario = parse_scenario(MASKED)
+    found = Schedule(scenario, PriorityByteLost, lenient=True).run().breaches
+    assert [(b.rule.id, b.what) for b in found] == [
+        (16, "vcpu0 acknowledges 41 of priority 0xd0, and its guest's mask is 0xc0")]
+    assert Schedule(scenario, Kvm, lenient=True).run().broken == ()
+
+
+def test_rule_16_says_nothing_of_a_priority_that_may_not_have_arrived() -> None:
+    m = Machine(parse_scenario(MASKED), Kvm)
+    (run,) = m.vcpus
+    ghost = run.irqs[41]
+    ghost.active = 0
+    m.tell.guest_writes(run, "IPRIORITYR", run, 41, 0xF0)
+    assert ghost.stale
+    m.tell.guest_acknowledged(run, 41, None, 0)
+    assert m.faults.told == ((4, "vcpu0 acknowledges 41, which is active: vCPU 0 has not deactivated it"),
+                             (4, "vcpu0 acknowledges 41 once more than edges came"))
+    m.tell.guest_deactivates(run, 41)
+    assert not ghost.stale
+
+
+class VirqStays(GicV3):
+    """Rule 40: the virtual interrupt's line falls at EOIR, not at IAR."""
+
+    def virq(self, pe: int) -> bool:
+        return super().virq(pe) or any(lr.state & ACTIVE for lr in self.virtual[pe].lrs)
+
+
+UNMASKS = """
+name = "unmask-in-handler"
+title = "A handler opens PSTATE.I before it serves its device."
+teaches = "What is acknowledged is not signalled again."
+[[vm]]
+[[vm.vcpu]]
+idle = "spin"
+[vm.vcpu.handlers]
+40 = ["UNMASK", "HANDLE", "EOI"]
+[[device]]
+name = "net"
+kind = "edge"
+vintid = 40
+wiring = "irqfd"
+[run]
+script = ["net pulses", "rest"]
+"""
+
+
+def test_rule_40_is_broken_where_a_guest_is_signalled_for_nothing() -> None:
+    scenario = parse_scenario(UNMASKS)
+    assert 40 in Schedule(scenario, Build(Kvm, gicv3=VirqStays)).run().broken
+    assert Schedule(scenario, Kvm).run().broken == ()
+
+
 def test_rule_16_is_broken_where_a_spurious_read_changes_something(monkeypatch: pytest.MonkeyPatch) -> None:
     real: Callable[[VirtualInterfaceV3, int], int] = VirtualInterfaceV3.read_iar
 
@@ -144,7 +233,7 @@ def test_the_rules_that_bugs_break() -> None:
 
 
 def test_every_rule_is_judged_or_says_what_it_awaits() -> None:
-    assert set(MACHINE_RULES) == set(CHECKS) == {*range(1, 24), 33, 34, 35, 39}
+    assert set(MACHINE_RULES) == set(CHECKS) == {*range(1, 24), 33, 34, 35, 39, 40}
     assert {n: awaits(n) for n in RULES if awaits(n)} == {n: rule.needs for n, rule in RULES.items() if rule.needs}
     assert {rule.needs for rule in RULES.values()} == {"", "ITS", "VFIO", "x86"}
     assert all(bool(judged_where(n)) != bool(awaits(n)) for n in RULES)
@@ -152,7 +241,7 @@ def test_every_rule_is_judged_or_says_what_it_awaits() -> None:
 
 def test_each_form_is_of_the_rule_that_it_stands_for() -> None:
     for n, forms in CHECKS.items():
-        assert {form.rule_id for form in (forms.moment, forms.recording, forms.kernel) if form is not None} <= {n}
+        assert {form.rule_id for form in (*forms.moment, forms.recording, forms.kernel) if form is not None} <= {n}
     assert judged_where(17) == ("in scenarios", "on QEMU traces")
     assert judged_where(23) == ("in scenarios", "on ftrace")
     assert judged_where(24) == ()

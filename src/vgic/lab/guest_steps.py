@@ -91,7 +91,7 @@ class GuestSteps:
 
     def ack(self, run: VcpuRun) -> None:
         """It takes the virtual interrupt that is signalled: reads IAR, and is in the handler."""
-        self.m.tell.guest_steps(run)
+        self.m.tell.guest_takes(run)
         iar = run.vm.face.iar(run.vcpu)
         self.m.settle()
         self.read_iar(run, iar, None)

@@ -106,4 +106,6 @@ RULES: dict[int, Rule] = {r.id: r for r in (
          "Intel SDM 3C, posted interrupts", SYSTEM, "x86"),
     Rule(39, "A GICv2 SGI is delivered once for each source that sent it, and IAR and EOIR name that source.",
          "IHI 0048B 3.2.2, 4.4.4", SYSTEM),
+    Rule(40, "A virtual interrupt that is signalled is there to be acknowledged, or is signalled no more.",
+         "IHI 0069 4.8.6, 6.2; IHI 0048B 5.2", SYSTEM),
 )}

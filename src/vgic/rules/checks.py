@@ -26,7 +26,7 @@ class Forms(NamedTuple):
 
     state: tuple[StateCheck, ...] = ()
     at_rest: tuple[StateCheck, ...] = ()
-    moment: type[MomentCheck] | None = None
+    moment: tuple[type[MomentCheck], ...] = ()
     recording: type[RecordingCheck] | None = None
     kernel: type[KernelCheck] | None = None
 
@@ -34,8 +34,8 @@ class Forms(NamedTuple):
 CHECKS: dict[int, Forms] = {
     1: Forms(at_rest=(delivery.edge_is_lost,)),
     2: Forms(at_rest=(delivery.level_is_unseen,)),
-    3: Forms(moment=delivery.NotAfterTheDrop),
-    4: Forms(moment=delivery.OnceAnEdge),
+    3: Forms(moment=(delivery.NotAfterTheDrop,)),
+    4: Forms(moment=(delivery.OnceAnEdge,)),
     5: Forms((list_registers.two_list_registers, list_registers.two_vcpus),
              recording=list_registers.OneListRegisterEach),
     6: Forms((twins.twin_is_inactive,), recording=twins.TwinIsActive),
@@ -48,25 +48,26 @@ CHECKS: dict[int, Forms] = {
     13: Forms(at_rest=(delivery.kept_out,)),
     14: Forms((active.priorities_differ,), recording=active.AcknowledgesMatchDrops),
     15: Forms((active.lpi_is_active,), recording=active.NoActiveLpi),
-    16: Forms(moment=reads.SpuriousLeavesAll, recording=reads.SpuriousChangesNothing),
-    17: Forms((list_registers.no_step_allowed,), moment=list_registers.WorkEndsSometime,
+    16: Forms(moment=(reads.SpuriousLeavesAll, reads.NothingKeepsItBack), recording=reads.SpuriousChangesNothing),
+    17: Forms((list_registers.no_step_allowed,), moment=(list_registers.WorkEndsSometime,),
               recording=list_registers.EntryAllowsAStep),
     18: Forms((list_registers.completion_not_seen,), (list_registers.no_exit_armed,),
               recording=list_registers.ExitIsArmed),
     19: Forms(at_rest=(waking.sleeps,), kernel=waking.BlockedIsWoken),
     20: Forms(at_rest=(waking.not_told,), kernel=waking.KickIsSeen),
-    21: Forms(moment=twins.SavedIsRestored),
-    22: Forms(moment=reads.ReadsAreTrue),
+    21: Forms(moment=(twins.SavedIsRestored,)),
+    22: Forms(moment=(reads.ReadsAreTrue,)),
     23: Forms((timers.timer_is_not_the_guests,), kernel=timers.LineIsTimer),
     33: Forms((twins.host_is_left_with_it,)),
-    34: Forms(at_rest=(delivery.forgotten_while_disabled,), moment=delivery.NotWhileDisabled),
-    35: Forms(moment=delivery.PendingWhereItGoes),
-    39: Forms(at_rest=(delivery.sgi_of_a_source_lost,), moment=delivery.OnceASource),
+    34: Forms(at_rest=(delivery.forgotten_while_disabled,), moment=(delivery.NotWhileDisabled,)),
+    35: Forms(moment=(delivery.PendingWhereItGoes,)),
+    39: Forms(at_rest=(delivery.sgi_of_a_source_lost,), moment=(delivery.OnceASource,)),
+    40: Forms((waking.signalled_for_nothing,)),
 }
 
 MACHINE_RULES: tuple[int, ...] = tuple(n for n, f in CHECKS.items() if f.state or f.at_rest or f.moment)
 """The ids of the rules that are judged on machines: in runs, and by the explorer."""
-MOMENT_CHECKS: tuple[type[MomentCheck], ...] = tuple(f.moment for f in CHECKS.values() if f.moment is not None)
+MOMENT_CHECKS: tuple[type[MomentCheck], ...] = tuple(check for f in CHECKS.values() for check in f.moment)
 RECORDING_CHECKS: tuple[type[RecordingCheck], ...] = tuple(
     f.recording for f in CHECKS.values() if f.recording is not None)
 KERNEL_CHECKS: tuple[type[KernelCheck], ...] = tuple(f.kernel for f in CHECKS.values() if f.kernel is not None)
@@ -92,13 +93,13 @@ def broken(n: int, w: World) -> str | None:
         found = check(w)
         if found is not None:
             return found
-    return _seen(n, w) if forms.moment is not None else None
+    return _seen(n, w) if forms.moment else None
 
 
 def anytime(n: int, w: World) -> list[Callable[[], str | None]]:
     """A rule as calls that each judge a little, without what is judged at rest alone."""
     forms = CHECKS[n]
-    calls: list[Callable[[], str | None]] = [partial(_seen, n, w)] if forms.moment is not None else []
+    calls: list[Callable[[], str | None]] = [partial(_seen, n, w)] if forms.moment else []
     for check in forms.state:
         if isinstance(check, OfVcpus):
             calls += [partial(check.one, w, run) for vm in w.vms for run in vm.vcpus]

@@ -46,10 +46,18 @@ def would_take(run: VcpuView, ghost: IrqGhost) -> bool:
     if not (ghost.enabled and ghost.active is None and not g.masked and g.grpen):
         return False
     priority = ghost.priority & IMPLEMENTED
-    if priority >= g.pmr & IMPLEMENTED:
-        return False
-    held = [*(iar for (iar, _), dropped in zip(g.stack, g.dropped, strict=True) if not dropped), *g.owing]
-    return all(priority < _priority(run, iar) for iar in held)
+    return priority < g.pmr & IMPLEMENTED and preempted(run, priority, True) is None
+
+
+def preempted(run: VcpuView, priority: int, stale: bool = False) -> int | None:
+    """What the guest has acknowledged and not dropped that is as urgent as this priority, as IAR returned it; None if
+    it preempts all. `stale`: whether priorities count that were changed while their interrupts were active."""
+    g = run.guest.state
+    for iar in (*(iar for (iar, _), dropped in zip(g.stack, g.dropped, strict=True) if not dropped), *g.owing):
+        ghost = run.irqs.get(iar & 0x3FF if run.vcpu.vm.gic == 2 else iar)
+        if priority >= _priority(run, iar) and (stale or ghost is None or not ghost.stale):
+            return iar
+    return None
 
 
 def _priority(run: VcpuView, iar: int) -> int:

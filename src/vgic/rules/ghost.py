@@ -36,13 +36,15 @@ class IrqGhost(Part):
         active: the vCPU (its index in the VM) that acknowledged it and has not deactivated it, None if none; NOBODY
             where ISACTIVER made it active.
         was_disabled: whether it has been disabled while an edge was owed.
+        stale: its priority was changed where the one that it had may still count: while it was active, or in a list
+            register of a vCPU that runs, until that ends.
         software: no physical interrupt stands behind it; it never changes.
         sources: GICv2 SGIs: bit n: vCPU n sent it, and it has not been acknowledged since.
     """
 
     __slots__ = (
-        "active", "cause", "credit", "enabled", "owed", "priority", "routed", "soft", "software", "sources", "target",
-        "was_disabled")
+        "active", "cause", "credit", "enabled", "owed", "priority", "routed", "soft", "software", "sources", "stale",
+        "target", "was_disabled")
 
     def __init__(self, priority: int, target: int, software: bool = False) -> None:
         self.software = software
@@ -50,7 +52,7 @@ class IrqGhost(Part):
         self.priority = priority
         self.target = self.routed = target
         self.credit = self.cause = self.sources = 0
-        self.owed = self.soft = self.was_disabled = False
+        self.owed = self.soft = self.was_disabled = self.stale = False
         self.active: int | None = None
 
     def edge_came(self) -> None:
@@ -72,12 +74,13 @@ class VcpuGhost(Part):
     Attributes:
         barren: exits in a row by a maintenance interrupt that was there at the entry, with no step of the guest.
         maintained: whether a maintenance condition held right after the last entry, and no step has been made since.
+        spurious: times in a row that its guest took what was signalled and IAR returned nothing, 0 to STORM.
     """
 
-    __slots__ = ("barren", "maintained")
+    __slots__ = ("barren", "maintained", "spurious")
 
     def __init__(self) -> None:
-        self.barren = 0
+        self.barren = self.spurious = 0
         self.maintained = False
 
 

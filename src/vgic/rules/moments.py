@@ -162,7 +162,10 @@ class Moments(Generic[W]):
     # -- the guest, at its CPU interface
 
     def guest_steps(self, who: W) -> None:
-        """It is about to do something: an operation of its program, or an acknowledge."""
+        """It is about to do the next operation of its program or of a handler."""
+
+    def guest_takes(self, who: W) -> None:
+        """It takes the virtual interrupt that is signalled: it is about to read IAR."""
 
     def guest_acts(self, who: W) -> None:
         """It is about to access its virtual CPU interface, or (reads) has just done so."""

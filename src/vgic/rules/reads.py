@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from vgic.arch.intid import special
+from vgic.rules.delivery import IMPLEMENTED, preempted
 from vgic.rules.ghost import DROPPED, PRESENT
 from vgic.rules.judge import MomentCheck, RecordingCheck
 from vgic.rules.world import VcpuView
+from vgic.silicon.virtual_interface import ListRegister
 
 # -- 16: an IAR that finds nothing changes nothing
 
@@ -41,6 +43,30 @@ class SpuriousChangesNothing(RecordingCheck):
             self.judged += 1
             if not special(got):
                 self.broken(f"the host's IAR on pe{pe} returned {got}, and nothing was deliverable")
+
+
+class NothingKeepsItBack(MomentCheck):
+    """Rule 16, at each acknowledge of a guest: the registers that the guest itself set let the interrupt through: its
+    group enable, its priority mask, and the priorities of what it has acknowledged and not dropped. Nothing is said
+    while a priority may still be one that was changed where nobody reached it."""
+
+    rule_id = 16
+
+    def guest_acknowledged(self, who: VcpuView, vintid: int, lr: ListRegister | None, source: int) -> None:
+        ghost, guest = who.irqs.get(vintid), who.guest.state
+        if ghost is None or ghost.stale:
+            return
+        priority = ghost.priority & IMPLEMENTED
+        if not guest.grpen:
+            self.broken(f"{who.name} acknowledges {vintid}, and its guest has disabled its group")
+        elif priority >= guest.pmr & IMPLEMENTED:
+            self.broken(f"{who.name} acknowledges {vintid} of priority {priority:#x}, and its guest's mask is"
+                        f" {guest.pmr:#x}")
+        else:
+            held = preempted(who, priority)
+            if held is not None:
+                self.broken(f"{who.name} acknowledges {vintid} of priority {priority:#x} while its guest handles"
+                            f" {held}, which is as urgent")
 
 
 # -- 22: what is read was true

@@ -1,8 +1,9 @@
-"""Rules of waking and kicking: a vCPU that has an interrupt to take learns of it (19, 20)."""
+"""Rules of waking and kicking: a vCPU that has an interrupt to take learns of it, and no other does (19, 20, 40)."""
 
 from __future__ import annotations
 
 from vgic.rules.delivery import carried, full, undelivered
+from vgic.rules.ghost import TWICE
 from vgic.rules.kernel import (
     BROKEN,
     EXIT_BOUND,
@@ -15,7 +16,7 @@ from vgic.rules.kernel import (
     KernelTimer,
     KernelVcpu,
 )
-from vgic.rules.world import World
+from vgic.rules.world import OfVcpus, VcpuView, World
 
 ENABLE, IMASK, ISTATUS = 1, 2, 4
 
@@ -100,6 +101,16 @@ class BlockedIsWoken(KernelCheck):
         """Those that are still blocked."""
         for vcpu, raised in self.raised.items():
             self._end(vcpu, *raised, "still blocked")
+
+
+# -- 40: one that is told has something to take
+
+@OfVcpus
+def signalled_for_nothing(w: World, run: VcpuView) -> str | None:
+    """Rule 40."""
+    if run.ghost.spurious >= TWICE:
+        return f"{run.name} was signalled an interrupt twice with nothing between, and IAR returned none"
+    return None
 
 
 # -- 20: one that runs is kicked

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from vgic.arch.intid import special
 from vgic.parts import step
 from vgic.rules.ghost import DROPPED, GONE, NOBODY, PRESENT, STORM, Faults, IrqGhost, TakenGhost
 from vgic.rules.moments import Moments
@@ -90,6 +91,9 @@ class Witness(Moments[VcpuView]):
         if reason == "signal":
             self._changed()
         self._exit(who)
+        for ghost in who.irqs.values():
+            if ghost.stale and ghost.active is None and ghost.target == who.vcpu.index:
+                ghost.stale = False
 
     @step
     def _exit(self, who: VcpuView) -> None:
@@ -112,13 +116,27 @@ class Witness(Moments[VcpuView]):
     # -- guests
 
     def guest_steps(self, who: VcpuView) -> None:
+        self._goes_on(who)
+        if who.ghost.spurious:
+            who.ghost.spurious = 0
+
+    def guest_takes(self, who: VcpuView) -> None:
+        self._goes_on(who)
+
+    def _goes_on(self, who: VcpuView) -> None:
         self._changed()
         if who.ghost.barren:
             who.ghost.barren = 0
         if who.ghost.maintained:
             who.ghost.maintained = False
 
+    def guest_read_iar(self, who: VcpuView, expected: int, got: int, changed: bool | None) -> None:
+        if special(got) and changed is None:        # it was signalled; nobody asked for this read
+            who.ghost.spurious = min(STORM, who.ghost.spurious + 1)
+
     def guest_acknowledged(self, who: VcpuView, vintid: int, lr: ListRegister | None, source: int) -> None:
+        if who.ghost.spurious:
+            who.ghost.spurious = 0
         ghost = who.irqs.get(vintid)
         if ghost is None:
             return
@@ -134,9 +152,14 @@ class Witness(Moments[VcpuView]):
     def guest_deactivates(self, who: VcpuView, vintid: int) -> None:
         ghost = who.irqs.get(vintid)
         if ghost is not None:
-            ghost.active = None
+            self._inactive(ghost)
             if ghost.cause == DROPPED:
                 ghost.cause = GONE
+
+    def _inactive(self, ghost: IrqGhost) -> None:
+        ghost.active = None
+        if ghost.stale:
+            ghost.stale = False
 
     def guest_sends_sgi(self, who: VcpuView, target: VcpuView, intid: int) -> None:
         ghost = target.irqs[intid]
@@ -149,6 +172,8 @@ class Witness(Moments[VcpuView]):
         ghost = owner.irqs[vintid]
         match register:
             case "IPRIORITYR":
+                if ghost.active is not None or elsewhere(self.w, who, vintid):
+                    ghost.stale = True
                 ghost.priority = value
             case "IROUTER":
                 ghost.target = value
@@ -163,7 +188,7 @@ class Witness(Moments[VcpuView]):
             case "ISACTIVER":
                 ghost.active = NOBODY if ghost.active is None else ghost.active
             case "ICACTIVER":
-                ghost.active = None
+                self._inactive(ghost)
 
     def _pends(self, who: VcpuView, register: str, vintid: int, ghost: IrqGhost) -> None:
         if who.vcpu.vm.gic == 2 and vintid < 16:
