@@ -9,7 +9,7 @@ from vgic.engine.lookup import windows
 from vgic.engine.lookup.lookups import RootLookups
 from vgic.engine.model.inventory import Inventory
 from vgic.engine.model.result import Limits
-from vgic.engine.plain import PlainResult
+from vgic.engine.plain import Warm
 from vgic.engine.search.forward import Search
 from vgic.engine.search.run import Request, explore
 from vgic.engine.trie.trie import RunReads, _seen
@@ -53,7 +53,7 @@ def searched() -> Search:
     worker = Worker(mode)
     actions = [("turn", mode.turn), ("use", mode.use), ("work", worker.work)]
     kept: list[Search] = []
-    result = explore(Inventory(Model(worker, actions)), PlainResult(), Limits(),
+    result = explore(Inventory(Model(worker, actions)), Warm(), Limits(),
                      Request(1, look=lambda units, search: kept.append(search)))
     assert result.states == 3 * 4 * 5 * 7 * 2
     return kept[0]
@@ -142,10 +142,17 @@ def test_the_windows_are_chosen_where_they_pay(searched: Search, monkeypatch: py
     assert any(unit(searched, "machine.mode.kind") in window for window in group.masks.selector)
 
 
+def trail(*segments: Segment) -> Trail:
+    """A run of these segments."""
+    for segment in segments:
+        segment.close()
+    return Trail(list(segments))
+
+
 def test_what_a_run_wrote_before_it_read_it_is_not_seen() -> None:
     inner = Trail([], effects=[(3, 1)])
-    path = Trail([Segment([0] * 6, [0, 1], [(2, 1)], 0, inner), Segment([0, 0, 1, 1, 0, 0], [2, 3, 4], [(5, 1)])])
-    assert _seen(path) == 1 << 0 | 1 << 1 | 1 << 4
-    recalled = Trail([Segment([0] * 6, [1], [(1, 1)], 0, Trail([Segment([0] * 6, [5], [(4, 1)])])),
-                     Segment([0] * 6, [1, 4, 5])])
+    run = trail(Segment([0] * 6, [0, 1], [(2, 1)], 0, inner), Segment([0, 0, 1, 1, 0, 0], [2, 3, 4], [(5, 1)]))
+    assert _seen(run) == 1 << 0 | 1 << 1 | 1 << 4
+    recalled = trail(Segment([0] * 6, [1], [(1, 1)], 0, trail(Segment([0] * 6, [5], [(4, 1)]))),
+                     Segment([0] * 6, [1, 4, 5]))
     assert _seen(recalled) == 1 << 1 | 1 << 5

@@ -5,23 +5,41 @@ over. Either way the verdict is exact, or says that it is bounded, and a counter
 """
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from vgic.engine.model.contract import Model
 from vgic.engine.model.inventory import Inventory
 from vgic.engine.model.result import Broken, Limits, Progress, Result
-from vgic.engine.plain import PlainResult, PlainSearch, lost_plainly
+from vgic.engine.plain import PlainResult, PlainSearch, Warm, lost_plainly
 
 if TYPE_CHECKING:
     from vgic.engine.learn.units import Units
     from vgic.engine.search.forward import Search
 
-_PLAIN_SECONDS: Final = 0.5
+_PLAIN_SECONDS: Final = 0.3
 """CPU seconds in plain Python, before the compiled search takes over: as long as that takes to import, to load and to
 learn the first of a model. So neither choice costs much more than twice what the other would have."""
+
+_COLLECTED: Final = 100_000
+"""Objects made since the last look for garbage."""
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Python looks for garbage in cycles less often: a search makes much that is none, and would spend a sixth of its
+    time there."""
+    before = gc.get_threshold()
+    if before[0]:
+        gc.set_threshold(max(before[0], _COLLECTED), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class Explorer:
@@ -30,10 +48,12 @@ class Explorer:
     Raises ModelError where the model can't be explored exactly, here or later, while it is searched.
     """
 
+    @_seldom_collected()
     def __init__(self, model: Model) -> None:
         self.model, self.inventory = model, Inventory(model)
         self._calls = dict(model.actions)
 
+    @_seldom_collected()
     def search(self, *, depth: int | None = None, states: int | None = None, memory: int | None = None,
                seconds: float | None = None, threads: int = 1, engine: str = "auto",
                progress: Callable[[Progress], None] | None = None,
@@ -55,7 +75,7 @@ class Explorer:
         """
         limits = Limits(depth, states, memory, seconds, time.perf_counter())
         plain = PlainSearch(self.inventory)
-        warm = PlainResult()
+        warm = Warm()
         saved = None
         if checkpoint is not None and os.path.lexists(checkpoint):
             from vgic.engine.search.checkpoint import Checkpoint
@@ -63,7 +83,8 @@ class Explorer:
         if saved is not None and saved.meta is not None:
             expanded = int(saved.meta["warm"])
             if expanded:
-                warm = plain.run(lambda r: r.expanded >= expanded)
+                plain.run(lambda r: r.expanded >= expanded)
+                warm = plain.hand_over(expanded)
         elif engine != "compiled":
             only = engine == "plain"
             until = time.process_time() + _PLAIN_SECONDS
@@ -71,12 +92,13 @@ class Explorer:
             def stop(r: PlainResult) -> bool:
                 late = not only and time.process_time() > until
                 return late or limits.cut(-1, r.states) is not None
-            warm = plain.run(stop, depth, edges=bool(self.model.goals))
-            settled = warm.complete or warm.broken or limits.cut(warm.depth, warm.states)
+            found = plain.run(stop, depth, edges=bool(self.model.goals))
+            settled = found.complete or found.broken or limits.cut(found.depth, found.states)
             if only or (settled and not farthest):
                 if saved is not None:
                     saved.remove()
-                return self._plain_result(plain, warm, limits)
+                return self._plain_result(plain, found, limits)
+            warm = plain.hand_over(found.expanded)
         if checkpoint is not None and saved is None:
             from vgic.engine.search.checkpoint import Checkpoint
             saved = Checkpoint(checkpoint, self.inventory)
@@ -86,6 +108,7 @@ class Explorer:
             self.confirm(result.broken)
         return result
 
+    @_seldom_collected()
     def self_check(self, *, states: int = 20000, threads: int = 1) -> Result:
         """Explore twice, compiled and in plain Python, and compare the sets of states one by one, the transitions, the
         depth and the verdict. Returns the compiled result.
@@ -107,7 +130,7 @@ class Explorer:
                     state[u] = plain.number(u, units.values[u][vector[u]])
                 found.add(tuple(state))
         from vgic.engine.search.run import Request, explore
-        got = explore(self.inventory, PlainResult(), Limits(), Request(threads, look=look))
+        got = explore(self.inventory, Warm(), Limits(), Request(threads, look=look))
         if got.broken is not None:
             self.confirm(got.broken)
         if (got.verdict, got.broken and len(got.broken.actions)) != (

@@ -5,10 +5,11 @@ checked against; and for small models it is done before the compiled code is loa
 """
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import compress, count
 from operator import attrgetter, is_not, ne
@@ -23,15 +24,17 @@ from vgic.engine.model.values import UNSET, freeze, key_of, shown, thaw
 State = tuple[int, ...]
 
 _LONGEST: Final = 200
-_REPEATED: Final = 25               # each action is run twice so often where it leads on, and where it is not possible,
+_REPEATED: Final = 10               # each action is run twice so often where it leads on, and where it is not possible,
 _SAMPLED: Final = 16                # to see whether it is deterministic; then in one state of so many
+_WALK: Final = 100                  # steps of a random walk,
+_TRIED: Final = 800                 # and so many calls, possible or not, of all walks
 _TOLD: Final = 4                    # differences of two runs, in words
 _WATCHED: Final = 2                 # so often a write to what is no part is looked for after an action
 
 
 @dataclass
 class PlainResult:
-    """What a plain search found. `columns`: for each slot, its values in the order met (the first: at the start)."""
+    """What a plain search found."""
     states: int = 0
     transitions: int = 0
     depth: int = 0
@@ -39,8 +42,15 @@ class PlainResult:
     broken: Broken | None = None
     expanded: int = 0
     """How many states were expanded: a search cut at so many is repeated exactly."""
-    columns: list[list[Any]] = field(default_factory=list)
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Warm:
+    """What the compiled search begins with. `expanded`: how many states were, in plain Python. `columns`: for each
+    slot, the values met then, the first one first."""
+    expanded: int = 0
+    columns: Sequence[Sequence[Any]] = ()
 
 
 class PlainSearch:
@@ -156,13 +166,45 @@ class PlainSearch:
             self._search(result, stop, depth, edges)
         finally:
             self.restore()
-        changed = seal.changed()
-        if changed:
-            raise ModelError(f"an action changes {changed}: {NO_PART}")
+        self._check(seal, "an action")
         result.states = len(self.parent)
-        result.columns = [list(values) for values in self.values]
         result.seconds = time.perf_counter() - t0
         return result
+
+    def hand_over(self, expanded: int) -> Warm:
+        """What is known after so many states were expanded, for the compiled search to begin with.
+
+        Most of what it has to learn is void once another slot is seen to vary, so first it is found out which slots do:
+        by random walks, the same ones each time, which come to where a search from the start takes long to come to.
+        """
+        chance = random.Random(0)
+        seal, tried = Seal(self.inventory), 0
+        try:
+            while tried < _TRIED:
+                state = self.start
+                for _ in range(_WALK):
+                    after = None
+                    for _, call in chance.sample(self.actions, len(self.actions)):
+                        tried += 1
+                        self.write(state)
+                        if call() is not False:
+                            after = self.read()
+                            break
+                    if after is None:
+                        break
+                    state = after
+        except Exception:                            # whoever searches will come to it, if it is as near as that
+            pass
+        finally:
+            self.restore()
+        self._check(seal, "an action")
+        return Warm(expanded, [list(values) for values in self.values])
+
+    def _check(self, seal: Seal, who: str) -> None:
+        """Raises ModelError where what is no part has changed."""
+        changed = seal.changed()
+        if changed:
+            raise ModelError(f"{who} changes {changed}: {NO_PART}")
 
     def _search(self, result: PlainResult, stop: Callable[[PlainResult], bool], depth: int | None,
                 edges: bool) -> None:
@@ -214,9 +256,8 @@ class PlainSearch:
             odd = "" if again == after else self._two(state, after, again)
         except Exception as e:
             odd = f"first {'leads on' if after else 'is not possible'}, then raises {shown(e)}"
-        changed = self._seal.changed() if odd or watched else None
-        if changed:
-            raise ModelError(f"{name} changes {changed}: {NO_PART}")
+        if odd or watched:
+            self._check(self._seal, name)
         if odd:
             way = "  ".join(f"{n}. {step}" for n, step in enumerate(self.way(state), 1)) or "at the start"
             raise ModelError(f"{name} is not deterministic: run twice from the same state, it {odd}."

@@ -12,7 +12,7 @@ import numpy as np
 
 from vgic.engine.kernels.intrinsics import compiled, lent, prefetch, take_next
 from vgic.engine.kernels.table import AHEAD, home, insert, mix, seek
-from vgic.engine.kernels.walk import ask, ask_on, copy_in, says, successors
+from vgic.engine.kernels.walk import ZERO, ask, ask_on, copy_in, says, successors
 
 Arr = Any                           # an array, or a tuple of them: Numba infers the types
 
@@ -84,7 +84,7 @@ def advance(ws: Any, acts: Arr, judges: Arr, trie: Arr, scratch: Arr, todo: Arr,
     cap = len(born) - fan
     listed = len(todo) > 0
     ats = scratch[5]
-    m = 0
+    m = ZERO
     for i in range(1, 8):
         out[i] = 0
     out[3] = -1
@@ -97,7 +97,7 @@ def advance(ws: Any, acts: Arr, judges: Arr, trie: Arr, scratch: Arr, todo: Arr,
         while q < hi:
             if m > cap:
                 settle(ws, judges, trie, scratch, states, table, outs, born, m, new_born, miss, again, out)
-                m = 0
+                m = ZERO
                 if out[3] >= 0:
                     break
             if (out[1] + fan > len(miss) or out[5] == len(again) or out[2] + len(born) > len(again)
@@ -135,7 +135,7 @@ def find(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, states: Arr, lo:
     for s in range(lo, hi):
         copy_in(ws, scratch[0], states, s)
         ask(ws, acts, states, s, ats, 0)
-        m, _, nm = successors(ws, acts, trie, scratch, fan, ats, 0, outs, born, 0, miss, 0, s)
+        m, _, nm = successors(ws, acts, trie, scratch, fan, ats, 0, outs, born, ZERO, miss, ZERO, s)
         if m < 0:
             return s, -2, nm
         for i in range(m):
@@ -171,11 +171,11 @@ def sweep(ws: Any, acts: Arr, trie: Arr, scratch: Arr, fan: Any, todo: Arr, stat
             s = todo[i - AHEAD]
             slots[i - AHEAD] = seek(ws, states, s, mix(ws, states, s), table, states)
     keep = len(todo)
-    nm = 0
+    nm = ZERO
     q = len(todo)
     while q > 0:
         top = q
-        m = 0
+        m = ZERO
         while q > 0 and m <= cap and top - q < 1024:
             q -= 1
             if can[slots[q]] or nm + fan > len(miss):

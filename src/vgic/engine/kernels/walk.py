@@ -39,6 +39,7 @@ from vgic.engine.kernels.intrinsics import compiled, inlined, lent, prefetch
 Arr = Any                           # an array, or a tuple of them: Numba infers the types
 
 VALID = np.uint64(1 << 63)
+ZERO = np.int64(0)                  # a literal 0 is a type of its own: what it is handed to would be compiled twice
 MOST = 64                           # groups
 H16, H32, H48 = np.uint64(16), np.uint64(32), np.uint64(48)
 LOW15, LOW16 = np.uint64(0x7FFF), np.uint64(0xFFFF)
@@ -352,7 +353,7 @@ def says(ws: Any, rules: Arr, trie: Arr, scratch: Arr, g: Any, miss: Arr, nm: An
     said = np.int64(0)
     for j in range(groups[g, 0], groups[g, 1]):
         if said != 1:
-            p, hits, nm = walk(ws, nodes[j], trie, scratch, pool, 0, miss, nm, s)
+            p, hits, nm = walk(ws, nodes[j], trie, scratch, pool, ZERO, miss, nm, s)
             if hits:
                 said = np.int64(1)
             elif p < 0:

@@ -12,10 +12,15 @@ Effects = list[tuple[int, int]]     # (unit, its new value)
 class Segment:
     """A stretch of a trail between two calls of steps. `vector` is the state at its start."""
     vector: Vector
-    reads: list[int] = field(default_factory=list)
+    reads: list[int] = field(default_factory=list)      # each once
     effects: Effects = field(default_factory=list)
     step: int = -1                  # the step called at its end, or -1
-    inner: Trail | None = None       # what that did
+    inner: Trail | None = None      # what that did
+    read: int = 0                   # the reads as a set, once it is closed
+
+    def close(self) -> None:
+        """Nothing more is read."""
+        self.read = sum(1 << u for u in self.reads)
 
 
 @dataclass(slots=True)

@@ -15,21 +15,19 @@ caller goes on in a new *segment*, of which the step's result is the only thing 
 """
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from operator import is_not
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from vgic.engine.learn.trail import Effects, Segment, Trail, Varies, Vector
 from vgic.engine.model.contract import NO_PART, Call, ModelError
 from vgic.engine.model.inventory import Inventory, slots_of
 from vgic.engine.model.seal import Seal
-from vgic.engine.model.values import OBJECT, UNSET, Frozen, freeze, key_of, shown, thaw
+from vgic.engine.model.values import OBJECT, UNSET, Frozen, freeze, key_of, shown
 from vgic.parts import is_step
-
-_SELDOM: Final = 20                 # so many times longer than a look at all constants, they are not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,9 @@ class Units:
         self.home = {(id(part), name): u for u, (part, name) in enumerate(self.slot)}
         self.initial = [freeze(self._held(u)) for u in range(len(self.slot))]
         self.vary: dict[tuple[int, str], int] = {}
+        self._class_of = {id(part): type(part) for part in inventory.parts}
+        self._alike: dict[type, tuple[dict[int, None], dict[str, None]]] = {}
+        """For each class: its parts of which something varies, and the slots that do in some of them."""
         self.values: list[list[Any]] = [[v] for v in self.initial]
         self.ids: list[dict[Hashable, int]] = [{self._key(u, v): 0} for u, v in enumerate(self.initial)]
         self.results: list[dict[Hashable, int]] = []
@@ -67,7 +68,6 @@ class Units:
             u: v for u, v in enumerate(self.initial) if type(v) is Frozen}
         self._fixed_lists = {u: self._held(u) for u in self._fixed}
         self._own_lists = dict(self._fixed_lists)
-        self._look_again = 0.0
         self._swapped: list[tuple[Any, type]] = []
         self._patched: list[tuple[type, str, Any]] = []
 
@@ -135,15 +135,6 @@ class Units:
             elif self.initial[u] is not UNSET:
                 self.descr[u].__set__(self.slot[u][0], self.initial[u])
 
-    def load(self, vector: Sequence[int]) -> None:
-        """Write a state into the ordinary objects (after `give_back`)."""
-        for u in self.vary.values():
-            value = self.values[u][vector[u]]
-            if value is not UNSET:
-                self.descr[u].__set__(self.slot[u][0], thaw(value))
-            elif self._held(u) is not UNSET:
-                self.descr[u].__delete__(self.slot[u][0])
-
     def _patch_steps(self) -> None:
         """Put our wrapper in the place of each step, wherever it is defined."""
         classes = {base: None for obj in (*self.inventory.parts, *self.inventory.objects) for base in type(obj).__mro__}
@@ -163,7 +154,17 @@ class Units:
         return type(cls)(cls.__name__, (cls,), body)
 
     def vary_slot(self, u: int) -> None:
-        """The slot varies from now on."""
+        """The slot varies from now on; and so do others that soon would: in all parts of a class of which something
+        varies, the same slots do. One that does not in the end has one value, which takes no bit of a state."""
+        self._vary(u)
+        part, name = self.slot[u]
+        parts, names = self._alike.setdefault(self._class_of[id(part)], ({}, {}))
+        parts[id(part)] = names[name] = None
+        for where in product(parts, names):
+            if where not in self.vary and self.home[where] not in self._fixed_lists:
+                self._vary(self.home[where])
+
+    def _vary(self, u: int) -> None:
         part, name = self.slot[u]
         if u in self._fixed_lists:
             held = self._fixed_lists.pop(u)
@@ -305,7 +306,9 @@ class Units:
         """Close the segment: note what it changed."""
         if self._fault:
             return
-        effects = self._segments[-1].effects
+        segment = self._segments[-1]
+        effects = segment.effects
+        segment.close()
         for u in self._dirty:
             value = self._held(u)
             if type(value) is list:
@@ -428,57 +431,6 @@ class Units:
         if result == len(self.result_values[step]):
             self.result_values[step].append(value)
         return result
-
-    # -- checks on the model, after many runs
-    def check_constants(self, runs: list[tuple[str, Call, Vector]], now: bool = False) -> None:
-        """Raise ModelError if one of these runs changed something that is no part; empty the list if none did.
-
-        Looking takes time: it is done where much more time has passed since, or `now`.
-        """
-        began = time.perf_counter()
-        if not now and began < self._look_again:
-            return
-        suspect = self.seal.suspect()
-        if suspect is not None:
-            self._find_culprit(suspect, runs)
-        runs.clear()
-        ended = time.perf_counter()
-        self._look_again = ended + _SELDOM * (ended - began)
-
-    def _find_culprit(self, suspect: int, runs: list[tuple[str, Call, Vector]]) -> NoReturn:
-        what = self.seal.change(suspect) or "something that is no part"
-        self.seal.restore()
-        before, culprit = self.seal.change(suspect), "one of the actions"
-        for name, call, vector in runs:
-            with suppress(Varies):
-                self.run(call, vector)
-            again = self.seal.change(suspect)
-            if again is not None and again != before:
-                what, culprit = again, name
-                break
-        raise ModelError(f"{culprit} changes {what}: {NO_PART}")
-
-    def check_repeats(self, name: str, call: Call, vector: Vector, trail: Trail) -> None:
-        """Run once more, and raise ModelError if the two runs differ: they are not deterministic."""
-        again = self.run(call, vector)
-        a, b = self._story(trail), self._story(again)
-        if a != b:
-            self.check_constants([(name, call, vector)], now=True)
-            i = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-            first, second = (s[i] if i < len(s) else "ends" for s in (a, b))
-            raise ModelError(f"{name} is not deterministic: run twice from the same state, it first {first}, then"
-                             f" {second}. The state: {self.describe(vector)}")
-
-    def _story(self, trail: Trail) -> list[str]:
-        out: list[str] = []
-        for s in trail.segments:
-            out += [f"reads {self.where(u)}" for u in s.reads]
-            out += [f"writes {self.where(u)} = {shown(self.values[u][v])}" for u, v in s.effects]
-            if s.inner is not None:
-                out += [f"calls {self.step_names[s.step]}", *self._story(s.inner)]
-        out.append(f"raises {shown(trail.raised)}" if trail.raised else
-                   "returns False" if trail.value is False else f"returns result {trail.result}")
-        return out
 
     def describe(self, vector: Sequence[int]) -> dict[str, Any]:
         """The varying slots of a state, by name."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Any, Final
 
 import numpy as np
@@ -87,6 +88,7 @@ class Lookups:
         """What the calls of each group may read."""
         self._made_of: Any = None
         self._form: Any = None
+        self._words: list[list[list[int]]] = []
         self._chosen = 0
 
     def _renew(self) -> None:
@@ -100,22 +102,25 @@ class Lookups:
             return
         self._made_of = now
         self._renew()
+        words = [group.masks.refresh() for group in self.groups]
+        form = trie.cleared, layout.laid, self._chosen, len(words)
+        if form == self._form and all(map(is_, words, self._words)):
+            return
         groups: list[list[int]] = []
         nodes: list[int] = []
         masks: list[list[int]] = []
         base = 0
-        for group in self.groups:
-            words = group.masks.refresh()
+        for group, rows in zip(self.groups, words, strict=True):
             groups.append([len(nodes), len(nodes) + len(group.roots), base, 64 - group.bits if group.bits else 0,
                            len(masks), *columns(layout, group.masks.selector)])
             nodes += [trie.roots[r].node for r in group.roots]
-            masks += words
+            masks += rows
             base += 1 << group.bits if group.bits else 0
         self.reads = [group.masks.reads for group in self.groups]
         self.slots = base
         self.arrays = (np.array(groups, np.int64).reshape(-1, 12), np.array(masks, np.uint64).reshape(-1, layout.W),
                        np.array(nodes, np.int64))
-        form = trie.cleared, layout.laid, groups, nodes, self._chosen
+        self._words = words
         if form != self._form:
             self._form = form
             self.stamp += 1

@@ -62,7 +62,9 @@ class Seal:
 
     def __init__(self, inventory: Inventory) -> None:
         self._known = inventory.known
-        self._saved: list[tuple[Callable[[], Iterable[Any]], list[Any]]] = []
+        self._bare: dict[types.FunctionType, int] = {}
+        """Functions without attributes, most of all there is: looked at together."""
+        self._saved: list[tuple[int, Callable[[], Iterable[Any]], list[Any]]] = []
         self._of: list[tuple[Any, str, dict[Any, Any]]] = []
         in_slots = {id(getattr(part, name, None)) for part, name in inventory.slots()}
         for obj in inventory.objects:
@@ -72,13 +74,18 @@ class Seal:
                 self._keep(container, path)
 
     def _keep(self, container: Any, path: str) -> None:
-        view = _view(container)
-        self._saved.append((view, list(view())))
+        if isinstance(container, types.FunctionType) and not vars(container):
+            self._bare[container] = len(self._of)
+        else:
+            view = _view(container)
+            self._saved.append((len(self._of), view, list(view())))
         self._of.append((container, path, _items(container)))
 
     def suspect(self) -> int | None:
         """The number of a constant that has changed, or None."""
-        for i, (view, saved) in enumerate(self._saved):
+        if any(map(vars, self._bare)):
+            return next(i for function, i in self._bare.items() if vars(function))
+        for i, view, saved in self._saved:
             now = view()
             if len(now) != len(saved) or not all(map(is_, now, saved)):  # type: ignore[arg-type]  # views have a length
                 try:

@@ -29,7 +29,7 @@ Array = npt.NDArray[Any]
 _BLOCK: Final = 512
 _ROUND: Final = 1 << 17
 _AT_ONCE: Final = 256               # so many misses are learned before it is asked whether to go on
-FIRST_PLAN = 2_000                  # states; then whenever there are so many times more:
+FIRST_PLAN = 10_000                 # states; then whenever there are so many times more:
 NEXT_PLAN = 8
 _NONE: Final[Array] = np.zeros(0, np.uint8)
 _NO_STATES: Final[Array] = np.zeros(0, np.int64)
@@ -227,7 +227,7 @@ class Search:
 
     def check_model(self) -> None:
         """Look once more whether anything changed that is no part. Raises ModelError."""
-        self.units.check_constants(self.trie.unchecked, now=True)
+        self.trie.audit.constants(now=True)
 
     @property
     def deepest(self) -> int:

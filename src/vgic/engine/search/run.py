@@ -17,7 +17,7 @@ from vgic.engine.learn.units import Units
 from vgic.engine.model.contract import CheckpointError
 from vgic.engine.model.inventory import Inventory
 from vgic.engine.model.result import Broken, Limits, Progress, Result
-from vgic.engine.plain import PlainResult
+from vgic.engine.plain import Warm
 from vgic.engine.search.checkpoint import Checkpoint
 from vgic.engine.search.forward import Search
 from vgic.engine.search.liveness import Stopped, lost
@@ -85,7 +85,7 @@ class _Watch:
                 saved.unsaved = str(e)
 
 
-def explore(inventory: Inventory, warm: PlainResult, limits: Limits, request: Request) -> Result:
+def explore(inventory: Inventory, warm: Warm, limits: Limits, request: Request) -> Result:
     """Search, beginning with what a plain search has learned of the slots that vary, and their values."""
     units = Units(inventory)
     for u, column in enumerate(warm.columns):

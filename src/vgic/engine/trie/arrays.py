@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from vgic.engine.learn.trail import Effects, Vector
 from vgic.engine.trie.layout import Layout
 
 Array = npt.NDArray[Any]
+_NUMBERS: Final = np.arange(1 << 10)
 
 
 @dataclass(slots=True)
@@ -101,7 +102,8 @@ class Arrays:
             self.child[base + v] = t
         else:
             table = self.child[base:base + full + 1]
-            table[((np.arange(full + 1) & m) == v) & (table < 0)] = t
+            numbers = _NUMBERS[:full + 1] if full < len(_NUMBERS) else np.arange(full + 1)
+            table[((numbers & m) == v) & (table < 0)] = t
 
     def _reserve(self, size: int) -> int:
         base, self.used = self.used, self.used + size

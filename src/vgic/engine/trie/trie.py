@@ -22,8 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
+from vgic.engine.learn.audit import Audit
 from vgic.engine.learn.trail import Effects, Segment, Trail, Varies, Vector
 from vgic.engine.learn.units import Units
 from vgic.engine.model.contract import ModelError, Named
@@ -33,7 +34,8 @@ from vgic.engine.trie.layout import Layout
 EMPTY: Final = 0                    # the node with nothing below
 _WHOLE: Final = 6                   # a part of so many bits is tested whole
 _SPAN: Final = 10                   # a window has at most so many bits, or one unit
-_REPEATED: Final = 500              # so many runs are repeated to see whether they are deterministic, then one of 32
+_REPEATED: Final = 10               # so many runs of each call are repeated to see whether it is deterministic,
+_SAMPLED: Final = 32                # then one in so many
 
 
 class Relearn(Exception):
@@ -99,8 +101,7 @@ class Trie(Arrays):
         """Called after the states' layout changed, with what moved (see `Layout.renew`)."""
         units.recall = self.recall
         self._void = False
-        self.unchecked: list[tuple[str, Any, Vector]] = []
-        """The runs since the constants were looked at."""
+        self.audit = Audit(units)
         self.clear()
 
     def add_root(self, calls: Iterable[Named], judges: bool) -> int:
@@ -139,7 +140,7 @@ class Trie(Arrays):
                     self._learn(vector, place)
             except (Varies, Relearn):
                 self._void = True
-        self.units.check_constants(self.unchecked)
+        self.audit.constants()
         if not self.layout.fits():
             self.resize()
         if self._void or self._regrouped != self.layout.regrouped:
@@ -202,13 +203,13 @@ class Trie(Arrays):
         root, units = self.roots[r], self.units
         name, call = root.calls[a]
         before = units.grown
-        repeat = self.paths < _REPEATED or not self.paths & 31
+        repeat = self._runs_of.get(name, 0) < _REPEATED or not self.paths % _SAMPLED
         units.recalling = not repeat
-        self.unchecked.append((name, call, vector))
+        self.audit.note(name, call, vector)
         try:
             trail = units.run(call, vector)
             if repeat:
-                units.check_repeats(name, call, vector, trail)
+                self.audit.repeats(name, call, vector, trail)
         finally:
             if units.grown != before:
                 self.history.append(([(u, v) for u, v in enumerate(vector) if v], r, a))
@@ -226,7 +227,7 @@ class Trie(Arrays):
         """What a trail reads, writes, and which steps it calls; steps are brought up to date."""
         reads = writes = steps = 0
         for segment in trail.segments:
-            reads |= _bits(segment.reads)
+            reads |= segment.read
             writes |= _bits(u for u, _ in segment.effects)
             if segment.inner is not None:
                 h = segment.step
@@ -354,7 +355,7 @@ class Trie(Arrays):
                     continue                         # learned meanwhile
                 mask = 0
                 for cursor in cursors:
-                    mask |= _bits(cursor.trail.segments[k].reads)
+                    mask |= cursor.trail.segments[k].read
                 cube = [u for u in b.units if mask & b.tests & ~b.known & 1 << u]
                 t = self._add_node(cursors, b.known | _bits(cube), k, b.writes, todo)
                 b.kids.append(([(u, segment.vector[u]) for u in cube], t))
@@ -375,9 +376,8 @@ class Trie(Arrays):
         loops = 0
         for cursor in cursors:
             segment = cursor.trail.segments[k]
-            unread = [u for u in segment.reads if not known >> u & 1]
-            if unread:
-                waiting.append((cursor, unread))
+            if segment.read & ~known:
+                waiting.append((cursor, [u for u in segment.reads if not known >> u & 1]))
             elif segment.inner is not None:
                 steps.setdefault((segment.step, tuple(segment.effects)), []).append(cursor)
             elif cursor.root < 0:
@@ -453,7 +453,7 @@ def _seen(trail: Trail) -> int:
     """The units that a run read before it wrote them."""
     seen = written = 0
     for segment in trail.segments:
-        seen |= _bits(segment.reads) & ~written
+        seen |= segment.read & ~written
         written |= _bits(u for u, _ in segment.effects)
         if segment.inner is not None:
             written |= _bits(u for u, _ in _effects(segment.inner))
