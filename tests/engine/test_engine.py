@@ -342,6 +342,17 @@ def run(code: str, environment: dict[str, str], cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize(("machine", "engine"), [(Dials(12), "plain"), (rich.Machine(1, 1), "compiled")])
+def test_a_narrow_search_stays_in_plain_python(machine: Any, engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some three hundred states each, and a clock that goes on at each look, so that both take long: but the states of
+    one come one after another."""
+    ticks = iter(range(1_000_000))
+    with monkeypatch.context() as patch:
+        patch.setattr("vgic.engine.explorer.time.process_time", lambda: next(ticks) / 100)
+        found = Explorer(Model(machine, machine.actions())).search()
+    assert (found.engine, found.complete) == (engine, True)
+
+
 def test_small_models_need_no_compiler(tmp_path: Path) -> None:
     code = """
 import sys

@@ -1,7 +1,8 @@
 """The way in: a model, searched in plain Python or by compiled code; its counterexamples, played again.
 
 Small models are searched in plain Python; where that has taken as long as the compiled search needs to begin, it takes
-over. Either way the verdict is exact, or says that it is bounded, and a counterexample is a shortest one.
+over, unless the search is narrow. Either way the verdict is exact, or says that it is bounded, and a counterexample is
+a shortest one.
 """
 from __future__ import annotations
 
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 _PLAIN_SECONDS: Final = 0.3
 """CPU seconds in plain Python, before the compiled search takes over: as long as that takes to import, to load and to
 learn the first of a model. So neither choice costs much more than twice what the other would have."""
+
+_NARROW: Final = 16
+"""States found and not yet expanded, with fewer of which a search is narrow: nearly every state teaches something that
+no other asks for again,"""
+_PATIENCE: Final = 16
+"""so that it stays in plain Python so many times as long."""
 
 _COLLECTED: Final = 100_000
 """Objects made since the last look for garbage."""
@@ -87,10 +94,11 @@ class Explorer:
                 warm = plain.hand_over(expanded)
         elif engine != "compiled":
             only = engine == "plain"
-            until = time.process_time() + _PLAIN_SECONDS
+            began = time.process_time()
 
             def stop(r: PlainResult) -> bool:
-                late = not only and time.process_time() > until
+                patience = _PATIENCE if r.states - r.expanded < _NARROW else 1
+                late = not only and time.process_time() - began > patience * _PLAIN_SECONDS
                 return late or limits.cut(-1, r.states) is not None
             found = plain.run(stop, depth, edges=bool(self.model.goals))
             settled = found.complete or found.broken or limits.cut(found.depth, found.states)
