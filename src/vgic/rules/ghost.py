@@ -74,7 +74,8 @@ class VcpuGhost(Part):
     Attributes:
         barren: exits in a row by a maintenance interrupt that was there at the entry, with no step of the guest.
         maintained: whether a maintenance condition held right after the last entry, and no step has been made since.
-        spurious: times in a row that its guest took what was signalled and IAR returned nothing, 0 to STORM.
+        spurious: times in a row that its guest took what was signalled and IAR returned nothing, with nothing between
+            that may signal anew; 0 to STORM.
     """
 
     __slots__ = ("barren", "maintained", "spurious")

@@ -107,9 +107,10 @@ class BlockedIsWoken(KernelCheck):
 
 @OfVcpus
 def signalled_for_nothing(w: World, run: VcpuView) -> str | None:
-    """Rule 40."""
+    """Rule 40: a signal that stays with nothing to take, by nothing but the guest's taking it. What any device, timer
+    or guest does between may signal something anew, and that may be withdrawn as well: each is told once."""
     if run.ghost.spurious >= TWICE:
-        return f"{run.name} was signalled an interrupt twice with nothing between, and IAR returned none"
+        return f"{run.name} was signalled an interrupt twice with nothing new between, and IAR returned none"
     return None
 
 

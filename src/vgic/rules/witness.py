@@ -38,15 +38,23 @@ class Witness(Moments[VcpuView]):
             if ghost.times:
                 ghost.times = 0
 
+    def _anew(self) -> None:
+        """Something happened that may signal an interrupt anew, to whomever."""
+        self._changed()
+        for vm in self.w.vms:
+            for run in vm.vcpus:
+                if run.ghost.spurious:
+                    run.ghost.spurious = 0
+
     # -- devices, time and the host
 
     def device_drives(self, who: VcpuView | None, vintid: int, level: bool, device: str) -> None:
         if who is not None:
             who.irqs[vintid].line_moved(level)
-        self._changed()
+        self._anew()
 
     def device_pulses(self, who: VcpuView | None, vintid: int, device: str) -> None:
-        self._changed()
+        self._anew()
 
     def edge_accepted(self, who: VcpuView, vintid: int) -> None:
         ghost = who.irqs[vintid]
@@ -54,7 +62,7 @@ class Witness(Moments[VcpuView]):
         ghost.was_disabled = ghost.was_disabled or not ghost.enabled
 
     def time_passed(self, count: int) -> None:
-        self._changed()
+        self._anew()
 
     def host_disables(self, pintid: int, disable: bool) -> None:
         self._changed()
@@ -116,9 +124,8 @@ class Witness(Moments[VcpuView]):
     # -- guests
 
     def guest_steps(self, who: VcpuView) -> None:
+        self._anew()
         self._goes_on(who)
-        if who.ghost.spurious:
-            who.ghost.spurious = 0
 
     def guest_takes(self, who: VcpuView) -> None:
         self._goes_on(who)
