@@ -387,6 +387,6 @@ def test_moments_tell_an_interrupts_way() -> None:
     s.write("ICV_EOIR1_EL1", 27)
     assert [(place - first, moment, of) for place, moment, of in heard.moments] == [
         (1, "line_moved", 27), (2, "host_acknowledged", 27), (3, "host_ended", 27), (4, "list_register_written", 27),
-        (5, "entered", 0), (6, "guest_acknowledged", 27), (7, "guest_ended", 27)]
+        (6, "entered", 0), (6, "guest_acknowledged", 27), (7, "guest_ended", 27)]
     assert heard.ended is s.chip.virtual[0].lrs[0]
     assert s.replay.different == 0

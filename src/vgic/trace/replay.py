@@ -14,6 +14,13 @@ active priorities, else at `LPI_PRIORITY`.
 
 While it drives the chip the replay tells moments (`vgic.rules.moments`), of PEs by their number, to whoever listens:
 the checks of the rules, the lives of the interrupts, the lanes.
+
+**An entry** shows in no access of its own. A hypervisor programs the virtual interface by several writes, in an order of
+its choice (Linux on a GICv2 enables the interface before it writes the list registers), and enters its guest behind the
+last of them. So an entry is told at what comes next and can only come from outside the programming: the guest's first
+access, or the hypervisor looking at what the guest left (a read of anything but HCR and VTR, or the write that disables
+the interface). A read of HCR and the write after it are a change of HCR, which hypervisors make on their way in and on
+their way out; what follows them tells nothing, until the guest itself does.
 """
 
 from __future__ import annotations
@@ -23,8 +30,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from vgic.arch import gicc, icc
+from vgic.arch.ich import EN
 from vgic.arch.intid import LPI_START, MAINTENANCE, PRIVATE, special
-from vgic.arch.state import ACTIVE
+from vgic.arch.state import ACTIVE, INVALID
 from vgic.rules import Judge, Moments, Teller
 from vgic.silicon import Gic, GicV2, GicV3, Notice, Trap, Undefined
 from vgic.silicon.candidate import Candidate, Unmodelled
@@ -91,6 +99,9 @@ class Replay:
         self.untold: set[str] = set()
         self.register = ""
         self.pes = len(chip.cpus)
+        self.guests: set[int] = set()
+        self.shown: set[int] = set()
+        self.changing: set[int] = set()
         self.intid_mask = _INTIDS[chip.version]
         self.places = Places(chip)
         self.unmodelled = chip.unmodelled()
@@ -171,7 +182,9 @@ class Replay:
         if self.untold and self._depends(place, value, pe, write):
             return
         if frame in HYPERVISOR:
-            self.tell.hypervisor_acts(pe)
+            self._hypervisor(place, value, write, pe)
+        elif frame == "GICV" and pe not in self.guests:
+            self._guest_is_in(pe)
         if write:
             self.writes += 1
             self._write(place, value, pe, chip.write, (address, size, value, pe), secure=secure)
@@ -227,7 +240,9 @@ class Replay:
             self._all_sent(pe)
         role = place.role
         if place.frame == "ICH":
-            self.tell.hypervisor_acts(pe)
+            self._hypervisor(place, value, e.write, pe)
+        elif place.frame == "ICV" and pe not in self.guests:
+            self._guest_is_in(pe)
         el = 3 if e.register.endswith("EL3") else 2
         try:
             if e.write:
@@ -273,7 +288,10 @@ class Replay:
         tell, role, name = self.tell, place.role, place.full
         if role == "lr" and place.n < len(self.chip.virtual[pe].lrs):
             put(*arguments, **more)
-            tell.list_register_written(pe, self.chip.virtual[pe].lrs[place.n])
+            lr = self.chip.virtual[pe].lrs[place.n]
+            if lr.state != INVALID:
+                self.shown.add(pe)
+            tell.list_register_written(pe, lr)
         elif role == "vend":
             vintid = value & self.intid_mask
             held = self.chip.virtual[pe].find_active(vintid)
@@ -289,14 +307,41 @@ class Replay:
         else:
             put(*arguments, **more)
             if role == "hcr":
-                if value & 1:
-                    tell.entered(pe)
-                else:
+                if not value & EN:
                     tell.left(pe, "")
             elif role in ("apr", "vapr"):
                 tell.active_priorities_written(pe, role == "vapr")
             elif place.frame in GUEST:
                 tell.guest_acts(pe)
+
+    # -- entries
+
+    def _hypervisor(self, place: Reached, value: int, write: bool, pe: int) -> None:
+        """The hypervisor is about to access the virtual interface, or (reads) has done so: it programs it, or it looks
+        at what its guest left."""
+        role, shown = place.role, self.shown
+        self.guests.discard(pe)
+        if role == "hcr" and not write:
+            shown.discard(pe)
+            self.changing.add(pe)
+        elif role == "hcr" and value & EN:
+            if pe not in self.changing:
+                shown.add(pe)
+            self.changing.discard(pe)
+        elif role != "constant":
+            self.changing.discard(pe)
+            if pe in shown and (role == "hcr" or not write):
+                shown.discard(pe)
+                if self.chip.virtual[pe].state.hcr & EN:
+                    self.tell.entered(pe)
+        self.tell.hypervisor_acts(pe)
+
+    def _guest_is_in(self, pe: int) -> None:
+        """The guest's first access since its hypervisor's last."""
+        self.guests.add(pe)
+        self.shown.discard(pe)
+        if self.chip.virtual[pe].state.hcr & EN:
+            self.tell.entered(pe)
 
     # -- acknowledges
 
