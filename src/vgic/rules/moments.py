@@ -107,9 +107,9 @@ class Moments(Generic[W]):
         """It is about to enter its guest: flush comes next."""
 
     def entered(self, who: W) -> None:
-        """It is in its guest: the virtual CPU interface is enabled and holds all that the hypervisor shows. Recordings of
-        a chip: told before the guest's first access, or before the hypervisor looks at what it left; an entry that shows
-        in neither is not told."""
+        """It is in its guest: the virtual CPU interface is enabled and holds all that the hypervisor shows. Recordings
+        of a chip: told before the guest's first access, or before the hypervisor looks at what it left; an entry that
+        shows in neither is not told."""
 
     def entry_given_up(self, who: W) -> None:
         """It flushes, and then does not enter: something turned up."""

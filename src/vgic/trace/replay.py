@@ -14,13 +14,6 @@ active priorities, else at `LPI_PRIORITY`.
 
 While it drives the chip the replay tells moments (`vgic.rules.moments`), of PEs by their number, to whoever listens:
 the checks of the rules, the lives of the interrupts, the lanes.
-
-**An entry** shows in no access of its own. A hypervisor programs the virtual interface by several writes, in an order of
-its choice (Linux on a GICv2 enables the interface before it writes the list registers), and enters its guest behind the
-last of them. So an entry is told at what comes next and can only come from outside the programming: the guest's first
-access, or the hypervisor looking at what the guest left (a read of anything but HCR and VTR, or the write that disables
-the interface). A read of HCR and the write after it are a change of HCR, which hypervisors make on their way in and on
-their way out; what follows them tells nothing, until the guest itself does.
 """
 
 from __future__ import annotations
@@ -39,6 +32,7 @@ from vgic.silicon.candidate import Candidate, Unmodelled
 from vgic.silicon.interrupt import G0, G1NS
 from vgic.silicon.virtual_interface import ListRegister
 from vgic.trace.around import state_around
+from vgic.trace.entries import Entries
 from vgic.trace.events import (
     Access,
     BadLine,
@@ -99,9 +93,7 @@ class Replay:
         self.untold: set[str] = set()
         self.register = ""
         self.pes = len(chip.cpus)
-        self.guests: set[int] = set()
-        self.shown: set[int] = set()
-        self.changing: set[int] = set()
+        self.entries = Entries()
         self.intid_mask = _INTIDS[chip.version]
         self.places = Places(chip)
         self.unmodelled = chip.unmodelled()
@@ -183,7 +175,7 @@ class Replay:
             return
         if frame in HYPERVISOR:
             self._hypervisor(place, value, write, pe)
-        elif frame == "GICV" and pe not in self.guests:
+        elif frame == "GICV" and pe not in self.entries.inside:
             self._guest_is_in(pe)
         if write:
             self.writes += 1
@@ -241,7 +233,7 @@ class Replay:
         role = place.role
         if place.frame == "ICH":
             self._hypervisor(place, value, e.write, pe)
-        elif place.frame == "ICV" and pe not in self.guests:
+        elif place.frame == "ICV" and pe not in self.entries.inside:
             self._guest_is_in(pe)
         el = 3 if e.register.endswith("EL3") else 2
         try:
@@ -290,7 +282,7 @@ class Replay:
             put(*arguments, **more)
             lr = self.chip.virtual[pe].lrs[place.n]
             if lr.state != INVALID:
-                self.shown.add(pe)
+                self.entries.list_register_shown(pe)
             tell.list_register_written(pe, lr)
         elif role == "vend":
             vintid = value & self.intid_mask
@@ -317,31 +309,20 @@ class Replay:
     # -- entries
 
     def _hypervisor(self, place: Reached, value: int, write: bool, pe: int) -> None:
-        """The hypervisor is about to access the virtual interface, or (reads) has done so: it programs it, or it looks
-        at what its guest left."""
-        role, shown = place.role, self.shown
-        self.guests.discard(pe)
-        if role == "hcr" and not write:
-            shown.discard(pe)
-            self.changing.add(pe)
-        elif role == "hcr" and value & EN:
-            if pe not in self.changing:
-                shown.add(pe)
-            self.changing.discard(pe)
-        elif role != "constant":
-            self.changing.discard(pe)
-            if pe in shown and (role == "hcr" or not write):
-                shown.discard(pe)
-                if self.chip.virtual[pe].state.hcr & EN:
-                    self.tell.entered(pe)
+        """The hypervisor is about to access the virtual interface, or (reads) has done so."""
+        if self.entries.hypervisor(place, value, write, pe) and self._enabled(pe):
+            self.tell.entered(pe)
         self.tell.hypervisor_acts(pe)
 
     def _guest_is_in(self, pe: int) -> None:
         """The guest's first access since its hypervisor's last."""
-        self.guests.add(pe)
-        self.shown.discard(pe)
-        if self.chip.virtual[pe].state.hcr & EN:
+        self.entries.guest(pe)
+        if self._enabled(pe):
             self.tell.entered(pe)
+
+    def _enabled(self, pe: int) -> bool:
+        """Whether the virtual interface is known to be enabled."""
+        return bool(self.chip.virtual[pe].state.hcr & EN)
 
     # -- acknowledges
 
