@@ -46,6 +46,7 @@ from vgic.trace.events import (
 )
 from vgic.trace.findings import Difference
 from vgic.trace.places import GUEST, HYPERVISOR, Places, Reached, banked
+from vgic.trace.sgis import Sgis
 
 LPI_PRIORITY = 0xC0
 _INTIDS = {2: gicc.INTID, 3: icc.INTID}
@@ -87,9 +88,7 @@ class Replay:
         self.property_bytes: dict[int, int] = {}
         self.lpi_priority = {"apr": LPI_PRIORITY, "vapr": LPI_PRIORITY}
         self.ghosts: dict[tuple[int, str], int] = {}
-        self.sent: Counter[tuple[int, int]] = Counter()
-        self.sending: dict[int, tuple[int, list[int]]] = {}
-        self.sgis_told = False
+        self.sgis = Sgis()
         self.untold: set[str] = set()
         self.register = ""
         self.pes = len(chip.cpus)
@@ -169,7 +168,7 @@ class Replay:
     def _frame(self, place: Reached, address: int, size: int, value: int, write: bool, pe: int, secure: bool) -> None:
         chip, role, frame = self.chip, place.role, place.frame
         self.register = place.full
-        if self.sending:
+        if self.sgis.sending:
             self._all_sent(pe)
         if self.untold and self._depends(place, value, pe, write):
             return
@@ -228,7 +227,7 @@ class Replay:
             self._unknown_pe(pe, e.register)
             return
         self.register = e.register
-        if self.sending:
+        if self.sgis.sending:
             self._all_sent(pe)
         role = place.role
         if place.frame == "ICH":
@@ -421,7 +420,6 @@ class Replay:
         self.tell.line_moved(pe, e.intid, bool(e.level))
 
     def _sgi(self, e: Sgi) -> None:
-        """An SGI is sent. Of which group is not told: it is taken to be the one that each target has."""
         chip, pe = self.chip, e.pe
         if not isinstance(chip, GicV3):
             self._differ(None, "SGI", "a GICv2", f"a system register of a GICv3 sends SGI {e.intid}")
@@ -430,27 +428,16 @@ class Replay:
             self._unknown_pe(pe, "SGI")
             return
         self._all_sent(pe)
-        aff1, aff2, aff3 = e.affinity & 0xFF, e.affinity >> 8 & 0xFF, e.affinity >> 16 & 0xFF
-        value = e.intid << 24 | e.irm << 40 | aff3 << 48 | aff2 << 32 | aff1 << 16 | e.targets
         self.writes += 1
-        targets = chip.cpus[pe].sgi_targets(value)
-        for target in targets:
-            self.sent[target, e.intid] += 1
-            irq = chip.distributor.find(e.intid, target)
-            if irq is not None:
-                chip.distributor.send_sgi(e.intid, target, irq.group, False)
-        if self.sgis_told:
-            self.sending[pe] = e.intid, targets
+        self.sgis.send(chip, e)
 
     def _sgi_pending(self, e: SgiPending) -> None:
         if e.pe >= self.pes:
             self._unknown_pe(e.pe, "SGI")
             return
-        self.sgis_told = True
         self.compared["SGI"] += 1
-        if self.sent[e.pe, e.intid] > 0:
+        if self.sgis.arrives(e.pe, e.intid):
             self.predicted["SGI"] += 1
-            self.sent[e.pe, e.intid] -= 1
             return
         self._differ(e.pe, f"SGI {e.intid}", "none was sent to this PE", "pending")
         irq = self.chip.distributor.find(e.intid, e.pe)
@@ -458,12 +445,8 @@ class Replay:
             irq.set_pending(True)
 
     def _all_sent(self, pe: int) -> None:
-        """What a PE sent before has become pending, if the recording tells such things: it does so at once."""
-        intid, targets = self.sending.pop(pe, (0, ()))
-        for target in targets:
-            if self.sent[target, intid] > 0:
-                self.sent[target, intid] = 0
-                self._differ(target, f"SGI {intid}", f"pending, as pe{pe} sent it before this line", "nothing")
+        for target, intid in self.sgis.overdue(pe):
+            self._differ(target, f"SGI {intid}", f"pending, as pe{pe} sent it before this line", "nothing")
 
     def _property(self, e: PropertyByte) -> None:
         if len(self.property_bytes) < 1 << 16 or e.address in self.property_bytes:
