@@ -239,10 +239,15 @@ class Teller(Moments[W]):
         for listener in self.listeners:
             listener.teller = self
         for moment in MOMENTS:
-            heard = [getattr(each, moment) for each in self.listeners
+            heard = [self.heard(each, moment) for each in self.listeners
                      if getattr(type(each), moment) is not getattr(Moments, moment)]
             if heard:
                 setattr(self, moment, heard[0] if len(heard) == 1 else _each(tuple(heard)))
+
+    def heard(self, listener: Moments[W], moment: str) -> Callable[..., None]:
+        """How a listener is told a moment that it defines."""
+        method: Callable[..., None] = getattr(listener, moment)
+        return method
 
 
 def _each(methods: tuple[Callable[..., None], ...]) -> Callable[..., None]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from vgic.silicon import GicV3
 from vgic.trace.events import Sgi
+from vgic.trace.knowledge import Knowledge
 
 
 class Sgis:
@@ -25,7 +26,7 @@ class Sgis:
         self.sending: dict[int, tuple[int, list[int]]] = {}
         self.told = False
 
-    def send(self, chip: GicV3, e: Sgi) -> None:
+    def send(self, chip: GicV3, e: Sgi, known: Knowledge) -> None:
         """A PE sends one."""
         aff1, aff2, aff3 = e.affinity & 0xFF, e.affinity >> 8 & 0xFF, e.affinity >> 16 & 0xFF
         targets = chip.cpus[e.pe].sgi_targets(
@@ -34,7 +35,7 @@ class Sgis:
             self.sent[target, e.intid] += 1
             irq = chip.distributor.find(e.intid, target)
             if irq is not None:
-                chip.distributor.send_sgi(e.intid, target, irq.group, False)
+                known.do(chip.distributor.send_sgi, e.intid, target, irq.group, False)
         if self.told:
             self.sending[e.pe] = e.intid, targets
 
