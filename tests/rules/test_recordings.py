@@ -160,13 +160,15 @@ def test_8_an_activation_that_no_list_register_takes_over(scene: Scene, monkeypa
     scene.raise_line(27, 0)
     for _ in range(NoneStaysActive.ENTRIES - 1):
         scene.write("ICH_HCR_EL2", 1)
-        assert not scene.broken()
         scene.write("ICH_HCR_EL2", 0)
+        assert not scene.broken()
     scene.write("ICH_HCR_EL2", 1)
+    scene.write("ICH_HCR_EL2", 0)
     (what,) = told(scene, 8)
     assert "pINTID 27" in what
     assert taken < scene.judge.breaches[0].place < scene.line - NoneStaysActive.ENTRIES
     scene.write("ICH_HCR_EL2", 1)
+    scene.write("ICH_HCR_EL2", 0)
     assert scene.broken() == {8: 1}
 
 
@@ -184,7 +186,8 @@ def test_8_an_activation_with_an_owner(scene: Scene, monkeypatch: pytest.MonkeyP
     if owner == "list register":
         scene.write("ICH_LR1_EL2", lr(27, 27))
     for _ in range(2 * NoneStaysActive.ENTRIES):
-        scene.write("ICH_HCR_EL2", 1, pe=1 if owner == "other PE" else 0)
+        for hcr in (1, 0):
+            scene.write("ICH_HCR_EL2", hcr, pe=1 if owner == "other PE" else 0)
     assert scene.broken() == {}
 
 
@@ -369,8 +372,10 @@ def test_17_the_same_condition_at_two_entries_without_a_step(scene: Scene, cause
 
 
 def test_17_an_ended_list_register_that_nobody_clears(scene: Scene) -> None:
-    enter(scene, lr(40, state=0, eoi=True))
-    scene.write("ICH_HCR_EL2", 1)
+    for _ in range(2):
+        assert scene.broken() == {}
+        enter(scene, lr(40, state=0, eoi=True))
+        scene.read("ICH_EISR_EL2", 1)
     assert "enters with EOI asserted" in told(scene, 17)[0]
 
 
@@ -379,11 +384,48 @@ def test_17_something_happens_between(scene: Scene, between: str) -> None:
     scene.write("ICH_HCR_EL2", 3)
     if between == "guest":
         scene.read("ICV_IAR1_EL1", 1023)
-    elif between == "list register":
+    scene.read("ICH_ELRSR_EL2", 15)
+    if between == "list register":
         scene.write("ICH_LR0_EL2", lr(40))
     elif between == "other condition":
         scene.write("ICH_HCR_EL2", 1)
-    scene.write("ICH_HCR_EL2", 3, pe=1 if between == "other PE" else 0)
+        scene.read("ICH_ELRSR_EL2", 15)
+    pe = 1 if between == "other PE" else 0
+    scene.write("ICH_HCR_EL2", 3, pe)
+    scene.read("ICH_ELRSR_EL2", 15 - (between == "list register"), pe)
+    assert scene.broken() == {}
+    assert scene.replay.different == 0
+
+
+def test_17_an_interface_that_is_enabled_before_its_list_registers_are_written() -> None:
+    """Linux on a GICv2: U is asserted between the write of HCR and that of the second list register, at no entry."""
+    s, hcr, elrsr = Scene(2, pes=1), 0x0803_0000, 0x0803_0030
+    for _ in range(3):
+        s.store(hcr, 3, region="gic_viface")
+        for n, vintid in enumerate((40, 41)):
+            s.store(0x0803_0100 + 4 * n, 1 << 28 | 0x10 << 23 | vintid, region="gic_viface")
+        s.load(elrsr, 0b1100, region="gic_viface")
+        for n in range(2):
+            s.store(0x0803_0100 + 4 * n, 0, region="gic_viface")
+        s.store(hcr, 0, region="gic_viface")
+    assert s.replay.different == 0
+    assert s.judged(17) == 3
+    assert s.broken() == {}
+
+
+def test_17_a_change_of_hcr_is_no_entry(scene: Scene) -> None:
+    """Xen clears UIE on its way out, and sets it on its way in, by reading HCR first."""
+    for before in (0, 1):
+        scene.read("ICH_HCR_EL2", before)
+        scene.write("ICH_HCR_EL2", 3)
+        scene.read("ICH_HCR_EL2", 3)
+        scene.write("ICH_HCR_EL2", 1)
+        scene.read("ICH_ELRSR_EL2", 15)
+    assert scene.judged(17) == 0
+    scene.read("ICH_HCR_EL2", 1)
+    scene.write("ICH_HCR_EL2", 3)
+    scene.read("ICV_IAR1_EL1", 1023)
+    assert scene.judged(17) == 1
     assert scene.broken() == {}
 
 

@@ -161,6 +161,35 @@ def test_another_order_is_seen_by_the_guest(tmp_path: Path, short: Path) -> None
     assert found.exit_status == 1
 
 
+# -- what is a design's own
+
+
+@pytest.mark.parametrize("name", ["trap", "B010"])
+def test_a_design_of_which_nothing_was_exercised_is_refused(short: Path, name: str,
+                                                            capsys: pytest.CaptureFixture[str]) -> None:
+    found = DesignAnalysis(str(short), name)
+    assert found.own is not None
+    assert found.own.base.name == "kvm"
+    assert found.own.entries == 0
+    assert found.exit_status == 2
+    assert f"nothing that is {name}'s own shows in it" in found.errors()[-1]
+    text = DesignReport(found).text()
+    assert "NOTHING OF ITS OWN WAS EXERCISED" in " ".join(text.split())
+    assert "100.00 %" not in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_own_methods_are_counted(tmp_path: Path, short: Path) -> None:
+    (tmp_path / "mine.py").write_text(FLIPPED)
+    found = DesignAnalysis(str(short), f"{tmp_path / 'mine.py'}:NoHw")
+    assert found.own is not None
+    assert found.own.base.name == "kvm612"
+    assert [name for name, n in found.own.calls.items() if n] == ["compute_lr"]
+    assert found.own.entries == found.outcome.different > 0
+    assert "methods called: compute_lr" in DesignReport(found).text()
+    assert DesignAnalysis(str(short), "kvm612").own is None
+
+
 # -- what can't be used
 
 

@@ -58,10 +58,13 @@ def test_a_slice_of_a_full_recording_holds_both_forms_and_each_access_counts_onc
     assert a.exit_status == 0
 
 
-def test_a_recording_from_the_middle_differs_where_what_was_set_before_matters() -> None:
+def test_a_recording_from_the_middle_differs_nowhere_and_is_untold_where_what_was_set_before_matters() -> None:
     a = analysis("v2-timer.full-slice")
-    assert a.exit_status == 1
-    assert a.replay.predicted.total() > 0.5 * a.replay.compared.total() > 50
+    assert a.middle is not None
+    assert a.exit_status == 0
+    assert a.replay.different == 0
+    assert a.replay.predicted.total() == a.replay.compared.total() > 50
+    assert a.replay.unknown["GICC_IAR"] > 30
 
 
 @pytest.mark.parametrize("machine", [name for name in ("v2-timer", "v3-timer") if present(f"{name}.full")])
@@ -387,6 +390,6 @@ def test_moments_tell_an_interrupts_way() -> None:
     s.write("ICV_EOIR1_EL1", 27)
     assert [(place - first, moment, of) for place, moment, of in heard.moments] == [
         (1, "line_moved", 27), (2, "host_acknowledged", 27), (3, "host_ended", 27), (4, "list_register_written", 27),
-        (5, "entered", 0), (6, "guest_acknowledged", 27), (7, "guest_ended", 27)]
+        (6, "entered", 0), (6, "guest_acknowledged", 27), (7, "guest_ended", 27)]
     assert heard.ended is s.chip.virtual[0].lrs[0]
     assert s.replay.different == 0

@@ -157,15 +157,22 @@ class NoActiveLpi(RecordingCheck):
 
     def prepare(self) -> None:
         self.acknowledged: Counter[int] = Counter()
+        self.heard_of: set[int] = set()
 
     def guest_acknowledged(self, pe: int, vintid: int, lr: ListRegister | None, source: int) -> None:
         """Active from now on."""
         if vintid >= LPI_START:
+            self.heard_of.add(vintid)
             self.acknowledged[vintid] += 1
 
     def list_register_written(self, pe: int, lr: ListRegister) -> None:
         """Software may only restore it."""
         if lr.vintid >= LPI_START and lr.state & ACTIVE:
+            if not self.judge.whole and lr.vintid not in self.heard_of:
+                self.untold += 1      # it may have been acknowledged before the recording began
+                self.heard_of.add(lr.vintid)
+                self.acknowledged[lr.vintid] += 1
+                return
             self.judged += 1
             if not self.acknowledged[lr.vintid]:
                 self.broken(f"{lr} of pe{pe} is written active, and no guest has it acknowledged")
@@ -174,6 +181,7 @@ class NoActiveLpi(RecordingCheck):
         """After EOIR no list register holds it active."""
         if vintid >= LPI_START and "EOIR" in register:
             self.judged += 1
+            self.heard_of.add(vintid)
             self.acknowledged[vintid] -= 1
             if self.acknowledged[vintid] <= 0:
                 del self.acknowledged[vintid]

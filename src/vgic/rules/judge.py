@@ -55,7 +55,9 @@ class RecordingCheck(Moments[int]):
     `rule_id` and define the moments that they need; a moment's method looks at the chip as it is then: `self.chip`.
 
     Attributes:
-        judged: places where the rule had something to say. breaches: those where it was broken.
+        judged: places where the rule had something to say. breaches: those where it was broken. untold: places where
+        it depends on what is not known of a chip whose recording begins in the middle.
+        doubt: what the check remembers may depend on it too.
     """
 
     rule_id: ClassVar[int]
@@ -63,8 +65,8 @@ class RecordingCheck(Moments[int]):
     def __init__(self, chip: Gic, judge: Judge) -> None:
         self.chip, self.judge = chip, judge
         self.rule = RULES[self.rule_id]
-        self.judged = 0
-        self.breaches = 0
+        self.judged = self.breaches = self.untold = 0
+        self.doubt = False
         self.prepare()
 
     def prepare(self) -> None:
@@ -81,10 +83,13 @@ class Judge:
 
     Args:
         chip: the chip judged. checks: the classes of the checks. most: how many breaches are kept; all are counted.
+        whole: the recording begins with the machine's start: what it does not tell has not happened.
     """
 
-    def __init__(self, chip: Gic, checks: Iterable[type[RecordingCheck]], most: int = 1000) -> None:
-        self.most = most
+    def __init__(
+        self, chip: Gic, checks: Iterable[type[RecordingCheck]], most: int = 1000, whole: bool = True,
+    ) -> None:
+        self.most, self.whole = most, whole
         self.breaches: list[Breach] = []
         self.checks = [check(chip, self) for check in checks]
 

@@ -107,7 +107,9 @@ class Moments(Generic[W]):
         """It is about to enter its guest: flush comes next."""
 
     def entered(self, who: W) -> None:
-        """It is in its guest: the virtual CPU interface is enabled and holds what the hypervisor shows."""
+        """It is in its guest: the virtual CPU interface is enabled and holds all that the hypervisor shows. Recordings
+        of a chip: told before the guest's first access, or before the hypervisor looks at what it left; an entry that
+        shows in neither is not told."""
 
     def entry_given_up(self, who: W) -> None:
         """It flushes, and then does not enter: something turned up."""
@@ -240,10 +242,15 @@ class Teller(Moments[W]):
         for listener in self.listeners:
             listener.teller = self
         for moment in MOMENTS:
-            heard = [getattr(each, moment) for each in self.listeners
+            heard = [self.heard(each, moment) for each in self.listeners
                      if getattr(type(each), moment) is not getattr(Moments, moment)]
             if heard:
                 setattr(self, moment, heard[0] if len(heard) == 1 else _each(tuple(heard)))
+
+    def heard(self, listener: Moments[W], moment: str) -> Callable[..., None]:
+        """How a listener is told a moment that it defines."""
+        method: Callable[..., None] = getattr(listener, moment)
+        return method
 
 
 def _each(methods: tuple[Callable[..., None], ...]) -> Callable[..., None]:

@@ -301,5 +301,5 @@ class CpuInterfaceV2(CpuInterface):
 def _put_word(group: Group, n: int, value: int, preemption_bits: int) -> None:
     """Word n of the active priorities, as far as there are preemption levels."""
     levels = (1 << (1 << preemption_bits)) - 1
-    old = group.active
-    group.active = (old & ~(0xFFFFFFFF << 32 * n) | value << 32 * n) & levels
+    rest = group.active & ~(0xFFFFFFFF << 32 * n) if preemption_bits > 5 else 0
+    group.active = (rest | value << 32 * n) & levels

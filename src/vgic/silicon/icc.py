@@ -256,7 +256,8 @@ class CpuInterfaceV3(CpuInterface):
         change = 0xFFFFFFFF << 32 * n & (1 << levels) - 1
         if which and self.has_el3 and not self.distributor.state.ds and not secure and el < 3:
             change &= ~0 << levels // 2
-        group.active = group.active & ~change | (value & 0xFFFFFFFF) << 32 * n & change
+        rest = group.active & ~change if change.bit_count() < levels else 0
+        group.active = rest | (value & 0xFFFFFFFF) << 32 * n & change
 
     def check_apr(self, name: str, n: int) -> None:
         """Undefined where the preemption bits have no such active priorities register."""

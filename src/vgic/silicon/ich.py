@@ -113,7 +113,8 @@ class VirtualInterfaceV3(VirtualInterface):
     def write_apr(self, group: int, n: int, value: int) -> None:
         """ICH_AP<group>R<n>_EL2, ICV_AP<group>R<n>_EL1."""
         g = self.groups[group]
-        g.active = g.active & ~(0xFFFFFFFF << 32 * n) | (value & 0xFFFFFFFF) << 32 * n
+        rest = g.active & ~(0xFFFFFFFF << 32 * n) if self.preemption_bits > 5 else 0
+        g.active = rest | (value & 0xFFFFFFFF) << 32 * n
 
     def check_apr(self, name: str, n: int) -> None:
         """Undefined where the preemption bits have no such active priorities register."""

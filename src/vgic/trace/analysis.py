@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from vgic.rules import RECORDING_CHECKS, Judge, Moments
 from vgic.silicon.profile import PROFILE, SENTENCES, Departure
+from vgic.trace.beginning import known_of, middle
 from vgic.trace.configure import Configuration, configure
 from vgic.trace.diagnose import Diagnosis, Recent, diagnose
 from vgic.trace.events import Event, Probe
@@ -32,7 +33,8 @@ class Analysis:
         most: differences and breaches kept. progress: called with bytes done and in all, now and then.
 
     Raises TraceError where the recording can't be used at all. Where it breaks off, what came before is judged and
-    `trouble` tells.
+    `trouble` tells. Where it begins in the middle of a run, `middle` tells how that shows; what depends on what came
+    before is untold then (`vgic.trace.knowledge`), and no line is doubted.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class Analysis:
             raise self._broke_off[0]
         self.configuration: Configuration = configure(self.file, head, machine, overrides)
         self.chip = self.configuration.chip()
-        self.judge = Judge(self.chip, RECORDING_CHECKS, most)
+        self.middle = middle(head, self.configuration.chip())
+        known = known_of(self.chip, self.configuration.chip()) if self.middle is not None else None
+        self.judge = Judge(self.chip, RECORDING_CHECKS, most, known is None)
         self.lives = Lives(self.chip)
         self.lanes = Lanes(self.chip, lanes, window) if lanes is not None else None
         listeners: list[Moments[int]] = [self.lives] if self.lanes is None else [self.lives, self.lanes]
-        self.replay = Replay(self.chip, self.judge, listeners, most)
+        self.replay = Replay(self.chip, self.judge, listeners, most, known)
         self._run(itertools.chain(head, events), progress)
         self.replay.events += passed
         self.seconds = time.perf_counter() - began
@@ -89,7 +93,7 @@ class Analysis:
     def _run(self, events: Iterable[Event], progress: Callable[[int, int | None], None] | None) -> None:
         replay, lanes, vcpus = self.replay, self.lanes, self.lives.vcpus
         feed, count = replay.feed, 0
-        recent: Recent | None = Recent(self.chip, replay)
+        recent = Recent(self.chip, replay) if self.middle is None else None
         for count, event in enumerate(events, 1):
             if type(event) in KINDS:
                 if recent is None:
@@ -122,6 +126,13 @@ class Analysis:
             predicted[frame] += self.replay.predicted[name]
         order = [f for f in FRAMES if f in compared] + sorted(set(compared) - set(FRAMES))
         return {f: (predicted[f], compared[f]) for f in order}
+
+    def untold(self) -> dict[str, int]:
+        """Answers that depend on what is not known of the chip, by frame."""
+        counts: Counter[str] = Counter()
+        for name, count in self.replay.unknown.items():
+            counts[name.partition("_")[0]] += count
+        return {f: counts[f] for f in (*FRAMES, *sorted(set(counts) - set(FRAMES))) if counts[f]}
 
     def profile(self) -> list[Departure]:
         """QEMU's departures from the architecture that the chip follows."""

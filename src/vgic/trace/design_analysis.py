@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from vgic.designs.base import Unsupported
@@ -24,6 +25,7 @@ from vgic.trace.configure import configure
 from vgic.trace.design import DesignReplay
 from vgic.trace.events import BadLine, Event
 from vgic.trace.kvm_probes import POPULATE, Survey
+from vgic.trace.own_decisions import Own, base_of, counting
 from vgic.trace.qemu import QemuReader
 from vgic.trace.source import Source, TraceError
 
@@ -73,9 +75,12 @@ class DesignAnalysis:
             raise TraceError(path, None, "no kvm_fn probe of vgic_v2_populate_lr or vgic_v3_populate_lr is in it: "
                                          "nothing tells what reached the kernel's virtual GIC (docs/design-replay.md)")
         self.build, self.why = chosen(name, self.survey)
+        self.calls: Counter[str] = Counter()
+        base = base_of(self.build)
+        counted = self.build if base is None else counting(self.build, base, self.calls)
         chip = self.configuration.chip(self.build.gicv2, self.build.gicv3)
         try:
-            self.replay = DesignReplay(chip, self.survey, self.build, most)
+            self.replay = DesignReplay(chip, self.survey, counted, most)
         except ValueError as why:
             raise TraceError(path, None, f"its virtual machines can't be built: {why}") from None
         except Unsupported as why:
@@ -91,7 +96,19 @@ class DesignAnalysis:
         self.trouble = self._broke_off[0] if self._broke_off else None
         if self.trouble is None and self.reader.unterminated:
             self.trouble = TraceError(path, self.reader.lines, "the last line has no end: it may be cut")
+        self.own = None if base is None else Own(base, self.calls, self._unlike(base))
         self.seconds = time.perf_counter() - began
+
+    def _unlike(self, base: Build) -> int:
+        """Entries whose list registers are not those of the design that this one is made of."""
+        replay = DesignReplay(self.configuration.chip(), self.survey, base, 0)
+        reader = QemuReader(self.file)
+        try:
+            replay.run(self._events(reader))
+        finally:
+            reader.source.close()
+        mine, theirs = dict(self.outcome.shown), dict(replay.outcome.shown)
+        return sum(mine.get(line) != theirs.get(line) for line in mine.keys() | theirs.keys())
 
     def _run(self, events: Iterator[Event]) -> None:
         """Drives the design; what it can't follow is told."""
@@ -122,11 +139,16 @@ class DesignAnalysis:
     @property
     def exit_status(self) -> int:
         """0 every determined entry is equal, 1 one differs, 2 the recording can't be read through, or determines no
-        entry."""
+        entry, or exercises nothing that is the design's own."""
         o = self.outcome
-        if self.trouble is not None or self.replay.bad or not o.determined:
+        if self.trouble is not None or self.replay.bad or not o.determined or self.idle:
             return 2
         return 1 if o.different or o.acknowledged["different"] else 0
+
+    @property
+    def idle(self) -> bool:
+        """Nothing that is the design's own showed in a list register, or in what its guests acknowledged."""
+        return self.own is not None and not self.own.entries and not self.outcome.acknowledged["different"]
 
     def errors(self) -> list[str]:
         """What is wrong with the recording itself."""
@@ -138,4 +160,7 @@ class DesignAnalysis:
             lines.append(str(self.trouble))
         if not self.outcome.determined:
             lines.append(f"{self.file}: the inputs of none of its entries are determined: nothing was compared")
+        elif self.idle and self.own is not None:
+            lines.append(f"{self.file}: nothing that is {self.build.name}'s own shows in it: at every entry its list "
+                         f"registers are those of {self.own.base.name}. It says nothing of {self.build.name}")
         return lines

@@ -57,6 +57,7 @@ class Outcome:
         adopted: inputs taken from memory, by kind. acknowledged: the guest's, from the design's list registers and in
         the recording: "equal", "different" or "VLPI" (from no list register).
         stimuli, other: probes that drove the design, and what it could not use.
+        shown: the design's list registers at each entry, by its line.
     """
 
     def __init__(self, most: int) -> None:
@@ -70,6 +71,7 @@ class Outcome:
         self.other: Counter[str] = Counter()
         self.stimuli: Counter[str] = Counter()
         self.differences: list[Differs] = []
+        self.shown: list[tuple[int, tuple[Lr, ...]]] = []
 
     @property
     def determined(self) -> int:
@@ -78,6 +80,7 @@ class Outcome:
 
     def compare(self, entry: Entry) -> None:
         """One entry that is over."""
+        self.shown.append((entry.line, tuple(entry.ours)))
         theirs = [entry.theirs[n] for n in sorted(entry.theirs) if entry.theirs[n].pending or entry.theirs[n].active]
         if not theirs and not entry.seen_by_access:
             self.given_up += 1

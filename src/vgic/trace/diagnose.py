@@ -19,6 +19,9 @@ There are too many lines and values to try all. Three things choose:
   neighbours elsewhere.
 - The contradiction itself: a read of the register that a line wrote tells which bits are wrong.
 
+A line is doubted only where the chip differs: software that breaks a rule may be recorded right. A rule broken shortly
+before the first difference is part of the contradiction.
+
 Where several edits fit, the one that leaves the fewest unfamiliar neighbours is told, and the search goes on while none
 leaves fewer than there were. The whole is bounded by `BUDGET`
 events replayed, and depends on nothing but the events. No fit: nothing is said.
@@ -102,7 +105,7 @@ class Recent:
         self.segments: list[tuple[Snapshot, list[Any]]] = []
         self.found: int | None = None
         self.length = 0
-        self.ahead = 0
+        self.broken = 0
 
     def before(self, event: Event) -> None:
         """The next event, before the replay is fed with it."""
@@ -116,13 +119,18 @@ class Recent:
         self.length += 1
 
     def contradicted(self) -> bool:
-        """Whether the replay has met the first contradiction, and enough events have come since."""
+        """Whether the replay has met the first contradiction, and enough events have come since. Broken rules that no
+        difference follows are none."""
+        judge, different = self.replay.judge, self.replay.different
         if self.found is None:
-            judge = self.replay.judge
-            if not self.replay.different and not (judge is not None and judge.breaches):
+            if not different and not (judge is not None and len(judge.breaches) > self.broken):
                 return False
             self.found = self.length - 1
-        return self.length - self.found > AHEAD
+        if self.length - self.found <= AHEAD:
+            return False
+        if not different:
+            self.found, self.broken = None, len(judge.breaches) if judge is not None else 0
+        return bool(different)
 
 
 class Diagnoser:
@@ -422,7 +430,7 @@ class Diagnoser:
 
 def diagnose(recent: Recent, new_chip: Callable[[], Gic]) -> Diagnosis | None:
     """What is wrong with one line, as far as the window around the first contradiction tells. None: no edit fits."""
-    if recent.found is None:
+    if recent.found is None or not recent.replay.different:
         return None
     first = recent.replay.differences[0] if recent.replay.differences else None
     event = [e for _, segment in recent.segments for e in segment][recent.found]

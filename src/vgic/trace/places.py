@@ -23,13 +23,14 @@ ROLES = {
     "ICH_LR<n>_EL2": "lr", "GICH_LR<n>": "lr", "ICH_HCR_EL2": "hcr", "GICH_HCR": "hcr",
     "ICH_AP0R<n>_EL2": "vapr", "ICH_AP1R<n>_EL2": "vapr", "GICH_APR": "vapr",
     "ICC_AP0R<n>_EL1": "apr", "ICC_AP1R<n>_EL1": "apr", "GICC_APR<n>": "apr", "GICC_NSAPR<n>": "apr",
-    "ICH_VMCR_EL2": "vmcr", "GICH_VMCR": "vmcr",
+    "ICH_VMCR_EL2": "vmcr", "GICH_VMCR": "vmcr", "ICH_VTR_EL2": "constant", "GICH_VTR": "constant",
+    "ICH_ELRSR_EL2": "elrsr", "GICH_ELRSR<n>": "elrsr",
     **{f"{i}_{name}_EL1": "control" for i in ("ICC", "ICV") for name in (
         "PMR", "BPR0", "BPR1", "CTLR", "IGRPEN0", "IGRPEN1")},
     **{f"{i}_{name}": "control" for i in ("GICC", "GICV") for name in ("PMR", "BPR", "ABPR", "CTLR")},
 }
-"""What matters of a register beside its value: iar, viar acknowledge; end, vend drop and deactivate; the others hold
-what software wrote."""
+"""What matters of a register beside its value: iar, viar acknowledge; end, vend drop and deactivate; constant never
+changes; elrsr tells which list registers are empty; the others hold what software wrote."""
 
 HYPERVISOR, GUEST = frozenset({"ICH", "GICH"}), frozenset({"ICV", "GICV"})
 

@@ -44,7 +44,7 @@ class Keeper:
 
     def take(self, replay: Replay) -> Snapshot:
         """The moment now."""
-        return Snapshot(self.state(), dict(replay.sent), dict(replay.sending), replay.sgis_told,
+        return Snapshot(self.state(), dict(replay.sgis.sent), dict(replay.sgis.sending), replay.sgis.told,
                         frozenset(replay.untold), dict(replay.lpi_priority), dict(replay.ghosts))
 
     def put(self, snapshot: Snapshot, replay: Replay) -> None:
@@ -53,9 +53,9 @@ class Keeper:
             if now != then:
                 for slot, value in zip(slots, then, strict=False):      # `then` has the first slot's value once more
                     setattr(part, slot, value)
-        replay.sent = Counter(snapshot.sent)
-        replay.sending = dict(snapshot.sending)
-        replay.sgis_told = snapshot.sgis_told
+        replay.sgis.sent = Counter(snapshot.sent)
+        replay.sgis.sending = dict(snapshot.sending)
+        replay.sgis.told = snapshot.sgis_told
         replay.untold = set(snapshot.untold)
         replay.lpi_priority = dict(snapshot.lpi_priority)
         replay.ghosts = dict(snapshot.ghosts)

@@ -28,11 +28,18 @@ class DesignReport(Report):
         out = wrap(f"{a.file}   ",
                    f"QEMU trace, GICv{a.configuration.version}, {a.reader.lines:,} lines, {a.seconds:.1f} s")
         out += wrap("design           ", f"{a.build.name} ({a.why})")
+        if a.own is not None:
+            called = Counter({name: n for name, n in a.own.calls.items() if n})
+            idle = ", ".join(sorted(name for name, n in a.own.calls.items() if not n))
+            out += wrap("of its own       ", f"methods called: {_counts(called) or 'none'}"
+                        + (f"; never called: {idle}" if idle else ""))
+            out += wrap("                 ", f"{a.own.entries:,} entries have other list registers than "
+                        f"{a.own.base.name}'s" + ": NOTHING OF ITS OWN WAS EXERCISED" * a.idle)
         out += wrap("machines         ", machines or "none")
         out += wrap("stimulus         ", _counts(o.stimuli))
         if o.adopted:
             out += wrap("from memory      ", _counts(o.adopted))
-        share = f", {100 * o.equal / o.determined:.2f} %" if o.determined else ""
+        share = f", {100 * o.equal / o.determined:.2f} %" if o.determined and not a.idle else ""
         out += ["", *wrap("entries          ",
                           f"{o.determined:,} determined: {o.equal:,} equal{share}, {o.different:,} different"),
                 *wrap("                 ", f"of the equal ones {o.exact:,} to the bit and in the same order, "
@@ -64,6 +71,8 @@ class DesignReport(Report):
             "list_registers": o.registers, "classes": dict(o.classes), "adopted": dict(o.adopted),
             "acknowledged": dict(o.acknowledged), "stimuli": dict(o.stimuli), "not_used": dict(o.other),
             "differences": [d._asdict() for d in o.differences],
+            "own": None if a.own is None else {
+                "base": a.own.base.name, "calls": dict(a.own.calls), "entries_unlike_base": a.own.entries},
             "errors": a.errors(), "exit_status": self.exit_status,
         }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from vgic.trace.analysis import Analysis
+from vgic.trace.comparison import notices
 from vgic.trace.events import describe
 from vgic.trace.lanes import LaneRow, Lanes
 from vgic.trace.lives import LifeRow
-from vgic.trace.replay import notices
 from vgic.view import states
 from vgic.view.report import Report
 from vgic.view.words import WIDTH, many, table, wrap
@@ -33,8 +33,13 @@ class RecordingReport(Report):
                    f"{r.events:,} events, {a.seconds:.1f} s")
         if a.configuration.facts:
             out += wrap("configured from  ", ", ".join(f.replace(" ", "") for f in a.configuration.facts))
+        if a.middle is not None:
+            out += ["", *wrap("BEGINS IN THE MIDDLE  ", f"{a.middle}. What was set before is learned from the lines as "
+                              "they come; what depends on more is untold, and not judged.")]
         frames = "   ".join(f"{f}\N{NO-BREAK SPACE}{p:,}/{c:,}" for f, (p, c) in a.by_frame().items())
         out += ["", *wrap("predicted        ", frames or "none: no read of a GIC")]
+        if a.untold():
+            out += wrap("untold           ", "   ".join(f"{f}\N{NO-BREAK SPACE}{n:,}" for f, n in a.untold().items()))
         for label, counts in (("not modelled     ", r.not_modelled), ("not compared     ", r.not_compared),
                               ("other lines      ", a.reader.other)):
             if counts:
@@ -56,6 +61,7 @@ class RecordingReport(Report):
         a, r = self.analysis, self.analysis.replay
         return {
             "file": a.file, "gic": a.configuration.version, "pes": a.configuration.options.pes,
+            "begins": a.middle._asdict() if a.middle is not None else None, "untold": dict(r.unknown),
             "configured_from": list(a.configuration.facts), "lines": a.reader.lines, "events": r.events,
             "reads": {f: {"predicted": p, "compared": c} for f, (p, c) in a.by_frame().items()},
             "registers": {n: {"predicted": r.predicted[n], "compared": c} for n, c in sorted(r.compared.items())},
@@ -69,7 +75,7 @@ class RecordingReport(Report):
             "lives": [row._asdict() for row in a.lives.rows()],
             "physical": [row._asdict() for row in a.lives.rows(False)],
             "rules": [{"id": c.rule.id, "sentence": c.rule.sentence, "section": c.rule.section, "judged": c.judged,
-                       "broken": c.breaches} for c in a.judge.checks],
+                       "broken": c.breaches, "untold": c.untold} for c in a.judge.checks],
             "breaches": [{"rule": b.rule.id, "line": b.place, "what": b.what} for b in a.judge.breaches],
             "lanes": [told(row) for row in a.lanes.rows] if a.lanes is not None else None,
             "errors": a.errors(), "exit_status": self.exit_status,
@@ -104,8 +110,11 @@ def _rules(a: Analysis) -> list[str]:
     checks = a.judge.checks
     broken = [c for c in checks if c.breaches]
     judged = "   ".join(f"{c.rule.id}:\N{NO-BREAK SPACE}{c.judged:,}" for c in checks if c.judged)
-    nowhere = ", ".join(str(c.rule.id) for c in checks if not c.judged)
+    nowhere = ", ".join(str(c.rule.id) for c in checks if not c.judged and not c.untold)
+    untold = "   ".join(f"{c.rule.id}:\N{NO-BREAK SPACE}{c.untold:,}" for c in checks if c.untold)
     out = ["", *wrap("rules judged     ", (judged or "none") + ("" if broken or not judged else "   all hold"))]
+    if untold:
+        out += wrap("rules untold     ", untold)
     if nowhere:
         out.append(f"judged nowhere   {nowhere} (the recording has no occasion for them)")
     for c in broken:
