@@ -5,7 +5,6 @@ GICV looks to the guest like a GICC without the Security Extensions. One active 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from vgic.arch.gicc import CPUID_SHIFT, INTID
@@ -14,6 +13,7 @@ from vgic.arch.gicv import GICV
 from vgic.arch.ich import EN, EOICOUNT_MOST, EOICOUNT_SHIFT
 from vgic.arch.intid import GROUP1_PENDING, SGIS, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
+from vgic.silicon.distributor import Distributor
 from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, ignored, zero
 from vgic.silicon.options_v2 import VirtualInterfaceV2Options
 from vgic.silicon.priority import IDLE
@@ -31,9 +31,9 @@ class VirtualInterfaceV2(VirtualInterface):
     one_apr = True
 
     def __init__(
-        self, options: VirtualInterfaceV2Options, deactivate: Callable[[int], None], report: OnNotice,
+        self, options: VirtualInterfaceV2Options, distributor: Distributor, pe: int, report: OnNotice,
     ) -> None:
-        super().__init__(options, PREEMPTION_BITS, deactivate, report)
+        super().__init__(options, PREEMPTION_BITS, distributor, pe, report)
         self.options = options
         self.group_enable_selects = options.virtual_group_enable_selects
         self.mask_candidate = options.preemption_masks_candidate

@@ -12,7 +12,6 @@ Everything that changes lies in the objects that `parts()` lists; the device its
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 from vgic.arch.gicd import GICD_V3
@@ -33,7 +32,7 @@ from vgic.silicon.ich import VirtualInterfaceV3
 from vgic.silicon.options import OptionError
 from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.redistributor import Redistributor
-from vgic.silicon.report import Notice, OnNotice, Undefined
+from vgic.silicon.report import Notice, OnNotice, Undefined, ignore
 
 _VIRT_GICR = tuple((r.base, r.size // r.stride) for r in VIRT_V3.regions if r.frame is GICR)
 
@@ -120,8 +119,7 @@ class GicV3(Gic):
         self.distributor = d = DistributorV3(o.distributor, state, self.redistributors, self.report)
         self.pe_states = tuple(PeState() for _ in pes)
         self.cpus = tuple(CpuInterfaceV3(o.cpu, d, pe, self.pe_states[pe]) for pe in pes)
-        self.virtual = tuple(
-            VirtualInterfaceV3(o.virtual, partial(d.deactivate_twin, pe=pe), self.report) for pe in pes)
+        self.virtual = tuple(VirtualInterfaceV3(o.virtual, d, pe, self.report) for pe in pes)
 
     # -- accesses to frames
 
@@ -173,6 +171,10 @@ class GicV3(Gic):
             self.report(Notice("not modelled", f"{frame}+{offset:#x}", f"{what}: the ITS is not modelled yet"))
         else:
             self.report(Notice("reserved", f"{offset:#x}", f"{what}: no frame of the GIC lies there"))
+
+    def new(self) -> GicV3:
+        """A new chip of the same class, options and memory map, that tells notices to nobody."""
+        return type(self)(self.options, self.map, ignore)
 
     def blocks(self) -> tuple[Block, ...]:
         """The frames, one of each kind."""

@@ -8,6 +8,7 @@ from vgic.arch.icc import INTID
 from vgic.arch.ich import EOICOUNT_MOST, EOICOUNT_SHIFT, TALL0, TALL1, TC, TDIR, TSEI
 from vgic.arch.intid import LPI_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
+from vgic.silicon.distributor import Distributor
 from vgic.silicon.options_v3 import VirtualInterfaceV3Options
 from vgic.silicon.priority import IDLE
 from vgic.silicon.report import OnNotice, Undefined, deviation
@@ -21,9 +22,9 @@ class VirtualInterfaceV3(VirtualInterface):
     """The virtual CPU interface of one PE, with the ICH and ICV registers."""
 
     def __init__(
-        self, options: VirtualInterfaceV3Options, deactivate: Callable[[int], None], report: OnNotice,
+        self, options: VirtualInterfaceV3Options, distributor: Distributor, pe: int, report: OnNotice,
     ) -> None:
-        super().__init__(options, options.virtual_preemption_bits, deactivate, report)
+        super().__init__(options, options.virtual_preemption_bits, distributor, pe, report)
         self.options = options
         self.vgrp0d_from_veng1 = options.vgrp0d_from_veng1
         self.state.fiqen = True

@@ -16,11 +16,14 @@ The timers drive lines; they never touch the interrupt controller in another way
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from vgic.arch.intid import TIMER_PPIS
 from vgic.arch.register import UnknownRegister, nearest
 from vgic.arch.timer import ENABLE, IMASK, ISTATUS
+from vgic.silicon.snapshot import Snapshot, check, put, values
 
 MASK64 = (1 << 64) - 1
 _EL = {"CNTP": "EL0", "CNTV": "EL0", "CNTHP": "EL2", "CNTHV": "EL2", "CNTPS": "EL1"}
@@ -164,3 +167,45 @@ class GenericTimers:
     def parts(self) -> tuple[object, ...]:
         """Every object that changes."""
         return (self.counter, *self.offsets, *(t for timers in self.timers for t in timers.values()))
+
+    # -- their state as data
+
+    def _options(self) -> tuple[tuple[str, int], ...]:
+        return ("pes", len(self.timers)), *sorted(self.ppis.items())
+
+    def snapshot(self) -> Snapshot:
+        """The state of the counter and of all timers now."""
+        return Snapshot("generic timers", self._options(), values(self.parts()))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """The state is what it was then, and `set_line` is told the lines that change by it. SnapshotError, and nothing
+        changes, for a snapshot of timers of other PEs or PPIs.
+
+        Whoever also restores the chip that the lines go to may do so before or after.
+        """
+        check(snapshot, "generic timers", self._options(), _named)
+        before = self._lines()
+        put(self.parts(), snapshot.parts)
+        for (name, pe, was), (_, _, level) in zip(before, self._lines(), strict=True):
+            if level != was:
+                self.set_line(self.ppis[name], level, pe)
+
+    def _lines(self) -> list[tuple[str, int, bool]]:
+        return [(name, pe, t.line) for pe, timers in enumerate(self.timers) for name, t in timers.items()]
+
+    def reset(self) -> None:
+        """The timers are as new: off, at count 0, and their lines are low."""
+        self.restore(GenericTimers(len(self.timers), _nowhere, self.ppis).snapshot())
+
+    def __copy__(self) -> Self:
+        """As `copy.deepcopy`: the copy drives what a copy of `set_line` drives, so copy the timers and their chip at
+        once: `copy.deepcopy((chip, timers))`."""
+        return copy.deepcopy(self)
+
+
+def _named(options: Any) -> dict[str, int]:
+    return dict(options)
+
+
+def _nowhere(intid: int, level: bool, pe: int) -> None:
+    """Lines that nobody looks at."""

@@ -21,14 +21,13 @@ on them and settle where the two differ. State is in `VirtualState`, `Group` and
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from vgic.arch.gicc import CPUID_SHIFT
 from vgic.arch.ich import EN, EOICOUNT_MOST, LRENPIE, NPIE, UIE, VGRP0DIE, VGRP0EIE, VGRP1DIE, VGRP1EIE
 from vgic.arch.intid import SGIS, special
 from vgic.arch.state import ACTIVE, INVALID, PENDING, STATE_NAMES
 from vgic.parts import step
 from vgic.silicon.candidate import Candidate
+from vgic.silicon.distributor import Distributor
 from vgic.silicon.options import VirtualInterfaceOptions
 from vgic.silicon.priority import IDLE, Group, bit, group_mask, highest, implemented, lowest, preempts
 from vgic.silicon.report import OnNotice, deviation
@@ -104,7 +103,7 @@ class VirtualInterface:
 
     Args:
         options: the implementation's choices. preemption_bits: of the virtual priorities.
-        deactivate: called with a pINTID when a guest deactivates an interrupt whose list register has the HW bit.
+        distributor: which has the physical interrupts that list registers with the HW bit name. pe: whose interface.
         report: takes the notices of deviations.
     """
 
@@ -115,7 +114,7 @@ class VirtualInterface:
     """The options virtual_group_enable_selects, preemption_masks_candidate and vgrp0d_from_veng1."""
 
     def __init__(
-        self, options: VirtualInterfaceOptions, preemption_bits: int, deactivate: Callable[[int], None],
+        self, options: VirtualInterfaceOptions, preemption_bits: int, distributor: Distributor, pe: int,
         report: OnNotice,
     ) -> None:
         self.preemption_bits = preemption_bits
@@ -126,8 +125,7 @@ class VirtualInterface:
         self.lrs = tuple(ListRegister(i) for i in range(options.list_registers))
         self.order = self.lrs[::-1] if options.tie == "highest" else self.lrs
         self.groups = (Group(self.min_bpr0), Group(self.min_bpr1))
-        self.deactivate_physical = deactivate
-        self.report = report
+        self.distributor, self.pe, self.report = distributor, pe, report
 
     # -- priorities
 
@@ -204,6 +202,10 @@ class VirtualInterface:
         lr.state &= ~ACTIVE
         if lr.hw and not special(lr.pintid):
             self.deactivate_physical(lr.pintid)
+
+    def deactivate_physical(self, pintid: int) -> None:
+        """The guest has deactivated an interrupt whose list register has the HW bit."""
+        self.distributor.deactivate_twin(pintid, self.pe)
 
     def count_eoi(self) -> None:
         """One more EOI of an interrupt that no list register holds; five bits, wraps (IHI 0069, ICH_HCR_EL2)."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.designs.bugs.bug import Bug, BugBuild
 from vgic.designs.kvm import Kvm
 from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
+from vgic.silicon.gich import VirtualInterfaceV2
 from vgic.silicon.gicv2 import MapV2
 from vgic.silicon.gicv3 import MapV3
 from vgic.silicon.ich import VirtualInterfaceV3
 from vgic.silicon.report import OnNotice
+from vgic.silicon.virtual_interface import VirtualInterface
 
 
 class LpiStays(VirtualInterfaceV3):
@@ -33,7 +32,7 @@ class LpiStaysV3(GicV3):
         self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: OnNotice | None = None,
     ) -> None:
         super().__init__(options, memory_map, report)
-        self.virtual = tuple(LpiStays(v.options, v.deactivate_physical, v.report) for v in self.virtual)
+        self.virtual = tuple(LpiStays(v.options, v.distributor, v.pe, v.report) for v in self.virtual)
 
 
 B106 = BugBuild(Kvm, gicv3=LpiStaysV3, name="B106", entry=Bug(
@@ -42,16 +41,22 @@ B106 = BugBuild(Kvm, gicv3=LpiStaysV3, name="B106", entry=Bug(
 """An LPI in a list register waits for a DIR that never comes."""
 
 
-def _of_own_pe(gic: GicV2 | GicV3) -> None:
-    """From now on a guest's deactivation of an SPI counts only on the PE that the SPI goes to, which took it."""
-    for pe, interface in enumerate(gic.virtual):
-        interface.deactivate_physical = partial(_deactivate, gic, interface.deactivate_physical, pe)
+class OfOwnPe(VirtualInterface):
+    """A guest's deactivation of an SPI counts only on the PE that the SPI goes to, which took it."""
+
+    def deactivate_physical(self, pintid: int) -> None:
+        """Of an SPI that goes elsewhere nothing."""
+        irq = self.distributor.find(pintid, self.pe)
+        if irq is None or pintid < PRIVATE or self.distributor.targets(irq, self.pe):
+            super().deactivate_physical(pintid)
 
 
-def _deactivate(gic: GicV2 | GicV3, deactivate: Callable[[int], None], pe: int, pintid: int) -> None:
-    irq = gic.distributor.find(pintid, pe)
-    if irq is None or pintid < PRIVATE or gic.distributor.targets(irq, pe):
-        deactivate(pintid)
+class OwnActiveInterfaceV2(OfOwnPe, VirtualInterfaceV2):
+    """That of a GICv2."""
+
+
+class OwnActiveInterfaceV3(OfOwnPe, VirtualInterfaceV3):
+    """That of a GICv3."""
 
 
 class OwnActiveV2(GicV2):
@@ -61,7 +66,7 @@ class OwnActiveV2(GicV2):
         self, options: GicV2Options | None = None, memory_map: MapV2 | None = None, report: OnNotice | None = None,
     ) -> None:
         super().__init__(options, memory_map, report)
-        _of_own_pe(self)
+        self.virtual = tuple(OwnActiveInterfaceV2(v.options, v.distributor, v.pe, v.report) for v in self.virtual)
 
 
 class OwnActiveV3(GicV3):
@@ -71,7 +76,7 @@ class OwnActiveV3(GicV3):
         self, options: GicV3Options | None = None, memory_map: MapV3 | None = None, report: OnNotice | None = None,
     ) -> None:
         super().__init__(options, memory_map, report)
-        _of_own_pe(self)
+        self.virtual = tuple(OwnActiveInterfaceV3(v.options, v.distributor, v.pe, v.report) for v in self.virtual)
 
 
 B109 = BugBuild(Kvm, gicv2=OwnActiveV2, gicv3=OwnActiveV3, name="B109", entry=Bug(
