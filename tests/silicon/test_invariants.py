@@ -19,9 +19,9 @@ CHIPS: dict[str, tuple[type[Any], type[Any], dict[str, Any]]] = {
     "GICv2, few bits, any size": (GicV2, GicV2Options, {"pes": 8, "priority_bits": 4, "bad_size": "bytes"}),
     "GICv3": (GicV3, GicV3Options, {"pes": 2}),
     "GICv3, two states": (GicV3, GicV3Options, {
-        "pes": 3, "security": True, "one_of_n": "all", "message_spis": True, "priority_bits": 8, "preemption_bits": 7}),
+        "pes": 3, "security": True, "one_of_n": "all", "message_spis": True, "priority_bits": 8}),
     "GICv3, four bits, any size": (GicV3, GicV3Options, {
-        "priority_bits": 4, "preemption_bits": 4, "bad_size": "bytes", "one_of_n": "lowest", "lpis": True,
+        "priority_bits": 4, "bad_size": "bytes", "one_of_n": "lowest", "lpis": True,
         "eoi_without_active": "deactivates", "virtual_priority_bits": 7, "virtual_preemption_bits": 7}),
     "GICv3 as in QEMU": (GicV3, GicV3Options, {"pes": 2, "qemu": True, "security": True}),
     "GICv2 as in QEMU": (GicV2, GicV2Options, {"pes": 2, "qemu": True}),

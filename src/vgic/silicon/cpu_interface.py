@@ -40,17 +40,20 @@ class CpuInterface(ABC):
 
     Args:
         options: the implementation's choices. preemption_bits: of the active priorities.
+        groups: what it keeps for each group (`physical_groups`).
     """
 
     mask_candidate = True
     """The option preemption_masks_candidate."""
 
-    def __init__(self, options: CpuInterfaceOptions, preemption_bits: int) -> None:
+    def __init__(
+        self, options: CpuInterfaceOptions, preemption_bits: int, groups: tuple[Group, Group, Group],
+    ) -> None:
         self.preemption_bits = preemption_bits
         self.min_bpr = 7 - preemption_bits
         self.priority_mask = implemented(options.priority_bits)
         self.state = CpuState()
-        self.groups = (Group(self.min_bpr), Group(self.min_bpr), Group(self.min_bpr + 1))
+        self.groups = groups
 
     @abstractmethod
     def best(self) -> Interrupt | None:

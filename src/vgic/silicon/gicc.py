@@ -17,7 +17,7 @@ from vgic.silicon.distributor_v2 import DistributorV2
 from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, ignored
 from vgic.silicon.interrupt import G0, G1NS, Interrupt
 from vgic.silicon.options_v2 import CpuInterfaceV2Options
-from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view, preempts
+from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view, physical_groups, preempts
 from vgic.silicon.report import OnNotice, deviation
 
 ALIASES = frozenset({"GICC_AIAR", "GICC_AEOIR", "GICC_AHPPIR"})
@@ -58,7 +58,8 @@ class CpuInterfaceV2(CpuInterface):
     """The physical CPU interface of one PE, with GICC."""
 
     def __init__(self, options: CpuInterfaceV2Options, distributor: DistributorV2, pe: int, report: OnNotice) -> None:
-        super().__init__(options, min(7, options.priority_bits))
+        bits = min(7, options.priority_bits)
+        super().__init__(options, bits, physical_groups(bits))
         self.mask_candidate = options.preemption_masks_candidate
         self.options, self.distributor, self.pe, self.report = options, distributor, pe, report
         self.half = 1 << self.preemption_bits - 1
@@ -208,14 +209,20 @@ class CpuInterfaceV2(CpuInterface):
         return 0
 
     def _read_iar(self, alias: bool, n: int, pe: int, ns: bool) -> int:
-        return SPURIOUS if alias and ns else self.read_iar(alias, ns)
+        return self._closed() if alias and ns else self.read_iar(alias, ns)
 
     def _read_hppir(self, alias: bool, n: int, pe: int, ns: bool) -> int:
-        return SPURIOUS if alias and ns else self.read_hppir(alias, ns)
+        return self._closed() if alias and ns else self.read_hppir(alias, ns)
+
+    def _closed(self) -> int:
+        """What Non-secure reads of AIAR and AHPPIR see: option nonsecure_alias_reads."""
+        return SPURIOUS if self.options.nonsecure_alias_reads == "spurious" else 0
 
     def _write_eoir(self, alias: bool, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        """A Secure access to GICC_AEOIR is as a Non-secure access to GICC_EOIR: it ends no Group 0 interrupt, and
+        EOImodeNS tells whether it deactivates (4.4.9; the words are those of GICC_AEOIR's page, DDI 0601)."""
         if not (alias and ns):
-            self.write_eoir(value, alias, ns)
+            self.write_eoir(value, alias, ns or (alias and self.options.security))
 
     def _write_dir(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         self.write_dir(value, ns)

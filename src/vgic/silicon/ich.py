@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vgic.arch.icc import INTID
 from vgic.arch.ich import EOICOUNT_MOST, EOICOUNT_SHIFT, TALL0, TALL1, TC, TDIR, TSEI
 from vgic.arch.intid import LPI_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
@@ -14,8 +13,9 @@ from vgic.silicon.priority import IDLE
 from vgic.silicon.report import OnNotice, Undefined, deviation
 from vgic.silicon.virtual_interface import ListRegister, VirtualInterface
 
-HCR_BITS = 0xFF | TC | TALL0 | TALL1 | TSEI | TDIR
-"""What is implemented of ICH_HCR_EL2 beside EOIcount: En to VGrp1DIE, and the traps."""
+HCR_BITS = 0xFF | TC | TALL0 | TALL1 | TDIR
+"""What is implemented of ICH_HCR_EL2 beside EOIcount: En to VGrp1DIE, and the traps. TSEI is RES0, for no SEIs are
+generated here: ICH_VTR_EL2.SEIS is 0 (IHI 0069, ICH_HCR_EL2.TSEI; the Cortex-A76's manual has it as 0)."""
 
 
 class VirtualInterfaceV3(VirtualInterface):
@@ -28,7 +28,9 @@ class VirtualInterfaceV3(VirtualInterface):
         self.options = options
         self.vgrp0d_from_veng1 = options.vgrp0d_from_veng1
         self.state.fiqen = True
-        self.hcr_bits = HCR_BITS if options.tdir else HCR_BITS & ~TDIR
+        self.hcr_bits = HCR_BITS & ~(0 if options.tdir else TDIR) | TSEI * options.hcr_stores_tsei
+        self.intid_mask = (1 << options.cpu_id_bits) - 1
+        self.vintid_mask = 0xFFFF_FFFF if options.lr_stores_res0 else self.intid_mask
 
     # -- ICV: what the guest does
 
@@ -52,7 +54,7 @@ class VirtualInterfaceV3(VirtualInterface):
     def write_eoir(self, group: int, value: int) -> None:
         """ICV_EOIR<group>_EL1: priority drop, then the deactivation in EOImode 0, or EOIcount where no list register
         holds the interrupt (IHI 0069, ICV_EOIR0_EL1)."""
-        vintid = value & INTID
+        vintid = value & self.intid_mask
         if special(vintid):
             return
         lr = self.find_active(vintid)
@@ -78,7 +80,7 @@ class VirtualInterfaceV3(VirtualInterface):
 
     def write_dir(self, value: int) -> None:
         """ICV_DIR_EL1: EOImode 1 only; no check of priority or group; LPIs and special INTIDs are ignored."""
-        vintid = value & INTID
+        vintid = value & self.intid_mask
         if not self.state.eoimode or vintid >= LPI_START or special(vintid):
             return
         lr = self.find_active(vintid)
@@ -137,6 +139,8 @@ class VirtualInterfaceV3(VirtualInterface):
 
     def write_hcr(self, value: int) -> None:
         """ICH_HCR_EL2; EOIcount is writable."""
+        if value & self.hcr_bits & TSEI:
+            self.report(deviation("hcr_stores_tsei", "ICH_HCR_EL2 keeps TSEI"))
         self.state.hcr = value & self.hcr_bits
         self.state.eoicount = value >> EOICOUNT_SHIFT & EOICOUNT_MOST
 
@@ -162,17 +166,19 @@ class VirtualInterfaceV3(VirtualInterface):
         )
 
     def write_lr(self, n: int, value: int) -> None:
-        """ICH_LR<n>_EL2 into the fields of list register n."""
+        """ICH_LR<n>_EL2 into the fields of list register n. Of the vINTID there are ICH_VTR_EL2.IDbits, 16 or 24; the
+        others are RES0 (IHI 0069, ICH_LR<n>_EL2; the register's page, DDI 0601)."""
         lr = self.lr(n)
         lr.state, lr.hw, lr.group = value >> 62 & 3, bool(value >> 61 & 1), value >> 60 & 1
         lr.priority = value >> 48 & self.priority_mask
         lr.pintid = value >> 32 & 0x1FFF if lr.hw else 0
         lr.eoi = not lr.hw and bool(value >> 41 & 1)
-        lr.vintid = value & 0xFFFFFFFF
+        lr.vintid = value & self.vintid_mask
         known = 0xF0FF_1FFF_FFFF_FFFF if lr.hw else 0xF0FF_0200_FFFF_FFFF
         lr.rest = value & ~known & 0xFFFF_FFFF_FFFF_FFFF if self.options.lr_stores_res0 else 0
-        if lr.rest:
-            self.report(deviation("lr_stores_res0", f"ICH_LR{n}_EL2 keeps RES0 bits {lr.rest:#x}"))
+        kept = lr.rest | lr.vintid & ~self.intid_mask
+        if kept:
+            self.report(deviation("lr_stores_res0", f"ICH_LR{n}_EL2 keeps RES0 bits {kept:#x}"))
 
 
 Read = Callable[[VirtualInterfaceV3, int], int]

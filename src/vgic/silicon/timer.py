@@ -5,11 +5,15 @@ while it is enabled, the condition is met and IMASK is clear. ISTATUS shows the 
 IMASK says. TVAL is another view of CVAL: 32 bits, signed, relative to the count.
 
     timer   count it compares with           PPI by convention
-    CNTP    physical (less CNTPOFF_EL2)      30
+    CNTP    physical, with CNTHCTL_EL2.ECV less CNTPOFF_EL2    30
     CNTV    physical less CNTVOFF_EL2        27
     CNTHP   physical                         26
     CNTHV   physical                         28
     CNTPS   physical                         29
+
+CNTPOFF_EL2 counts only while CNTHCTL_EL2.ECV is 1, and no offset of CNTPCT_EL0 is seen from EL2 and EL3 (DDI 0487,
+CNTPOFF_EL2, FEAT_ECV). CNTVCT_EL0 has its offset at all levels here: HCR_EL2.E2H, which takes it away at EL2, is not
+modelled.
 
 The timers drive lines; they never touch the interrupt controller in another way. Time passes by `advance`.
 """
@@ -27,6 +31,9 @@ from vgic.silicon.snapshot import Snapshot, check, put, values
 
 MASK64 = (1 << 64) - 1
 _EL = {"CNTP": "EL0", "CNTV": "EL0", "CNTHP": "EL2", "CNTHV": "EL2", "CNTPS": "EL1"}
+_OTHERS = ("CNTVOFF_EL2", "CNTPOFF_EL2", "CNTHCTL_EL2", "CNTPCT_EL0", "CNTVCT_EL0")
+ECV = 1 << 12
+"""CNTHCTL_EL2.ECV: CNTPOFF_EL2 is in force."""
 PPIS: Mapping[str, int] = {name: TIMER_PPIS[name] for name in _EL}
 
 SetLine = Callable[[int, bool, int], None]
@@ -43,12 +50,13 @@ class Counter:
 
 
 class Offsets:
-    """CNTVOFF_EL2 and CNTPOFF_EL2 of one PE."""
+    """CNTVOFF_EL2, CNTPOFF_EL2 and CNTHCTL_EL2.ECV of one PE."""
 
-    __slots__ = ("cntpoff", "cntvoff")
+    __slots__ = ("cntpoff", "cntvoff", "ecv")
 
     def __init__(self) -> None:
         self.cntvoff = self.cntpoff = 0
+        self.ecv = False
 
 
 class Timer:
@@ -86,7 +94,11 @@ class GenericTimers:
 
     def count(self, name: str, pe: int) -> int:
         """The count that a timer compares with, 64 bits, wrapping."""
-        off = {"CNTV": self.offsets[pe].cntvoff, "CNTP": self.offsets[pe].cntpoff}.get(name, 0)
+        off = 0
+        if name == "CNTV":
+            off = self.offsets[pe].cntvoff
+        elif name == "CNTP" and self.offsets[pe].ecv:
+            off = self.offsets[pe].cntpoff
         return (self.counter.count - off) & MASK64
 
     def advance(self, ticks: int) -> None:
@@ -121,10 +133,11 @@ class GenericTimers:
 
     def _unknown(self, register: str) -> UnknownRegister:
         names = [f"{t}_{k}_{_EL[t]}" for t in self.ppis for k in ("CTL", "CVAL", "TVAL")]
-        return UnknownRegister(register, nearest(register, [*names, "CNTVOFF_EL2", "CNTPOFF_EL2", "CNTPCT_EL0"]))
+        return UnknownRegister(register, nearest(register, [*names, *_OTHERS]))
 
-    def sysreg_read(self, register: str, pe: int = 0) -> int:
-        """An MRS of CNT*_CTL, CVAL, TVAL, CNTVOFF_EL2, CNTPOFF_EL2, CNTPCT_EL0, CNTVCT_EL0."""
+    def sysreg_read(self, register: str, pe: int = 0, *, el: int = 1) -> int:
+        """An MRS of CNT*_CTL, CVAL, TVAL, CNTVOFF_EL2, CNTPOFF_EL2, CNTHCTL_EL2 (ECV alone), CNTPCT_EL0, CNTVCT_EL0.
+        `el`: the exception level of the access, which CNTPCT_EL0 depends on."""
         found = self._timer(register)
         if found is not None:
             name, kind = found
@@ -137,8 +150,10 @@ class GenericTimers:
                 return self.offsets[pe].cntvoff
             case "CNTPOFF_EL2":
                 return self.offsets[pe].cntpoff
+            case "CNTHCTL_EL2":
+                return ECV * self.offsets[pe].ecv
             case "CNTPCT_EL0":
-                return self.count("CNTP", pe)
+                return self.count("CNTP", pe) if el < 2 else self.counter.count
             case "CNTVCT_EL0":
                 return self.count("CNTV", pe)
         raise self._unknown(register)
@@ -160,6 +175,8 @@ class GenericTimers:
             self.offsets[pe].cntvoff = value & MASK64
         elif register == "CNTPOFF_EL2":
             self.offsets[pe].cntpoff = value & MASK64
+        elif register == "CNTHCTL_EL2":
+            self.offsets[pe].ecv = bool(value & ECV)
         else:
             raise self._unknown(register)
         self._settle(pe)
