@@ -172,9 +172,9 @@ FLIPS: tuple[Flip, ...] = (
          "not veng1"),
     Flip("maintenance needs En", "virtual_interface.py", "return bool(self.state.hcr & EN) and self.misr() != 0",
          "return self.misr() != 0"),
-    Flip("GICv2: EOImode 1 doesn't count in EOIcount", "gich.py", '''dropped = self.drop() != IDLE
+    Flip("GICv2: EOImode 1 doesn't count in EOIcount", "gich.py", '''group, priority)
         if self.state.eoimode:
-            return''', '''dropped = self.drop() != IDLE'''),
+            return''', '''group, priority)'''),
     Flip("GICv2: an SGI's EOIR looks at CPUID", "gich.py",
          "if vintid < SGIS and self.options.eoi_checks_cpuid else None", "if False else None"),
     Flip("GICv3: EOIcount only with a dropped priority", "ich.py",
@@ -186,6 +186,22 @@ FLIPS: tuple[Flip, ...] = (
          "(dropped == IDLE or lr.priority & self.mask(group) == dropped)", "True"),
     Flip("GICv3: DIR ignores LPIs", "ich.py", "if not self.state.eoimode or vintid >= LPI_START or special(vintid):",
          "if not self.state.eoimode or special(vintid):"),
+    # ends that match nothing
+    Flip("an EOIR matches what was acknowledged last", "ends.py", "(last[0] == value and last[1] in groups)",
+         "value in [iar for iar, _ in running]"),
+    Flip("an EOIR is of its group", "ends.py", "last[0] == value and last[1] in groups", "last[0] == value"),
+    Flip("restored priorities are anybody's", "ends.py", "self.running = (UNKNOWN,) * active", "self.running = ()"),
+    Flip("an SGI's DIR names its source", "ends.py", "if waiting and iar not in waiting else", "if False else"),
+    Flip("GICv2: DIR in EOImode 0 is told", "gicc.py", "        if not self.split(ns):\n            expected =",
+         "        if False:\n            expected ="),
+    Flip("GICv3: DIR in EOImode 0 is told", "icc.py", "if not self.split(el, secure):\n            self.report(",
+         "if False:\n            self.report("),
+    Flip("a guest's EOIR needs an active priority", "virtual_interface.py", "if dropped == IDLE:", "if False:"),
+    Flip("a guest's EOIR is of the priority that is active", "virtual_interface.py",
+         "elif lr.priority & self.mask(lr.group) != dropped:", "elif False:"),
+    Flip("a guest's DIR needs EOImode 1", "virtual_interface.py", "if not self.state.eoimode:", "if False:"),
+    Flip("a guest's DIR needs what is active", "virtual_interface.py",
+         "if vintid and any(lr.vintid == vintid for lr in self.lrs):", "if False:"),
     # timers and outputs
     Flip("a timer fires at its compare value", "timer.py", "return self.enable and count >= self.cval",
          "return self.enable and count > self.cval"),

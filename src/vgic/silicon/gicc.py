@@ -14,12 +14,15 @@ from vgic.arch.intid import GROUP1_PENDING, SGIS, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.cpu_interface import CpuInterface
 from vgic.silicon.distributor_v2 import DistributorV2
+from vgic.silicon.ends import unmatched
 from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, ignored
 from vgic.silicon.interrupt import G0, G1NS, Interrupt
 from vgic.silicon.options_v2 import CpuInterfaceV2Options
 from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view, physical_groups, preempts
 from vgic.silicon.report import OnNotice, deviation
 
+IAR = INTID | 7 << CPUID_SHIFT
+"""The bits of GICC_IAR and GICC_EOIR."""
 ALIASES = frozenset({"GICC_AIAR", "GICC_AEOIR", "GICC_AHPPIR"})
 
 
@@ -59,9 +62,9 @@ class CpuInterfaceV2(CpuInterface):
 
     def __init__(self, options: CpuInterfaceV2Options, distributor: DistributorV2, pe: int, report: OnNotice) -> None:
         bits = min(7, options.priority_bits)
-        super().__init__(options, bits, physical_groups(bits))
+        super().__init__(options, bits, physical_groups(bits), report)
         self.mask_candidate = options.preemption_masks_candidate
-        self.options, self.distributor, self.pe, self.report = options, distributor, pe, report
+        self.options, self.distributor, self.pe = options, distributor, pe
         self.half = 1 << self.preemption_bits - 1
         silent = frozenset() if options.alias_registers else ALIASES
         self.gicc = Block(GICC, *self._handlers(), report, options.bad_size, silent | {"GICC_STATUSR"})
@@ -158,6 +161,8 @@ class CpuInterfaceV2(CpuInterface):
         """GICC_EOIR, GICC_AEOIR: drops the highest active priority of the interrupt's group; deactivates in EOImode 0.
         Only an INTID that an IAR returned is predictable; a Group 1 one needs AckCtl in EOIR (4.4.5)."""
         irq = self.distributor.find(value & INTID, self.pe)
+        if self.tells:
+            self._told_end(value & IAR, alias, ns)
         top = self.active_group()
         if irq is None:
             if not special(value & INTID) and self.options.eoi_of_unimplemented == "drops" and top is not None and not (
@@ -176,9 +181,37 @@ class CpuInterfaceV2(CpuInterface):
     def write_dir(self, value: int, ns: bool) -> None:
         """GICC_DIR: deactivates, in EOImode 1; otherwise UNPREDICTABLE: option dir_in_mode0 (4.4.15)."""
         irq = self.distributor.find(value & INTID, self.pe)
+        if self.tells:
+            self._told_dir(value & IAR, irq, ns)
         works = self.split(ns) or self.options.dir_in_mode0 == "deactivates"
         if irq is not None and works and not (ns and irq.group == G0):
             irq.deactivate()
+
+    def _told_end(self, value: int, alias: bool, ns: bool) -> None:
+        """A notice, if the write to EOIR or AEOIR matches nothing (UNPREDICTABLE, 4.4.5, 4.4.9)."""
+        if special(value & INTID):
+            return
+        groups = (G1NS,) if alias or ns else (G0, G1NS) if self.state.ackctl else (G0,)
+        expected = self.acknowledged.end(value, groups)
+        if expected:
+            self.report(unmatched("GICC_AEOIR" if alias else "GICC_EOIR", value, expected))
+        elif value & INTID < SGIS and self.split(ns):
+            self.acknowledged.drop(value)
+
+    def _told_dir(self, value: int, irq: Interrupt | None, ns: bool) -> None:
+        """A notice, if the write to DIR matches nothing (UNPREDICTABLE, 4.4.15)."""
+        if special(value & INTID):
+            return
+        if not self.split(ns):
+            expected = f"expected EOImode 1: option dir_in_mode0 = {self.options.dir_in_mode0}"
+        elif irq is None or not irq.active:
+            expected = "expected an active interrupt: it was never acknowledged, or was deactivated before"
+        elif any(iar == value for iar, _ in self.acknowledged.running):
+            expected = "expected GICC_EOIR first: its priority is not dropped"
+        else:
+            expected = self.acknowledged.deactivate(value) if irq.intid < SGIS else ""
+        if expected:
+            self.report(unmatched("GICC_DIR", value, expected))
 
     # -- registers
 
@@ -292,6 +325,7 @@ class CpuInterfaceV2(CpuInterface):
             group.active = group.active & low | (upper & low) << self.half
         else:
             _put_word(self.groups[G0], n, value, self.preemption_bits)
+        self.restored()
 
     def _read_nsapr(self, n: int, pe: int, ns: bool) -> int:
         return 0 if ns else self.groups[G1NS].active >> 32 * n & 0xFFFFFFFF
@@ -299,6 +333,7 @@ class CpuInterfaceV2(CpuInterface):
     def _write_nsapr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         if not ns:
             _put_word(self.groups[G1NS], n, value, self.preemption_bits)
+            self.restored()
 
 
 def source_of(irq: Interrupt) -> int:

@@ -100,12 +100,16 @@ class VirtualInterfaceV2(VirtualInterface):
         cpuid = value >> CPUID_SHIFT & 7 if vintid < SGIS and self.options.eoi_checks_cpuid else None
         return self.find_active(vintid, cpuid)
 
-    def write_eoir(self, value: int) -> None:
+    def write_eoir(self, value: int, alias: bool = False) -> None:
         """GICV_EOIR, GICV_AEOIR: priority drop; in EOImode 0 the deactivation, or EOIcount where no list register holds
         the interrupt (5.5.5, 5.3.2)."""
         if special(value & INTID):
             return
-        dropped = self.drop() != IDLE
+        priority = self.drop()
+        dropped = priority != IDLE
+        if self.tells:
+            register, group = ("GICV_AEOIR", 1) if alias else ("GICV_EOIR", None)
+            self.told_end(register, value, self._held(value), group, priority)
         if self.state.eoimode:
             return
         lr = self._held(value)
@@ -120,6 +124,8 @@ class VirtualInterfaceV2(VirtualInterface):
         if special(value & INTID):
             return
         lr = self._held(value)
+        if self.tells:
+            self.told_dir("GICV_DIR", value, lr)
         if not self.state.eoimode and (lr is not None or self.options.virtual_dir_in_mode0 == "ignored"):
             return
         if lr is None:
@@ -208,11 +214,11 @@ class VirtualInterfaceV2(VirtualInterface):
         writes: dict[str, WriteHandler] = {
             "GICV_CTLR": self._write_ctlr, "GICV_PMR": self._write_pmr,
             "GICV_BPR": partial(self._write_bpr, 0), "GICV_ABPR": partial(self._write_bpr, 1),
-            "GICV_EOIR": self._write_eoir, "GICV_DIR": self._write_dir, "GICV_APR<n>": self._write_apr,
+            "GICV_EOIR": partial(self._write_eoir, False), "GICV_DIR": self._write_dir, "GICV_APR<n>": self._write_apr,
         }
         if self.options.alias_registers:
             reads |= {"GICV_AIAR": partial(self._read_iar, True), "GICV_AHPPIR": partial(self._read_hppir, True)}
-            writes["GICV_AEOIR"] = self._write_eoir
+            writes["GICV_AEOIR"] = partial(self._write_eoir, True)
         else:
             reads |= {"GICV_AIAR": zero, "GICV_AHPPIR": zero}
             writes["GICV_AEOIR"] = ignored
@@ -247,8 +253,8 @@ class VirtualInterfaceV2(VirtualInterface):
     def _read_rpr(self, n: int, pe: int, ns: bool) -> int:
         return self.running_priority()
 
-    def _write_eoir(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        self.write_eoir(value)
+    def _write_eoir(self, alias: bool, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.write_eoir(value, alias)
 
     def _write_dir(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         self.write_dir(value)

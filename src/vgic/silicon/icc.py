@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vgic.arch.ich import TALL0, TALL1, TC, TDIR
-from vgic.arch.intid import LPI_START, NONSECURE_PENDING, SECURE_PENDING, SPURIOUS, special
+from vgic.arch.intid import LPI_START, NONSECURE_PENDING, SECURE_PENDING, SPECIAL_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.cpu_interface import CpuInterface
 from vgic.silicon.distributor_v3 import DistributorV3
+from vgic.silicon.ends import unmatched
 from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
 from vgic.silicon.options_v3 import CpuInterfaceV3Options
 from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view
@@ -40,9 +41,9 @@ class CpuInterfaceV3(CpuInterface):
         self, options: CpuInterfaceV3Options, distributor: DistributorV3, pe: int, pes: PeState,
         groups: tuple[Group, Group, Group],
     ) -> None:
-        super().__init__(options, min(7, options.priority_bits), groups)
+        super().__init__(options, min(7, options.priority_bits), groups, distributor.report)
         self.options, self.distributor, self.pe, self.pe_state = options, distributor, pe, pes
-        self.has_el3, self.report = options.security, distributor.report
+        self.has_el3 = options.security
         self.intid_mask = (1 << options.cpu_id_bits) - 1
 
     # -- what is pending
@@ -116,6 +117,10 @@ class CpuInterfaceV3(CpuInterface):
         intid = value & self.intid_mask
         if special(intid):
             return
+        if self.tells:
+            expected = self.acknowledged.end(intid, (G1S, G1NS) if group else (G0,))
+            if expected:
+                self.report(unmatched(f"ICC_EOIR{group}_EL1", intid, expected))
         if intid < LPI_START and self.options.eoi_of_unimplemented == "ignored" and (
                 self.distributor.find(intid, self.pe) is None):
             return
@@ -148,6 +153,8 @@ class CpuInterfaceV3(CpuInterface):
         """DIR: deactivates, if the access may touch the interrupt's group; ignored in EOImode 0 and for INTIDs that
         have no active state (IHI 0069, ICC_DIR_EL1)."""
         irq = self.distributor.find(value & self.intid_mask, self.pe)
+        if self.tells and value & self.intid_mask < SPECIAL_START:
+            self._told_dir(value & self.intid_mask, irq, el, secure)
         if irq is None or not self.split(el, secure):
             return
         pe, single = self.pe_state, self.distributor.state.ds
@@ -162,6 +169,15 @@ class CpuInterfaceV3(CpuInterface):
             allowed = (single if group0 else not hidden) and not to_el3 and not to_el2
         if allowed:
             irq.deactivate()
+
+    def _told_dir(self, intid: int, irq: Interrupt | None, el: int, secure: bool) -> None:
+        """A notice, if the write to DIR matches nothing. In EOImode 0 it is ignored, but an SEI may be generated;
+        before the priority drop it is permitted (IHI 0069, ICC_DIR_EL1)."""
+        if not self.split(el, secure):
+            self.report(unmatched("ICC_DIR_EL1", intid, "expected EOImode 1: it is ignored"))
+        elif irq is None or not irq.active:
+            expected = "expected an active interrupt: it was never acknowledged, or was deactivated before"
+            self.report(unmatched("ICC_DIR_EL1", intid, expected))
 
     # -- the other registers
 
@@ -265,6 +281,7 @@ class CpuInterfaceV3(CpuInterface):
         if which and self.has_el3 and not self.distributor.state.ds and not secure and el < 3:
             change &= ~0 << levels // 2
         group.active = group.active & ~change | (value & 0xFFFFFFFF) << 32 * n & change
+        self.restored()
 
     def check_apr(self, name: str, n: int) -> None:
         """Undefined where the preemption bits have no such active priorities register."""

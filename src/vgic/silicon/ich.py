@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vgic.arch.ich import EOICOUNT_MOST, EOICOUNT_SHIFT, TALL0, TALL1, TC, TDIR, TSEI
-from vgic.arch.intid import LPI_START, SPURIOUS, special
+from vgic.arch.intid import LPI_START, SPECIAL_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.distributor import Distributor
 from vgic.silicon.options_v3 import VirtualInterfaceV3Options
@@ -61,6 +61,8 @@ class VirtualInterfaceV3(VirtualInterface):
         if not self.options.wrong_group_eoi_drops and lr is not None and lr.group != group:
             return
         dropped = self.drop()
+        if self.tells:
+            self.told_end(f"ICV_EOIR{group}_EL1", vintid, lr, group, dropped)
         if dropped == IDLE and self.options.eoi_without_active == "nothing":
             if self.options.eoicount_without_priority and lr is None:
                 self._count(vintid)
@@ -81,6 +83,8 @@ class VirtualInterfaceV3(VirtualInterface):
     def write_dir(self, value: int) -> None:
         """ICV_DIR_EL1: EOImode 1 only; no check of priority or group; LPIs and special INTIDs are ignored."""
         vintid = value & self.intid_mask
+        if self.tells and vintid < SPECIAL_START:
+            self.told_dir("ICV_DIR_EL1", vintid, self.find_active(vintid))
         if not self.state.eoimode or vintid >= LPI_START or special(vintid):
             return
         lr = self.find_active(vintid)
