@@ -438,3 +438,16 @@ def test_option_nmis() -> None:
         board.w("GICR_INMIR0", 1)
         told = [n.register for n, _ in board.gic.notices.of("not modelled")]
         assert told == (["GICD_INMIR1", "GICR_INMIR0"] if there else [])
+
+
+def test_wakers_implementation_defined_bits_are_not_res0() -> None:
+    """IHI 0069, GICR_WAKER: bits 31 and 0."""
+    board = V3()
+    board.w("GICR_WAKER", 1 << 31 | 1)
+    assert board.r("GICR_WAKER") == 0
+    ((notice, _),) = board.gic.notices.of("not modelled")
+    assert (notice.register, notice.detail) == (
+        "GICR_WAKER", "IMPLEMENTATION DEFINED bits 0x80000001: read as zero")
+    assert not board.gic.notices.of("reserved")
+    board.w("GICR_WAKER", 1 << 3)
+    assert [n.detail for n, _ in board.gic.notices.of("reserved")] == ["write sets RES0 bits 0x8"]

@@ -25,6 +25,7 @@ DPG = {G0: _CTLR.mask("DPG0"), G1S: _CTLR.mask("DPG1S"), G1NS: _CTLR.mask("DPG1N
 """By group: the PE takes no 1-of-N interrupts of it."""
 DPG_SECURE = DPG[G0] | DPG[G1S]
 PROCESSOR_SLEEP, CHILDREN_ASLEEP = (GICR["GICR_WAKER"].mask(name) for name in ("ProcessorSleep", "ChildrenAsleep"))
+IMPLEMENTATION_DEFINED = GICR["GICR_WAKER"].mask("ImDe31", "ImDe0")
 PTZ = GICR["GICR_PENDBASER"].mask("PTZ")
 
 LPI_REGISTERS = frozenset({"GICR_PROPBASER", "GICR_PENDBASER", "GICR_SETLPIR", "GICR_CLRLPIR", "GICR_INVLPIR",
@@ -134,6 +135,9 @@ class Redistributor:
     def _write_waker(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         if not ns:
             self.state.asleep = bool(value & PROCESSOR_SLEEP)
+            if value & IMPLEMENTATION_DEFINED:
+                detail = f"IMPLEMENTATION DEFINED bits {value & IMPLEMENTATION_DEFINED:#x}: read as zero"
+                self.report(Notice("not modelled", "GICR_WAKER", detail))
 
     def _read_base(self, slot: str, n: int, pe: int, ns: bool) -> int:
         """PTZ is write-only (IHI 0069, GICR_PENDBASER)."""
