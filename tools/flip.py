@@ -48,7 +48,10 @@ FLIPS: tuple[Flip, ...] = (
     Flip("a deactivation leaves pending", "interrupt.py", '''not active."""
         self.active = False''', '''not active."""
         self.active = self.latch = False'''),
-    Flip("a message level is no latch", "interrupt.py", "self.message = on", "self.latch = on"),
+    Flip("a message level is no latch", "interrupt.py", "self.message = True", "self.latch = True"),
+    Flip("a message for what is pending has no effect", "interrupt.py", "elif not self.pending():", "else:"),
+    Flip("CLRSPI removes the latch of a level too", "interrupt.py", "self.latch = self.message = False",
+         "self.message = False"),
     # the distributor
     Flip("an active interrupt is not forwarded", "distributor.py", "and not irq.active and", "and"),
     Flip("a disabled interrupt is not forwarded", "distributor.py", "if irq.enabled and (irq.intid", "if (irq.intid"),
@@ -171,9 +174,9 @@ FLIPS: tuple[Flip, ...] = (
          "not veng1"),
     Flip("maintenance needs En", "virtual_interface.py", "return bool(self.state.hcr & EN) and self.misr() != 0",
          "return self.misr() != 0"),
-    Flip("GICv2: EOImode 1 doesn't count in EOIcount", "gich.py", '''dropped = self.drop() != IDLE
+    Flip("GICv2: EOImode 1 doesn't count in EOIcount", "gich.py", '''group, priority)
         if self.state.eoimode:
-            return''', '''dropped = self.drop() != IDLE'''),
+            return''', '''group, priority)'''),
     Flip("GICv2: an SGI's EOIR looks at CPUID", "gich.py",
          "if vintid < SGIS and self.options.eoi_checks_cpuid else None", "if False else None"),
     Flip("GICv3: EOIcount only with a dropped priority", "ich.py",
@@ -185,19 +188,63 @@ FLIPS: tuple[Flip, ...] = (
          "(dropped == IDLE or lr.priority & self.mask(group) == dropped)", "True"),
     Flip("GICv3: DIR ignores LPIs", "ich.py", "if not self.state.eoimode or vintid >= LPI_START or special(vintid):",
          "if not self.state.eoimode or special(vintid):"),
+    # ends that match nothing
+    Flip("an EOIR matches what was acknowledged last", "ends.py", "(last[0] == value and last[1] in groups)",
+         "value in [iar for iar, _ in running]"),
+    Flip("an EOIR is of its group", "ends.py", "last[0] == value and last[1] in groups", "last[0] == value"),
+    Flip("restored priorities are anybody's", "ends.py", "self.running = (UNKNOWN,) * active", "self.running = ()"),
+    Flip("an SGI's DIR names its source", "ends.py", "if waiting and iar not in waiting else", "if False else"),
+    Flip("GICv2: DIR in EOImode 0 is told", "gicc.py", "        if not self.split(ns):\n            expected =",
+         "        if False:\n            expected ="),
+    Flip("GICv3: DIR in EOImode 0 is told", "icc.py", "if not self.split(el, secure):\n            self.report(",
+         "if False:\n            self.report("),
+    Flip("a guest's EOIR needs an active priority", "virtual_interface.py", "if dropped == IDLE:", "if False:"),
+    Flip("a guest's EOIR is of the priority that is active", "virtual_interface.py",
+         "elif lr.priority & self.mask(lr.group) != dropped:", "elif False:"),
+    Flip("a guest's DIR needs EOImode 1", "virtual_interface.py", "if not self.state.eoimode:", "if False:"),
+    Flip("a guest's DIR needs what is active", "virtual_interface.py",
+         "if vintid and any(lr.vintid == vintid for lr in self.lrs):", "if False:"),
     # timers and outputs
     Flip("a timer fires at its compare value", "timer.py", "return self.enable and count >= self.cval",
          "return self.enable and count > self.cval"),
     Flip("IMASK holds the line, not ISTATUS", "timer.py", "return self.met(count) and not self.imask",
          "return self.met(count)"),
     Flip("TVAL is signed", "timer.py", "- (1 << 32) * (value >> 31 & 1)", ""),
-    Flip("CNTVOFF is CNTV's alone", "timer.py", '{"CNTV": self.offsets[pe].cntvoff,',
-         '{"CNTHV": self.offsets[pe].cntvoff,'),
+    Flip("CNTVOFF is CNTV's alone", "timer.py", 'if name == "CNTV":', 'if name == "CNTHV":'),
+    Flip("CNTPOFF counts with ECV alone", "timer.py", 'name == "CNTP" and self.offsets[pe].ecv', 'name == "CNTP"'),
+    Flip("CNTPCT has no offset at EL2", "timer.py", 'self.count("CNTP", pe) if el < 2 else self.counter.count',
+         'self.count("CNTP", pe)'),
     Flip("GICv2: a callback is told what an acknowledge changes", "gicv2.py", 'if frame != "GICD":',
          "if False:"),
     Flip("GICv3: a callback is told what an acknowledge changes", "gicv3.py", 'if "_IAR" in r.name:', "if False:"),
-    Flip("GICv3: ICC_SGI1R sends both groups with DS = 1", "distributor_v3.py",
-         "if group == G1NS and irq.group == G0 and self.state.ds:", "if False:"),
+    Flip("GICv3: ICC_SGI1R sends both groups with DS = 1", "distributor_v3.py", "return irq.group in (G0, group)",
+         "return irq.group == group"),
+    Flip("GICv3: a Secure SGI register sends its group alone", "distributor_v3.py", "if not ns or irq.group == G1NS:",
+         "if irq.group == G1NS:"),
+    Flip("GICv3: ICC_SGI0R sends no Secure Group 1 SGI", "distributor_v3.py", "irq.nsacr >= 2 and group != G0",
+         "irq.nsacr >= 2"),
+    Flip("GICv3: NSACR 1 for a Group 0 SGI", "distributor_v3.py", "irq.nsacr >= 1 if", "irq.nsacr >= 2 if"),
+    Flip("GICv3: Non-secure software ends no Secure interrupt", "distributor_v3.py", "if ns and not visible(irq, ns):",
+         "if False:"),
+    Flip("GICv3: a twin's deactivation is Non-secure", "distributor_v3.py",
+         "self.options.security and not self.state.ds)", "False)"),
+    Flip("GICv3: an EOIR's deactivation is of its state", "icc.py",
+         '''        self.drop(top)
+        if not self.split(el, secure):
+            self.distributor.deactivate(intid, self.pe, self.has_el3 and self.distributor.ns(as_secure))''',
+         '''        self.drop(top)
+        if not self.split(el, secure):
+            self.distributor.deactivate(intid, self.pe)'''),
+    Flip("GICv3: Group 1 is IRQ with DS = 1", "icc.py", "if fiq and self.distributor.state.ds:", "if False:"),
+    Flip("GICv3: 1 of N heeds the group enable", "redistributor.py", "and self.groups[group].enabled and", "and"),
+    Flip("GICv3: DPG1S is RAZ with DS = 1", "redistributor.py", "else DPG[G1S] * self.distributor.ds", "else 0"),
+    Flip("GICv3: NMIAR1 is UNDEFINED without NMIs", "gicv3.py", "if name in NMI and not", "if False and not"),
+    Flip("GICv3: a vINTID has IDbits", "ich.py", "value & self.vintid_mask", "value & 0xFFFFFFFF"),
+    Flip("GICv3: an EOIR's INTID has IDbits", "icc.py", "intid = value & self.intid_mask", "intid = value & 0xFFFFFF"),
+    Flip("GICv3: TSEI is RES0", "ich.py", "TSEI * options.hcr_stores_tsei", "TSEI"),
+    Flip("GICv3: the priority bits are those of preemption", "gicv3.py", "physical_groups(min(7, o.cpu.priority_bits))",
+         "physical_groups(5)"),
+    Flip("GICv2: a Secure AEOIR is a Non-secure EOIR", "gicc.py", "ns or (alias and self.options.security)", "ns"),
 )
 
 

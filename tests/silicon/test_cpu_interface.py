@@ -46,14 +46,14 @@ def test_the_mask_is_strict(board: Board) -> None:
 
 @pytest.mark.parametrize(("bits", "kept"), [(4, 0xF0), (5, 0xF8), (8, 0xFF)])
 def test_unimplemented_bits_of_the_mask_read_as_zero(build: type[Board], bits: int, kept: int) -> None:
-    board = build(priority_bits=bits) if build is V2 else build(priority_bits=bits, preemption_bits=min(bits, 5))
+    board = build(priority_bits=bits)
     board.pmr(0xFF)
     assert board.r("ICC_PMR_EL1" if board.v3 else "GICC_PMR") == kept
 
 
 @pytest.mark.parametrize(("bits", "kept"), [(4, 0xF0), (5, 0xF8), (8, 0xFF)])
 def test_unimplemented_bits_of_a_priority_read_as_zero(build: type[Board], bits: int, kept: int) -> None:
-    board = build(priority_bits=bits) if build is V2 else build(priority_bits=bits, preemption_bits=min(bits, 5))
+    board = build(priority_bits=bits)
     for intid in (3, 27, LOW):
         board.prioritize(intid, 0xFF)
         assert board.priority(intid) == kept
@@ -211,9 +211,11 @@ def test_gicv2_binary_points_are_raised_to_their_minimum(options: dict[str, int]
     assert (board.r("GICC_BPR"), board.r("GICC_ABPR")) == (7, 7)
 
 
-@pytest.mark.parametrize(("preemption", "low"), [(4, 3), (5, 2), (6, 1), (7, 0)])
-def test_gicv3_binary_points_are_raised_to_their_minimum(preemption: int, low: int) -> None:
-    board = V3(priority_bits=8, preemption_bits=preemption)
+@pytest.mark.parametrize(("bits", "low"), [(4, 3), (5, 2), (6, 1), (7, 0), (8, 0)])
+def test_gicv3_binary_points_are_raised_to_their_minimum(bits: int, low: int) -> None:
+    """It is that of the priority bits (IHI 0069, ICC_CTLR_EL1.PRIbits)."""
+    board = V3(priority_bits=bits)
+    assert board.r("ICC_CTLR_EL1") >> 8 & 7 == bits - 1
     assert (board.r("ICC_BPR0_EL1"), board.r("ICC_BPR1_EL1")) == (low, low + 1)
     board.w("ICC_BPR0_EL1", 7)
     board.w("ICC_BPR1_EL1", 7)
@@ -306,8 +308,8 @@ def test_gicv2_active_priorities_have_a_bit_for_each_level(bits: int, registers:
             assert board.r(f"{name}{n}") == (levels if n < registers else 0)
 
 
-def test_gicv3_four_preemption_bits_have_sixteen_levels() -> None:
-    board = V3(priority_bits=4, preemption_bits=4)
+def test_gicv3_four_priority_bits_have_sixteen_levels() -> None:
+    board = V3(priority_bits=4)
     for name in ("ICC_AP0R0_EL1", "ICC_AP1R0_EL1"):
         board.w(name, 0xFFFF_0000)
         assert board.r(name) == 0
@@ -316,8 +318,9 @@ def test_gicv3_four_preemption_bits_have_sixteen_levels() -> None:
     assert (board.r("ICC_AP0R0_EL1"), board.rpr()) == (0x8000, 0xF0)
 
 
-def test_gicv3_seven_preemption_bits_have_four_registers() -> None:
-    board = V3(priority_bits=8, preemption_bits=7)
+@pytest.mark.parametrize("bits", [7, 8])
+def test_gicv3_seven_priority_bits_have_four_registers(bits: int) -> None:
+    board = V3(priority_bits=bits)
     for group in (0, 1):
         for n in range(4):
             board.w(f"ICC_AP{group}R{n}_EL1", 1 << n)

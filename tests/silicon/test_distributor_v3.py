@@ -83,8 +83,31 @@ def test_opting_out_needs_one_of_n() -> None:
     assert board.r("GICR_TYPER") >> 5 & 1 == 0
     board = V3(one_of_n="all")
     board.w("GICR_CTLR", 7 << 24)
-    assert board.r("GICR_CTLR") == 2 | 7 << 24
+    assert board.r("GICR_CTLR") == 2 | 3 << 24      # DPG1S is RAZ/WI with a single Security state
     assert board.r("GICR_TYPER") >> 5 & 1 == 1
+
+
+def test_dpg1s_goes_with_the_second_security_state() -> None:
+    board = V3(security=True, one_of_n="all")
+    board.w("GICR_CTLR", 7 << 24, secure=True)
+    board.w("GICD_CTLR", 0x77, secure=True)
+    assert board.r("GICR_CTLR") == 2 | 3 << 24
+
+
+@pytest.mark.parametrize("one_of_n", ["lowest", "all"])
+@pytest.mark.parametrize("hides", [False, True])
+def test_one_of_n_leaves_out_who_disables_the_group(one_of_n: str, hides: bool) -> None:
+    """It goes to another PE, and hides nothing here (IHI 0069, ICC_IGRPEN1_EL3; 4.7.2)."""
+    board = V3(pes=2, one_of_n=one_of_n, disabled_group_hides=hides)
+    board.make(40, priority=0x40)
+    board.w("GICD_IROUTER40", IRM)
+    board.make(41, group=0)
+    board.w("ICC_IGRPEN1_EL1", 0, 0)
+    board.line(40, True)
+    assert [board.signalled(pe) for pe in range(2)] == [False, True]
+    board.line(41, True)
+    assert board.r("ICC_IAR0_EL1", 0) == 41
+    assert board.ack(1) == 40
 
 
 def test_dpg_of_secure_groups_is_secure() -> None:
@@ -328,6 +351,29 @@ def test_a_message_level_lasts_until_it_is_cleared() -> None:
     assert board.state(41) == "I"
 
 
+def test_a_message_for_what_is_pending_has_no_effect() -> None:
+    """IHI 0069, GICD_SETSPI_NSR: writes have no effect if the SPI is already pending."""
+    board = messages()
+    board.line(41, True)
+    board.w("GICD_SETSPI_NSR", 41)
+    board.line(41, False)
+    assert board.state(41) == "I"
+    board.set("ISPENDR", 41)
+    board.w("GICD_SETSPI_NSR", 41)
+    assert board.ack() == 41
+    assert board.state(41) == "A"
+
+
+def test_clrspi_removes_what_ispendr_gave() -> None:
+    board = messages()
+    board.set("ISPENDR", 41)
+    board.w("GICD_CLRSPI_NSR", 41)
+    assert board.state(41) == "I"
+    board.line(41, True)
+    board.w("GICD_CLRSPI_NSR", 41)
+    assert board.state(41) == "P"
+
+
 @pytest.mark.parametrize("intid", [3, 27, 0, 31, 1024 + 40, 4096 + 40, 288, 1023])
 def test_messages_speak_of_spis_alone(intid: int) -> None:
     board = messages()
@@ -392,3 +438,16 @@ def test_option_nmis() -> None:
         board.w("GICR_INMIR0", 1)
         told = [n.register for n, _ in board.gic.notices.of("not modelled")]
         assert told == (["GICD_INMIR1", "GICR_INMIR0"] if there else [])
+
+
+def test_wakers_implementation_defined_bits_are_not_res0() -> None:
+    """IHI 0069, GICR_WAKER: bits 31 and 0."""
+    board = V3()
+    board.w("GICR_WAKER", 1 << 31 | 1)
+    assert board.r("GICR_WAKER") == 0
+    ((notice, _),) = board.gic.notices.of("not modelled")
+    assert (notice.register, notice.detail) == (
+        "GICR_WAKER", "IMPLEMENTATION DEFINED bits 0x80000001: read as zero")
+    assert not board.gic.notices.of("reserved")
+    board.w("GICR_WAKER", 1 << 3)
+    assert [n.detail for n, _ in board.gic.notices.of("reserved")] == ["write sets RES0 bits 0x8"]

@@ -330,3 +330,29 @@ def test_option_eoi_of_group1_without_ackctl(choice: str, after: str) -> None:
     assert board.state(G1) == after
     board.w("GICC_AEOIR", G1)
     assert board.state(G1) == "I"
+
+
+def test_a_secure_aeoir_is_a_nonsecure_eoir() -> None:
+    """4.4.9: it ends no Group 0 interrupt, and EOImodeNS is in force."""
+    board = both(security=True)
+    board.pulse(G0)
+    assert board.r("GICC_IAR", secure=True) == G0
+    board.w("GICC_AEOIR", G0, secure=True)
+    assert board.state(G0, secure=True) == "A"
+    assert board.r("GICC_RPR", secure=True) == 0x40
+    board.w("GICC_EOIR", G0, secure=True)
+    for split, state in ((True, "A"), (False, "I")):
+        board.w("GICC_CTLR", 3 | split << 10, secure=True)
+        board.pulse(G1)
+        assert board.r("GICC_AIAR", secure=True) == G1
+        board.w("GICC_AEOIR", G1, secure=True)
+        assert (board.state(G1), board.r("GICC_RPR", secure=True)) == (state, 0xFF)
+        board.w("GICC_DIR", G1)
+
+
+@pytest.mark.parametrize(("option", "seen"), [("spurious", 1023), ("zero", 0)])
+def test_option_nonsecure_alias_reads(option: str, seen: int) -> None:
+    board = both(security=True, nonsecure_alias_reads=option)
+    board.pulse(G1)
+    assert board.r("GICC_AIAR") == board.r("GICC_AHPPIR") == seen
+    assert board.state(G1) == "P"

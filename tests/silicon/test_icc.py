@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.silicon.board import V3
 
+from vgic.silicon import Undefined
 from vgic.silicon.candidate import Unmodelled
 from vgic.silicon.interrupt import G0, G1NS, G1S
 
@@ -321,17 +322,17 @@ def test_the_range_selector_reaches_high_aff0(rs: int, bits: int, to: set[int]) 
 
 
 REACHES = {      # with two Security states: (register, Secure?): groups that the SGI may have, without and by NSACR
-    ("ICC_SGI1R_EL1", True): {G0, G1S}, ("ICC_ASGI1R_EL1", True): {G1NS}, ("ICC_SGI0R_EL1", True): {G0},
+    ("ICC_SGI1R_EL1", True): {G1S}, ("ICC_ASGI1R_EL1", True): {G1NS}, ("ICC_SGI0R_EL1", True): {G0},
     ("ICC_SGI1R_EL1", False): {G1NS}, ("ICC_ASGI1R_EL1", False): set(), ("ICC_SGI0R_EL1", False): set(),
 }
-BY_NSACR = {"ICC_ASGI1R_EL1": {G0: 1, G1S: 2}, "ICC_SGI0R_EL1": {G0: 1}, "ICC_SGI1R_EL1": {}}
+BY_NSACR = {"ICC_ASGI1R_EL1": {G0: 1, G1S: 2}, "ICC_SGI0R_EL1": {G0: 1}, "ICC_SGI1R_EL1": {G0: 1, G1S: 2}}
 
 
 @pytest.mark.parametrize("nsacr", range(3))
 @pytest.mark.parametrize("group", [G0, G1S, G1NS])
 @pytest.mark.parametrize(("register", "secure"), list(REACHES))
 def test_sgis_by_group_state_and_nsacr(register: str, secure: bool, group: int, nsacr: int) -> None:
-    """IHI 0069, "Forwarding an SGI to a target PE"."""
+    """IHI 0069, "Use of control registers for SGI forwarding"."""
     board = V3(security=True)
     board.put("IGROUPR", 5, int(group == G1NS), 1, secure=True)
     board.put("IGRPMODR", 5, int(group == G1S), 1, secure=True)
@@ -339,6 +340,88 @@ def test_sgis_by_group_state_and_nsacr(register: str, secure: bool, group: int, 
     board.w(register, 5 << 24 | 2, el=1, secure=secure)
     needed = 0 if group in REACHES[register, secure] else 9 if secure else BY_NSACR[register].get(group, 9)
     assert sent(board) == ({1} if nsacr >= needed else set())
+
+
+@pytest.mark.parametrize(("register", "secure", "group", "nsacr", "table"), [
+    ("ICC_SGI1R_EL1", True, G0, 0, False), ("ICC_SGI1R_EL1", False, G0, 1, True),
+    ("ICC_SGI1R_EL1", False, G1S, 2, True), ("ICC_SGI1R_EL1", False, G1S, 1, False)])
+def test_option_sgi_follows_table(register: str, secure: bool, group: int, nsacr: int, table: bool) -> None:
+    for follows in (True, False):
+        board = V3(security=True, sgi_follows_table=follows)
+        board.put("IGRPMODR", 5, int(group == G1S), 1, secure=True)
+        board.w("GICR_NSACR", nsacr << 10, 1, secure=True)
+        board.w(register, 5 << 24 | 2, el=1, secure=secure)
+        assert sent(board) == ({1} if (table if follows else secure) else set())
+
+
+@pytest.mark.parametrize("option", [True, False])
+@pytest.mark.parametrize(("el", "secure"), [(1, False), (2, False), (1, True), (3, True), (3, False)])
+def test_option_group1_irq_with_ds(el: int, secure: bool, option: bool) -> None:
+    """IHI 0069 4.6.2: with a single Security state Group 1 is IRQ wherever the PE is."""
+    board = secured(group1_irq_with_ds=option)
+    board.w("GICD_CTLR", 0x77, secure=True)
+    board.pulse(42)
+    board.gic.set_pe_state(0, el=el, secure=secure)
+    fiq = not option and (secure or el == 3)
+    assert (board.gic.irq(0), board.gic.fiq(0)) == (not fiq, fiq)
+
+
+@pytest.mark.parametrize("option", [True, False])
+@pytest.mark.parametrize("way", ["EOIR", "list register"])
+def test_option_deactivation_checks_group(way: str, option: bool) -> None:
+    """Non-secure software ends no Secure interrupt: by an EOIR of what it did not acknowledge, or by a twin."""
+    board = secured(deactivation_checks_group=option)
+    for intid in (40, 41):
+        board.set("ISACTIVER", intid, secure=True)
+        if way == "EOIR":
+            board.pulse(42)
+            assert board.r("ICC_IAR1_EL1", el=2) == 42
+            board.w("ICC_EOIR1_EL1", intid, el=2)
+            board.set("ICACTIVER", 42)
+        else:
+            board.w("ICH_HCR_EL2", 1)
+            board.w("ICH_VMCR_EL2", 0xF8000002)
+            board.w("ICH_LR0_EL2", 2 << 62 | 1 << 61 | 1 << 60 | 0x80 << 48 | intid << 32 | 50)
+            board.w("ICH_AP1R0_EL2", 1 << 16)
+            board.gic.sysreg_write("ICV_EOIR1_EL1", 50, el=1)
+            assert board.r("ICH_LR0_EL2") >> 62 == 0
+        assert board.state(intid, secure=True) == ("A" if option else "I")
+    board.w("GICD_CTLR", 0x77, secure=True)
+    assert {i for i in (40, 41) if board.state(i) == "A"} == ({40, 41} if option else set())
+
+
+@pytest.mark.parametrize("option", [True, False])
+def test_option_nonsecure_pmr_shows_ff(option: bool) -> None:
+    board = V3(security=True, priority_bits=8, nonsecure_pmr_shows_ff=option)
+    board.gic.set_pe_state(0, scr_fiq=True)
+    for pmr, seen in ((0xFF, 0xFF if option else 0xFE), (0xF0, 0xE0), (0x70, 0)):
+        board.w("ICC_PMR_EL1", pmr, el=3, secure=True)
+        assert board.r("ICC_PMR_EL1", el=2) == seen
+
+
+@pytest.mark.parametrize("option", [True, False])
+def test_option_nds(option: bool) -> None:
+    assert V3(security=True, nds=option).r("ICC_CTLR_EL3", el=3) >> 17 & 1 == option
+
+
+@pytest.mark.parametrize("register", ["ICC_NMIAR1_EL1", "ICV_NMIAR1_EL1"])
+def test_nmiar1_is_undefined_without_nmis(register: str) -> None:
+    with pytest.raises(Undefined, match="FEAT_GICv3_NMI"):
+        V3().gic.sysreg_read(register, el=1)
+    board = V3(nmis=True)
+    assert board.gic.sysreg_read(register, el=1) == 0
+    assert board.gic.notices.of("not modelled")
+
+
+@pytest.mark.parametrize(("bits", "same"), [(16, True), (24, False)])
+def test_option_cpu_id_bits_of_an_eoir(bits: int, same: bool) -> None:
+    """Bits of the INTID that are not implemented are RES0."""
+    board = V3(cpu_id_bits=bits)
+    board.make(40, edge=True)
+    board.pulse(40)
+    assert board.ack() == 40
+    board.w("ICC_EOIR1_EL1", 0x1_0028)
+    assert board.state(40) == ("I" if same else "A")
 
 
 def test_an_sgi_from_el3_is_secure_whatever_scr_ns_is() -> None:

@@ -36,7 +36,7 @@ def test_option_list_registers(count: int) -> None:
 
 
 @pytest.mark.parametrize(("keeps", "hw0", "hw1"), [
-    (False, 0xD0F8_0200_FFFF_FFFF, 0xF0F8_1FFF_FFFF_FFFF), (True, 0xDFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF)])
+    (False, 0xD0F8_0200_0000_FFFF, 0xF0F8_1FFF_0000_FFFF), (True, 0xDFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF)])
 def test_option_lr_stores_res0(keeps: bool, hw0: int, hw1: int) -> None:
     board = V3(lr_stores_res0=keeps)
     board.w("ICH_LR0_EL2", 0xDFFF_FFFF_FFFF_FFFF)
@@ -128,10 +128,10 @@ def test_what_the_type_registers_tell() -> None:
 def test_option_tdir() -> None:
     board = V3(tdir=False)
     board.w("ICH_HCR_EL2", 0xFFFF_FFFF)
-    assert board.r("ICH_HCR_EL2") == 0xF800_3CFF
+    assert board.r("ICH_HCR_EL2") == 0xF800_1CFF
     board = V3()
     board.w("ICH_HCR_EL2", 0xFFFF_FFFF)
-    assert board.r("ICH_HCR_EL2") == 0xF800_7CFF
+    assert board.r("ICH_HCR_EL2") == 0xF800_5CFF
 
 
 # -- EOIR
@@ -286,3 +286,25 @@ def test_hppir_names_the_candidate_also_with_the_interface_off() -> None:
     board.lr(1, INVALID, 51)
     assert board.vhppir(1) == 50
     assert board.vhppir(0) == 1023
+
+
+@pytest.mark.parametrize(("bits", "kept"), [(16, 0x5678), (24, 0x345678)])
+def test_a_vintid_has_as_many_bits_as_the_interface_says(bits: int, kept: int) -> None:
+    """IHI 0069, ICH_LR<n>_EL2.vINTID: unimplemented bits are RES0."""
+    board = V3(cpu_id_bits=bits)
+    board.w("ICH_LR0_EL2", 0x1234_5678)
+    assert board.r("ICH_LR0_EL2") == kept
+    assert board.r("ICH_VTR_EL2") >> 23 & 7 == (bits == 24)
+    board = V3(cpu_id_bits=bits, lr_stores_res0=True)
+    board.w("ICH_LR0_EL2", 0x1234_5678)
+    assert board.r("ICH_LR0_EL2") == 0x1234_5678
+    assert [n.register for n, _ in board.gic.notices.of("deviation")] == ["lr_stores_res0"]
+
+
+@pytest.mark.parametrize(("stores", "kept"), [(False, 0), (True, 1 << 13)])
+def test_option_hcr_stores_tsei(stores: bool, kept: int) -> None:
+    """TSEI is RES0 where ICH_VTR_EL2.SEIS is 0."""
+    board = V3(hcr_stores_tsei=stores)
+    board.w("ICH_HCR_EL2", 1 << 13)
+    assert board.r("ICH_HCR_EL2") == kept
+    assert board.r("ICH_VTR_EL2") >> 22 & 1 == 0

@@ -61,13 +61,18 @@ def sleep_blocks(board: V3) -> None:
     board.signalled()
 
 
-def disabled_group_hides(board: V3) -> None:
-    board.make(40, group=0, priority=0x40)
-    board.make(41)
+def group1_irq_with_ds(board: V3) -> None:
+    board.w("GICD_CTLR", 0x77, secure=True)
+    board.make(40)
     board.line(40, True)
-    board.line(41, True)
-    board.w("ICC_IGRPEN0_EL1", 0)
-    board.ack()
+    board.gic.set_pe_state(0, el=3, secure=True)
+    board.gic.irq(0)
+
+
+def deactivation_checks_group(board: V3) -> None:
+    board.set("ISACTIVER", 40, secure=True)
+    board.w("ICC_AP1R0_EL1", 1 << 20, el=3)
+    board.w("ICC_EOIR1_EL1", 40)
 
 
 def eoicount_in_split_mode(board: V3) -> None:
@@ -95,7 +100,10 @@ OCCASIONS: dict[tuple[str, int], Callable[..., object]] = {
     ("alias_registers", 2): lambda board: board.r("GICC_AIAR"),
     ("preemption_masks_candidate", 2): preemption_masks_candidate,
     ("sgir_checks_group", 2): sgir_checks_group,
-    ("disabled_group_hides", 3): disabled_group_hides,
+    ("group1_irq_with_ds", 3): group1_irq_with_ds,
+    ("deactivation_checks_group", 3): deactivation_checks_group,
+    ("sgi_follows_table", 3): lambda board: board.w("ICC_SGI1R_EL1", 5 << 24 | 2, el=3, secure=True),
+    ("hcr_stores_tsei", 3): lambda board: board.w("ICH_HCR_EL2", 1 << 13),
     ("sleep_blocks", 3): sleep_blocks,
     ("sgi1r_sends_group0", 3): lambda board: board.sgi(5, 2),
     ("priority_stores_low_bits", 3): lambda board: board.prioritize(40, 0xFF),
@@ -110,6 +118,10 @@ CHIPS: dict[int, tuple[type[Board], type[GicV2Options] | type[GicV3Options]]] = 
     2: (V2, GicV2Options), 3: (V3, GicV3Options)}
 
 
+TWO_STATES = {"sgir_checks_group", "group1_irq_with_ds", "deactivation_checks_group", "sgi_follows_table"}
+"""Departures that show with two Security states alone."""
+
+
 def told(board: Board) -> set[str]:
     return {notice.register for notice, _ in board.gic.notices.of("deviation")}
 
@@ -119,8 +131,7 @@ def test_a_departure_is_told_when_it_decides(option: str, gic: int) -> None:
     chip, options = CHIPS[gic]
     default = options().choices()[option]
     assert isinstance(default, bool)
-    # The Security Extensions are where sgir_checks_group matters; they change nothing for the others' occasions.
-    secure = {"security": True} if option == "sgir_checks_group" else {}
+    secure = {"security": True} if option in TWO_STATES else {}
     plain, departed = chip(**secure), chip(**secure, **{option: not default})
     OCCASIONS[option, gic](plain)
     OCCASIONS[option, gic](departed)

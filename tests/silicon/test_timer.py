@@ -9,7 +9,7 @@ from tests.silicon.board import V2, V3, Board
 
 from vgic.arch.register import UnknownRegister
 from vgic.silicon import GenericTimers
-from vgic.silicon.timer import PPIS
+from vgic.silicon.timer import ECV, PPIS
 
 EL = {"CNTP": "EL0", "CNTV": "EL0", "CNTHP": "EL2", "CNTHV": "EL2", "CNTPS": "EL1"}
 WORDS = st.integers(0, (1 << 64) - 1)
@@ -122,12 +122,26 @@ def test_offsets_are_each_pes_and_each_counters() -> None:
     m.timers.advance(100)
     m.w("CNTVOFF_EL2", 30, 1)
     m.w("CNTPOFF_EL2", 5)
+    m.w("CNTHCTL_EL2", ECV)
     assert [m.r("CNTVCT_EL0", pe) for pe in range(2)] == [100, 70]
     assert [m.r("CNTPCT_EL0", pe) for pe in range(2)] == [95, 100]
     assert (m.r("CNTVOFF_EL2", 1), m.r("CNTPOFF_EL2")) == (30, 5)
     for name in ("CNTHP", "CNTHV", "CNTPS"):
         m.w(f"{name}_TVAL_{EL[name]}", 0)
         assert m.r(f"{name}_CVAL_{EL[name]}") == 100
+
+
+def test_the_physical_offset_counts_with_ecv_alone_and_not_at_el2() -> None:
+    """DDI 0487, CNTPOFF_EL2: a fixed offset of zero while CNTHCTL_EL2.ECV is 0; it applies at EL1 and EL0."""
+    m = Machine()
+    m.timers.advance(1000)
+    m.w("CNTPOFF_EL2", 500)
+    m.w("CNTP_CVAL_EL0", 600)
+    m.w("CNTP_CTL_EL0", 1)
+    assert (m.r("CNTPCT_EL0"), m.r("CNTHCTL_EL2"), m.moves) == (1000, 0, [(30, True, 0)])
+    m.w("CNTHCTL_EL2", ECV | 3)
+    assert (m.r("CNTPCT_EL0"), m.r("CNTHCTL_EL2"), m.moves[1:]) == (500, ECV, [(30, False, 0)])
+    assert [m.timers.sysreg_read("CNTPCT_EL0", el=el) for el in (0, 1, 2, 3)] == [500, 500, 1000, 1000]
 
 
 def test_an_offset_may_move_the_line() -> None:

@@ -18,7 +18,7 @@ from vgic.trace.diagnose import KINDS, Diagnosis, Recent, diagnose
 from vgic.trace.events import Access, FrameAccess, LineChange, SysReg, region_frame
 from vgic.trace.qemu import QemuReader
 from vgic.trace.replay import Replay
-from vgic.trace.snapshot import Keeper, Snapshot
+from vgic.trace.snapshot import Moment, put, take
 
 NAMES = ("v2-timer.core", "v3-timer.core", "xen-v3.core")
 STARTS = {"v2-timer.core": 60_000, "v3-timer.core": 49_000, "xen-v3.core": 104_000}
@@ -31,13 +31,12 @@ WARM, MUTATED, REST = 1500, 700, 900
 class Slice(NamedTuple):
     """A piece of a recording: the state before it, the window that came first, and the events to mutate."""
 
-    keeper: Keeper
-    snapshot: Snapshot
+    snapshot: Moment
     chip: Any
     new_chip: Any
-    window: list[tuple[Snapshot, list[Any]]]
+    window: list[tuple[Moment, list[Any]]]
     events: list[Any]
-    final: list[Any]
+    final: Any
 
 
 class Outcome(NamedTuple):
@@ -46,7 +45,7 @@ class Outcome(NamedTuple):
     at: int | None
     register: str
     diagnosis: Diagnosis | None
-    final: list[Any]
+    final: Any
 
 
 @cache
@@ -58,7 +57,7 @@ def piece(name: str) -> Slice:
     known = [e for e in every if type(e) in KINDS and not (isinstance(e, Access) and region_frame(e.region) in (
         None, "GITS", "GITS_TRANSLATER", "V2M"))]
     start = next(i for i, e in enumerate(known) if e.line >= STARTS[name]) - WARM
-    replay, keeper = Replay(chip), Keeper(chip)
+    replay = Replay(chip)
     for e in known[:start]:
         replay.feed(e)
     events = renumbered(known[start + WARM:start + WARM + MUTATED + REST])
@@ -66,7 +65,7 @@ def piece(name: str) -> Slice:
     for n, e in enumerate(known[start:start + WARM]):
         recent.before(e._replace(line=n - WARM))
         replay.feed(e)
-    s = Slice(keeper, keeper.take(replay), chip, configuration.chip, recent.segments, events, [])
+    s = Slice(take(replay), chip, configuration.chip, recent.segments, events, [])
     return s._replace(final=outcome(s, events).final)
 
 
@@ -78,7 +77,7 @@ def outcome(s: Slice, events: list[Any]) -> Outcome:
     """Replays the slice with other events."""
     judge = Judge(s.chip, RECORDING_CHECKS)
     replay = Replay(s.chip, judge)
-    s.keeper.put(s.snapshot, replay)
+    put(s.snapshot, replay)
     recent = Recent(s.chip, replay)
     recent.segments = [(snapshot, list(segment)) for snapshot, segment in s.window]
     recent.length = WARM
@@ -89,7 +88,7 @@ def outcome(s: Slice, events: list[Any]) -> Outcome:
             break
     recent.contradicted()
     if recent.found is None:
-        return Outcome(None, "", None, s.keeper.state())
+        return Outcome(None, "", None, s.chip.snapshot())
     line = [e for _, segment in recent.segments for e in segment][recent.found].line
     what = replay.differences[0].what if replay.differences else str(judge.breaches[0].rule.id)
     return Outcome(line - 1, what, diagnose(recent, s.new_chip), [])

@@ -127,7 +127,7 @@ def test_gicv3_by_its_registers() -> None:
            sysreg("ICH_VTR_EL2", 6 << 29 | 5 << 26 | 15), read(0x0800_0008, 0x5043B, "gicv3_dist"))
     d, virtual = o.distributor, o.virtual
     assert (d.intids, d.security, d.message_spis, d.lpis, d.id_bits, d.one_of_n) == (320, True, True, True, 16, "none")
-    assert (o.cpu.priority_bits, o.cpu.preemption_bits) == (5, 5)
+    assert (o.cpu.priority_bits, o.cpu.cpu_id_bits) == (5, 16)
     assert (virtual.virtual_priority_bits, virtual.virtual_preemption_bits) == (7, 6)
     assert (virtual.list_registers, virtual.tdir) == (16, False)
     assert d.iidr == 0x5043B

@@ -444,3 +444,15 @@ def test_mutated_lines(
     untouched = [event for event in found if event.line != number]
     assert [event.line for event in untouched] == [n for n in range(1, len(lines) + 1) if n != number]
     assert len(found) + sum(run.other.values()) == len(lines)
+
+
+def test_a_read_printed_sign_extended_is_cut_to_its_size_and_counted(folder: Path) -> None:
+    """QEMU's arm_gic gives a signed number; a value that is too wide in another way stays."""
+    read = "memory_region_ops_read cpu 0 mr 0x1 addr 0x8000420 value {:#x} size {} name 'gic_dist'"
+    lines = [read.format(0xFFFF_FFFF_A0A0_A0A0, 4), read.format(0xA0A0_A0A0, 4), read.format(0xFFFF_FFFF_20A0_A0A0, 4),
+             read.format(0x1_A0A0_A0A0, 4), read.format(0xFFFF_FFFF_FFFF_FF80, 1), read.format((1 << 64) - 1, 8),
+             read.format(0xFFFF_FFFF_A0A0_A0A0, 4).replace("_read", "_write")]
+    it = reader(folder, lines)
+    assert [e.value for e in it if isinstance(e, Access)] == [
+        0xA0A0_A0A0, 0xA0A0_A0A0, 0xFFFF_FFFF_20A0_A0A0, 0x1_A0A0_A0A0, 0x80, (1 << 64) - 1, 0xFFFF_FFFF_A0A0_A0A0]
+    assert it.sign_extended == 2

@@ -114,8 +114,10 @@ GICR = Frame(
             "RW",
             "redistributor wake register",
             (
+                bit(31, "ImDe31", "IMPLEMENTATION DEFINED (GIC-600: Quiescent)"),
                 bit(2, "ChildrenAsleep", "the interface to the PE is quiescent", {0: "awake", 1: "asleep"}),
                 bit(1, "ProcessorSleep", "the PE is or goes to sleep", {0: "awake", 1: "asleep"}),
+                bit(0, "ImDe0", "IMPLEMENTATION DEFINED (GIC-600: Sleep)"),
             ),
             reset=0x6,
         ),

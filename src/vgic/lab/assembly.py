@@ -11,11 +11,7 @@ from vgic.lab.observe import Tap, tapped_v2, tapped_v3
 from vgic.lab.scenario import MachineSpec, Scenario
 from vgic.lab.vms import pintid_of
 from vgic.silicon import Gic, GicV2Options, GicV3Options, OptionError
-from vgic.silicon.report import Notice
-
-
-def _silent(notice: Notice) -> None:
-    """Notices of the chip: a scenario's accesses are its design's business."""
+from vgic.silicon.report import ignore
 
 
 def make_chip(scenario: Scenario, build: Build, tap: Tap | None, list_registers: int | None) -> Gic:
@@ -30,11 +26,11 @@ def make_chip(scenario: Scenario, build: Build, tap: Tap | None, list_registers:
         if spec.gic == 2:
             v2 = GicV2Options(**common)
             if tap is None:
-                return build.gicv2(v2, report=_silent)
-            return tapped_v2(build.gicv2)(v2, report=_silent, tap=tap)
+                return build.gicv2(v2, report=ignore)
+            return tapped_v2(build.gicv2)(v2, report=ignore, tap=tap)
         v3 = GicV3Options(**common)
         if tap is None:
-            return build.gicv3(v3, report=_silent)
-        return tapped_v3(build.gicv3)(v3, report=_silent, tap=tap)
+            return build.gicv3(v3, report=ignore)
+        return tapped_v3(build.gicv3)(v3, report=ignore, tap=tap)
     except OptionError as e:
         raise ScenarioError(f"{scenario.where('machine')}: machine: options: {e}") from None

@@ -11,9 +11,10 @@ from vgic.silicon.options import OptionError
 from vgic.silicon.options_v2 import GicV2Options
 from vgic.silicon.options_v3 import GicV3Options
 from vgic.silicon.report import Notice, Trap, Undefined
+from vgic.silicon.snapshot import Snapshot, SnapshotError
 from vgic.silicon.timer import GenericTimers
 
 __all__ = [
-    "GenericTimers", "Gic", "GicV2", "GicV2Options", "GicV3", "GicV3Options", "Notice", "OptionError", "Trap",
-    "Undefined",
+    "GenericTimers", "Gic", "GicV2", "GicV2Options", "GicV3", "GicV3Options", "Notice", "OptionError", "Snapshot",
+    "SnapshotError", "Trap", "Undefined",
 ]

@@ -12,9 +12,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from vgic.silicon.candidate import Candidate
+from vgic.silicon.ends import Acknowledged
 from vgic.silicon.interrupt import G0, G1NS, G1S
 from vgic.silicon.options import CpuInterfaceOptions
 from vgic.silicon.priority import IDLE, Group, bit, group_mask, implemented, lowest, preempts
+from vgic.silicon.report import OnNotice, ignore
 
 
 class CpuState:
@@ -39,17 +41,22 @@ class CpuInterface(ABC):
 
     Args:
         options: the implementation's choices. preemption_bits: of the active priorities.
+        groups: what it keeps for each group (`physical_groups`). report: takes the notices.
     """
 
     mask_candidate = True
     """The option preemption_masks_candidate."""
 
-    def __init__(self, options: CpuInterfaceOptions, preemption_bits: int) -> None:
+    def __init__(
+        self, options: CpuInterfaceOptions, preemption_bits: int, groups: tuple[Group, Group, Group], report: OnNotice,
+    ) -> None:
+        self.report, self.tells = report, report is not ignore
+        self.acknowledged = Acknowledged()
         self.preemption_bits = preemption_bits
         self.min_bpr = 7 - preemption_bits
         self.priority_mask = implemented(options.priority_bits)
         self.state = CpuState()
-        self.groups = (Group(self.min_bpr), Group(self.min_bpr), Group(self.min_bpr + 1))
+        self.groups = groups
 
     @abstractmethod
     def best(self) -> Candidate | None:
@@ -103,6 +110,8 @@ class CpuInterface(ABC):
         """It is taken: it becomes active, and so does its group priority."""
         group = self.groups[candidate.group]
         group.active |= bit(candidate.priority & self.mask(candidate.group), self.preemption_bits)
+        if self.tells:
+            self.acknowledged.take(candidate.iar, candidate.group)
         candidate.acknowledge()
 
     def drop(self, group: int) -> None:
@@ -110,10 +119,15 @@ class CpuInterface(ABC):
         active = self.groups[group].active
         self.groups[group].active = active & (active - 1) if active else 0
 
+    def restored(self) -> None:
+        """Software has written active priorities."""
+        if self.tells:
+            self.acknowledged.restore(sum(group.active.bit_count() for group in self.groups))
+
     def set_bpr(self, group: int, value: int) -> None:
         """A binary point write, raised to the minimum (IHI 0069, ICC_BPR0_EL1, ICC_BPR1_EL1)."""
         self.groups[group].bpr = max(value & 7, self.min_bpr + (group == G1NS))
 
     def parts(self) -> tuple[object, ...]:
         """Every object here that changes."""
-        return (self.state, *self.groups)
+        return (self.state, self.acknowledged, *self.groups)

@@ -103,15 +103,10 @@ class Distributor(ABC):
         """What is forwarded to this PE; `groups`: a bit for each group that counts. Ties: option `tie`."""
         return highest(self.pending(pe, groups))
 
-    def deactivate(self, intid: int, pe: int) -> None:
-        """Ends the active state of an interrupt; none, and no error, where it isn't active or isn't implemented."""
-        irq = self.find(intid, pe)
-        if irq is not None:
-            irq.deactivate()
-
+    @abstractmethod
     def deactivate_twin(self, intid: int, pe: int) -> None:
-        """What a list register's HW bit does to the physical interrupt."""
-        self.deactivate(intid, pe)
+        """What a list register's HW bit does to the physical interrupt; nothing where that isn't active or isn't
+        implemented."""
 
     def parts(self) -> tuple[object, ...]:
         """Every object here that changes."""

@@ -54,7 +54,7 @@ class DistributorV3(Distributor):
 
     def targets(self, irq: Interrupt, pe: int) -> bool:
         """By affinity, or 1 of N where the option supports it (IHI 0069 3.2.1)."""
-        if irq.route & IRM and self.options.one_of_n != "none":
+        if irq.route & IRM and self.options.one_of_n != "none":      # see Redistributor.participates
             if self.options.one_of_n == "all":
                 return self.redistributors[pe].participates(irq.group)
             return next((r.pe for r in self.redistributors if r.participates(irq.group)), None) == pe
@@ -71,21 +71,57 @@ class DistributorV3(Distributor):
         return irq
 
     def send_sgi(self, intid: int, pe: int, group: int, ns: bool) -> None:
-        """One SGI arrives at a redistributor: pending, if its group there is the one asked for (IHI 0069 4.7.3)."""
+        """One SGI arrives at a redistributor: pending, if the register that was written may send it to the group that
+        it has there. `group`: that of the register."""
         irq = self.find(intid, pe)
         assert irq is not None
-        if group == G1S and irq.group == G0:      # Secure Group 1 asked for, configured as Group 0: sent as Group 0
-            group = G0
-        if group == G1NS and irq.group == G0 and self.state.ds:      # a single Security state: ICC_SGI1R sends both
-            if self.options.sgi1r_sends_group0:
-                group = G0
-            else:
-                self.report(deviation("sgi1r_sends_group0", f"SGI {intid} of Group 0 is not sent to pe{pe}"))
-        if group != irq.group:
+        sent = self._sends_single(irq, group, pe) if self.state.ds else self._sends(irq, group, ns)
+        if not self.state.ds and not self.options.sgi_follows_table:
+            table, sent = sent, _sends_as_asked(irq, group, ns)
+            if sent != table:
+                done = "is sent" if sent else "is not sent"
+                self.report(deviation("sgi_follows_table", f"SGI {intid} {done} to pe{pe}"))
+        if sent:
+            irq.set_pending(True)
+
+    def _sends_single(self, irq: Interrupt, group: int, pe: int) -> bool:
+        """With a single Security state: ICC_SGI1R sends both groups, the other two Group 0 alone (IHI 0069, "Use of
+        control registers for SGI forwarding"). From Secure state, which only a chip with EL3 has here, `group` is
+        Secure Group 1 for ICC_SGI1R: it then sends Group 0 alone, as gem5's Gicv3Redistributor::sendSGI has it; the
+        table does not say."""
+        if group == G1NS and irq.group == G0 and not self.options.sgi1r_sends_group0:
+            self.report(deviation("sgi1r_sends_group0", f"SGI {irq.intid} of Group 0 is not sent to pe{pe}"))
+            return False
+        return irq.group in (G0, group)
+
+    def _sends(self, irq: Interrupt, group: int, ns: bool) -> bool:
+        """With two Security states (IHI 0069, "Use of control registers for SGI forwarding"). A Secure write sends the
+        register's group alone. A Non-secure one sends Group 0 by any register from NSACR 1 on, Secure Group 1 by
+        ICC_SGI1R and ICC_ASGI1R from NSACR 2 on, and Non-secure Group 1 by ICC_SGI1R. Settled by the pages of
+        GICR_NSACR and ICC_SGI1R_EL1 (DDI 0601), and by gem5's Gicv3Redistributor::sendSGI."""
+        if not ns or irq.group == G1NS:
+            return irq.group == group
+        return irq.nsacr >= 1 if irq.group == G0 else irq.nsacr >= 2 and group != G0
+
+    def deactivate(self, intid: int, pe: int, ns: bool = False) -> None:
+        """Ends the active state of an interrupt; of a Secure one not for Non-secure software (`ns`), to whom ICACTIVER
+        and ICC_DIR_EL1 refuse it too. That an EOIR of an INTID which was not acknowledged, or a list register's HW bit,
+        does no more than those is not said in so many words: an UNPREDICTABLE outcome may not give what the Security
+        state denies (DDI 0487, "Definition of UNPREDICTABLE"). GICv2 says it of the HW bit (IHI 0048B 5.2.2)."""
+        irq = self.find(intid, pe)
+        if irq is None:
             return
-        if ns and irq.group != G1NS and irq.nsacr < (1 if irq.group == G0 else 2):
-            return
-        irq.set_pending(True)
+        if ns and not visible(irq, ns):
+            if self.options.deactivation_checks_group:
+                return
+            if irq.active:
+                detail = f"Secure INTID {intid} is deactivated by Non-secure software"
+                self.report(deviation("deactivation_checks_group", detail))
+        irq.deactivate()
+
+    def deactivate_twin(self, intid: int, pe: int) -> None:
+        """What a list register's HW bit does to the physical interrupt: the hypervisor is Non-secure."""
+        self.deactivate(intid, pe, self.options.security and not self.state.ds)
 
     # -- registers
 
@@ -185,6 +221,13 @@ class DistributorV3(Distributor):
         """Every object here that changes."""
         state, *interrupts = super().parts()
         return (state, *(r.state for r in self.redistributors), *interrupts)
+
+
+def _sends_as_asked(irq: Interrupt, group: int, ns: bool) -> bool:
+    """Option sgi_follows_table = False: an SGI is sent if its group is the register's; Secure Group 1 stands for Group
+    0 too."""
+    asked = G0 if group == G1S and irq.group == G0 else group
+    return asked == irq.group and not (ns and irq.group != G1NS and irq.nsacr < (1 if irq.group == G0 else 2))
 
 
 def _route(affinity: int) -> int:

@@ -2,13 +2,19 @@
 
 Software reaches it by `read` and `write` of its frames (and GICv3's by system registers, see `gicv3`), devices by
 `set_line`; what comes out are five levels for each PE. A judge also looks inside: at the distributor's interrupts, and
-at each PE's physical and virtual CPU interface. Everything that changes lies in the objects that `parts()` lists.
+at each PE's physical and virtual CPU interface.
+
+Everything that changes lies in the objects that `parts()` lists, so the state of a chip is data: `snapshot` gives it,
+`restore` puts it back, on this chip or on another of the same options, and `reset` makes the chip as new. A copy, by
+`copy` or by `pickle`, is a chip of its own.
 """
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Self
 
 from vgic.arch.intid import PRIVATE, SGIS
 from vgic.silicon.cpu_interface import CpuInterface
@@ -17,6 +23,7 @@ from vgic.silicon.frame import Block
 from vgic.silicon.options import ChipOptions
 from vgic.silicon.outputs import OnChange, Outputs, Wires
 from vgic.silicon.report import Notices, OnNotice
+from vgic.silicon.snapshot import Snapshot, check, put, values
 from vgic.silicon.virtual_interface import VirtualInterface
 
 
@@ -120,3 +127,29 @@ class Gic(ABC):
             *self.distributor.parts(), *(part for cpu in self.cpus for part in cpu.parts()),
             *(part for v in self.virtual for part in v.parts()),
         )
+
+    # -- its state as data
+
+    @abstractmethod
+    def new(self) -> Gic:
+        """A new chip of the same class, options and memory map, that tells notices to nobody."""
+
+    def snapshot(self) -> Snapshot:
+        """The state of the chip now: of its registers, of its inputs, and of what its PEs told it. Who listens to
+        outputs and notices, and what they were told, is no state of the chip."""
+        return Snapshot(f"a GICv{self.version}", self.options, values(self.parts()))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """The state is what it was then; a callback is told the outputs that change by it. SnapshotError, and nothing
+        changes, for a snapshot of a chip of other options."""
+        check(snapshot, f"a GICv{self.version}", self.options, type(self.options).choices)
+        put(self.parts(), snapshot.parts)
+        self.wires.settle(self.outputs)
+
+    def reset(self) -> None:
+        """The chip is as new: all inputs are low too, until whoever drives them moves them again."""
+        self.restore(self.new().snapshot())
+
+    def __copy__(self) -> Self:
+        """As `copy.deepcopy`: two chips never share state."""
+        return copy.deepcopy(self)

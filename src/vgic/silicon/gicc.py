@@ -14,12 +14,15 @@ from vgic.arch.intid import GROUP1_PENDING, SGIS, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.cpu_interface import CpuInterface
 from vgic.silicon.distributor_v2 import DistributorV2
+from vgic.silicon.ends import unmatched
 from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, ignored
 from vgic.silicon.interrupt import G0, G1NS, Interrupt
 from vgic.silicon.options_v2 import CpuInterfaceV2Options
-from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view, preempts
+from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view, physical_groups, preempts
 from vgic.silicon.report import OnNotice, deviation
 
+IAR = INTID | 7 << CPUID_SHIFT
+"""The bits of GICC_IAR and GICC_EOIR."""
 ALIASES = frozenset({"GICC_AIAR", "GICC_AEOIR", "GICC_AHPPIR"})
 
 
@@ -58,9 +61,10 @@ class CpuInterfaceV2(CpuInterface):
     """The physical CPU interface of one PE, with GICC."""
 
     def __init__(self, options: CpuInterfaceV2Options, distributor: DistributorV2, pe: int, report: OnNotice) -> None:
-        super().__init__(options, min(7, options.priority_bits))
+        bits = min(7, options.priority_bits)
+        super().__init__(options, bits, physical_groups(bits), report)
         self.mask_candidate = options.preemption_masks_candidate
-        self.options, self.distributor, self.pe, self.report = options, distributor, pe, report
+        self.options, self.distributor, self.pe = options, distributor, pe
         self.half = 1 << self.preemption_bits - 1
         silent = frozenset() if options.alias_registers else ALIASES
         self.gicc = Block(GICC, *self._handlers(), report, options.bad_size, silent | {"GICC_STATUSR"})
@@ -161,6 +165,8 @@ class CpuInterfaceV2(CpuInterface):
         """GICC_EOIR, GICC_AEOIR: drops the highest active priority of the interrupt's group; deactivates in EOImode 0.
         Only an INTID that an IAR returned is predictable; a Group 1 one needs AckCtl in EOIR (4.4.5)."""
         irq = self.distributor.find(value & INTID, self.pe)
+        if self.tells:
+            self._told_end(value & IAR, alias, ns)
         top = self.active_group()
         if irq is None:
             if not special(value & INTID) and self.options.eoi_of_unimplemented == "drops" and top is not None and not (
@@ -179,9 +185,37 @@ class CpuInterfaceV2(CpuInterface):
     def write_dir(self, value: int, ns: bool) -> None:
         """GICC_DIR: deactivates, in EOImode 1; otherwise UNPREDICTABLE: option dir_in_mode0 (4.4.15)."""
         irq = self.distributor.find(value & INTID, self.pe)
+        if self.tells:
+            self._told_dir(value & IAR, irq, ns)
         works = self.split(ns) or self.options.dir_in_mode0 == "deactivates"
         if irq is not None and works and not (ns and irq.group == G0):
             irq.deactivate()
+
+    def _told_end(self, value: int, alias: bool, ns: bool) -> None:
+        """A notice, if the write to EOIR or AEOIR matches nothing (UNPREDICTABLE, 4.4.5, 4.4.9)."""
+        if special(value & INTID):
+            return
+        groups = (G1NS,) if alias or ns else (G0, G1NS) if self.state.ackctl else (G0,)
+        expected = self.acknowledged.end(value, groups)
+        if expected:
+            self.report(unmatched("GICC_AEOIR" if alias else "GICC_EOIR", value, expected))
+        elif value & INTID < SGIS and self.split(ns):
+            self.acknowledged.drop(value)
+
+    def _told_dir(self, value: int, irq: Interrupt | None, ns: bool) -> None:
+        """A notice, if the write to DIR matches nothing (UNPREDICTABLE, 4.4.15)."""
+        if special(value & INTID):
+            return
+        if not self.split(ns):
+            expected = f"expected EOImode 1: option dir_in_mode0 = {self.options.dir_in_mode0}"
+        elif irq is None or not irq.active:
+            expected = "expected an active interrupt: it was never acknowledged, or was deactivated before"
+        elif any(iar == value for iar, _ in self.acknowledged.running):
+            expected = "expected GICC_EOIR first: its priority is not dropped"
+        else:
+            expected = self.acknowledged.deactivate(value) if irq.intid < SGIS else ""
+        if expected:
+            self.report(unmatched("GICC_DIR", value, expected))
 
     # -- registers
 
@@ -212,14 +246,20 @@ class CpuInterfaceV2(CpuInterface):
         return 0
 
     def _read_iar(self, alias: bool, n: int, pe: int, ns: bool) -> int:
-        return SPURIOUS if alias and ns else self.read_iar(alias, ns)
+        return self._closed() if alias and ns else self.read_iar(alias, ns)
 
     def _read_hppir(self, alias: bool, n: int, pe: int, ns: bool) -> int:
-        return SPURIOUS if alias and ns else self.read_hppir(alias, ns)
+        return self._closed() if alias and ns else self.read_hppir(alias, ns)
+
+    def _closed(self) -> int:
+        """What Non-secure reads of AIAR and AHPPIR see: option nonsecure_alias_reads."""
+        return SPURIOUS if self.options.nonsecure_alias_reads == "spurious" else 0
 
     def _write_eoir(self, alias: bool, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        """A Secure access to GICC_AEOIR is as a Non-secure access to GICC_EOIR: it ends no Group 0 interrupt, and
+        EOImodeNS tells whether it deactivates (4.4.9; the words are those of GICC_AEOIR's page, DDI 0601)."""
         if not (alias and ns):
-            self.write_eoir(value, alias, ns)
+            self.write_eoir(value, alias, ns or (alias and self.options.security))
 
     def _write_dir(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         self.write_dir(value, ns)
@@ -289,6 +329,7 @@ class CpuInterfaceV2(CpuInterface):
             group.active = group.active & low | (upper & low) << self.half
         else:
             _put_word(self.groups[G0], n, value, self.preemption_bits)
+        self.restored()
 
     def _read_nsapr(self, n: int, pe: int, ns: bool) -> int:
         return 0 if ns else self.groups[G1NS].active >> 32 * n & 0xFFFFFFFF
@@ -296,6 +337,7 @@ class CpuInterfaceV2(CpuInterface):
     def _write_nsapr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         if not ns:
             _put_word(self.groups[G1NS], n, value, self.preemption_bits)
+            self.restored()
 
 
 def _put_word(group: Group, n: int, value: int, preemption_bits: int) -> None:

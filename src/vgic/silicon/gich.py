@@ -5,7 +5,6 @@ GICV looks to the guest like a GICC without the Security Extensions. One active 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from vgic.arch.gicc import CPUID_SHIFT, INTID
@@ -14,6 +13,7 @@ from vgic.arch.gicv import GICV
 from vgic.arch.ich import EN, EOICOUNT_MOST, EOICOUNT_SHIFT
 from vgic.arch.intid import GROUP1_PENDING, SGIS, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
+from vgic.silicon.distributor import Distributor
 from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, ignored, zero
 from vgic.silicon.options_v2 import VirtualInterfaceV2Options
 from vgic.silicon.priority import IDLE
@@ -31,9 +31,9 @@ class VirtualInterfaceV2(VirtualInterface):
     one_apr = True
 
     def __init__(
-        self, options: VirtualInterfaceV2Options, deactivate: Callable[[int], None], report: OnNotice,
+        self, options: VirtualInterfaceV2Options, distributor: Distributor, pe: int, report: OnNotice,
     ) -> None:
-        super().__init__(options, PREEMPTION_BITS, deactivate, report)
+        super().__init__(options, PREEMPTION_BITS, distributor, pe, report)
         self.options = options
         self.group_enable_selects = options.virtual_group_enable_selects
         self.mask_candidate = options.preemption_masks_candidate
@@ -99,12 +99,16 @@ class VirtualInterfaceV2(VirtualInterface):
         cpuid = value >> CPUID_SHIFT & 7 if vintid < SGIS and self.options.eoi_checks_cpuid else None
         return self.find_active(vintid, cpuid)
 
-    def write_eoir(self, value: int) -> None:
+    def write_eoir(self, value: int, alias: bool = False) -> None:
         """GICV_EOIR, GICV_AEOIR: priority drop; in EOImode 0 the deactivation, or EOIcount where no list register holds
         the interrupt (5.5.5, 5.3.2)."""
         if special(value & INTID):
             return
-        dropped = self.drop() != IDLE
+        priority = self.drop()
+        dropped = priority != IDLE
+        if self.tells:
+            register, group = ("GICV_AEOIR", 1) if alias else ("GICV_EOIR", None)
+            self.told_end(register, value, self._held(value), group, priority)
         if self.state.eoimode:
             return
         lr = self._held(value)
@@ -119,6 +123,8 @@ class VirtualInterfaceV2(VirtualInterface):
         if special(value & INTID):
             return
         lr = self._held(value)
+        if self.tells:
+            self.told_dir("GICV_DIR", value, lr)
         if not self.state.eoimode and (lr is not None or self.options.virtual_dir_in_mode0 == "ignored"):
             return
         if lr is None:
@@ -207,11 +213,11 @@ class VirtualInterfaceV2(VirtualInterface):
         writes: dict[str, WriteHandler] = {
             "GICV_CTLR": self._write_ctlr, "GICV_PMR": self._write_pmr,
             "GICV_BPR": partial(self._write_bpr, 0), "GICV_ABPR": partial(self._write_bpr, 1),
-            "GICV_EOIR": self._write_eoir, "GICV_DIR": self._write_dir, "GICV_APR<n>": self._write_apr,
+            "GICV_EOIR": partial(self._write_eoir, False), "GICV_DIR": self._write_dir, "GICV_APR<n>": self._write_apr,
         }
         if self.options.alias_registers:
             reads |= {"GICV_AIAR": partial(self._read_iar, True), "GICV_AHPPIR": partial(self._read_hppir, True)}
-            writes["GICV_AEOIR"] = self._write_eoir
+            writes["GICV_AEOIR"] = partial(self._write_eoir, True)
         else:
             reads |= {"GICV_AIAR": zero, "GICV_AHPPIR": zero}
             writes["GICV_AEOIR"] = ignored
@@ -246,8 +252,8 @@ class VirtualInterfaceV2(VirtualInterface):
     def _read_rpr(self, n: int, pe: int, ns: bool) -> int:
         return self.running_priority()
 
-    def _write_eoir(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
-        self.write_eoir(value)
+    def _write_eoir(self, alias: bool, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
+        self.write_eoir(value, alias)
 
     def _write_dir(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         self.write_dir(value)

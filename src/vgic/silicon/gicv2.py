@@ -10,7 +10,6 @@ Everything that changes lies in the objects that `parts()` lists.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 from vgic.arch.machine import VIRT_V2
@@ -20,7 +19,7 @@ from vgic.silicon.gic import Gic
 from vgic.silicon.gicc import CpuInterfaceV2
 from vgic.silicon.gich import VirtualInterfaceV2
 from vgic.silicon.options_v2 import GicV2Options
-from vgic.silicon.report import Notice, OnNotice
+from vgic.silicon.report import Notice, OnNotice, ignore
 
 
 class MapV2(NamedTuple):
@@ -60,8 +59,7 @@ class GicV2(Gic):
         self.map = memory_map if memory_map is not None else MapV2()
         self.distributor = d = self.distributor_type(o.distributor, self.report)
         self.cpus = tuple(CpuInterfaceV2(o.cpu, d, pe, self.report) for pe in range(o.pes))
-        self.virtual = tuple(
-            self.virtual_type(o.virtual, partial(d.deactivate_twin, pe=pe), self.report) for pe in range(o.pes))
+        self.virtual = tuple(self.virtual_type(o.virtual, d, pe, self.report) for pe in range(o.pes))
         m = self.map
         self._frames = tuple((block.name, base, base + block.size) for block, base in zip(
             self.blocks(), (m.gicc, m.gich, m.gicv, m.gicd), strict=True))
@@ -108,6 +106,10 @@ class GicV2(Gic):
 
     def _nowhere(self, address: int) -> None:
         self.report(Notice("reserved", f"{address:#x}", "no frame of the GIC lies there"))
+
+    def new(self) -> GicV2:
+        """A new chip of the same class, options and memory map, that tells notices to nobody."""
+        return type(self)(self.options, self.map, ignore)
 
     def blocks(self) -> tuple[Block, ...]:
         """The frames, one of each kind."""

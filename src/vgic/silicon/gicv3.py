@@ -12,7 +12,6 @@ Everything that changes lies in the objects that `parts()` lists; the device its
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 from vgic.arch.gicd import GICD_V3
@@ -32,8 +31,9 @@ from vgic.silicon.icc import CpuInterfaceV3, PeState
 from vgic.silicon.ich import VirtualInterfaceV3
 from vgic.silicon.options import OptionError
 from vgic.silicon.options_v3 import GicV3Options
+from vgic.silicon.priority import physical_groups
 from vgic.silicon.redistributor import Redistributor
-from vgic.silicon.report import Notice, OnNotice, Undefined
+from vgic.silicon.report import Notice, OnNotice, Undefined, ignore
 
 _VIRT_GICR = tuple((r.base, r.size // r.stride) for r in VIRT_V3.regions if r.frame is GICR)
 
@@ -88,6 +88,8 @@ def _table() -> tuple[dict[str, _SysReg], dict[Encoding, str]]:
 
 
 REGISTERS, ENCODINGS = _table()
+NMI = frozenset({"ICC_NMIAR1_EL1", "ICV_NMIAR1_EL1"})
+"""What is there only with FEAT_GICv3_NMI, and UNDEFINED without (the registers' pages, DDI 0601)."""
 
 
 class GicV3(Gic):
@@ -120,13 +122,13 @@ class GicV3(Gic):
         self.gicr_stride = STRIDE_V4 if o.distributor.vlpis else STRIDE
         self._gicr = self.map.redistributors(o.pes, self.gicr_stride)
         last = {first - 1 for _, _, first in self._gicr[1:]} | {o.pes - 1}
+        groups = tuple(physical_groups(min(7, o.cpu.priority_bits)) for _ in pes)
         self.redistributors = tuple(
-            Redistributor(o.redistributor, pe, state, pe in last, self.report) for pe in pes)
+            Redistributor(o.redistributor, pe, state, pe in last, self.report, groups[pe]) for pe in pes)
         self.distributor = d = self.distributor_type(o.distributor, state, self.redistributors, self.report)
         self.pe_states = tuple(PeState() for _ in pes)
-        self.cpus = tuple(CpuInterfaceV3(o.cpu, d, pe, self.pe_states[pe]) for pe in pes)
-        self.virtual = tuple(
-            self.virtual_type(o.virtual, partial(d.deactivate_twin, pe=pe), self.report) for pe in pes)
+        self.cpus = tuple(CpuInterfaceV3(o.cpu, d, pe, self.pe_states[pe], groups[pe]) for pe in pes)
+        self.virtual = tuple(self.virtual_type(o.virtual, d, pe, self.report) for pe in pes)
 
     # -- accesses to frames
 
@@ -179,6 +181,10 @@ class GicV3(Gic):
         else:
             self.report(Notice("reserved", f"{offset:#x}", f"{what}: no frame of the GIC lies there"))
 
+    def new(self) -> GicV3:
+        """A new chip of the same class, options and memory map, that tells notices to nobody."""
+        return type(self)(self.options, self.map, ignore)
+
     def blocks(self) -> tuple[Block, ...]:
         """The frames, one of each kind."""
         return self.distributor.gicd, self.redistributors[0].gicr
@@ -199,6 +205,8 @@ class GicV3(Gic):
         that comes before any trap (DDI 0487, "Prioritization of synchronous exceptions")."""
         r = self._sysreg(register)
         name = r.name.replace("<n>", str(r.n))
+        if name in NMI and not self.options.distributor.nmis:
+            raise Undefined(name, "the chip has no non-maskable interrupts (FEAT_GICv3_NMI)")
         if reading and r.read is None and r.write is not None:
             raise Undefined(name, "a read of a write-only register")
         if not reading and r.write is None and r.read is not None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vgic.arch.icc import INTID
 from vgic.arch.ich import TALL0, TALL1, TC, TDIR
-from vgic.arch.intid import LPI_START, NONSECURE_PENDING, SECURE_PENDING, SPURIOUS, special
+from vgic.arch.intid import LPI_START, NONSECURE_PENDING, SECURE_PENDING, SPECIAL_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
 from vgic.silicon.cpu_interface import CpuInterface
 from vgic.silicon.distributor_v3 import DistributorV3
-from vgic.silicon.interrupt import G0, G1NS, G1S
+from vgic.silicon.ends import unmatched
+from vgic.silicon.interrupt import G0, G1NS, G1S, Interrupt
 from vgic.silicon.options_v3 import CpuInterfaceV3Options
-from vgic.silicon.priority import IDLE, from_nonsecure, nonsecure_view
+from vgic.silicon.priority import IDLE, Group, from_nonsecure, nonsecure_view
 from vgic.silicon.report import Trap, Undefined, deviation
 
 SRE = 7
@@ -37,10 +37,14 @@ class PeState:
 class CpuInterfaceV3(CpuInterface):
     """The physical CPU interface of one PE, with the ICC registers."""
 
-    def __init__(self, options: CpuInterfaceV3Options, distributor: DistributorV3, pe: int, pes: PeState) -> None:
-        super().__init__(options, options.preemption_bits)
+    def __init__(
+        self, options: CpuInterfaceV3Options, distributor: DistributorV3, pe: int, pes: PeState,
+        groups: tuple[Group, Group, Group],
+    ) -> None:
+        super().__init__(options, min(7, options.priority_bits), groups, distributor.report)
         self.options, self.distributor, self.pe, self.pe_state = options, distributor, pe, pes
-        self.has_el3, self.report = options.security, distributor.report
+        self.has_el3 = options.security
+        self.intid_mask = (1 << options.cpu_id_bits) - 1
 
     # -- what is pending
 
@@ -50,7 +54,8 @@ class CpuInterfaceV3(CpuInterface):
         return self.distributor.forwarded(self.pe, groups)
 
     def outputs(self) -> tuple[bool, bool]:
-        """IRQ and FIQ. Group 0 and the other state's Group 1 come as FIQ (IHI 0069 4.6.2)."""
+        """IRQ and FIQ. Group 0 and the other state's Group 1 come as FIQ; with a single Security state Group 1 is IRQ
+        wherever the PE is (IHI 0069 4.6.2; gem5's intSignalType follows it)."""
         irq = self.best()
         if irq is None or not self.signals(irq):
             return False, False
@@ -62,6 +67,10 @@ class CpuInterfaceV3(CpuInterface):
             fiq = not secure or pe.el == 3
         else:
             fiq = secure
+            if fiq and self.distributor.state.ds:
+                fiq = not self.options.group1_irq_with_ds
+                if fiq:
+                    self.report(deviation("group1_irq_with_ds", f"INTID {irq.intid} of Group 1 comes as FIQ"))
         return not fiq, fiq
 
     def _view(self, group: int, el: int, secure: bool) -> int:
@@ -87,15 +96,13 @@ class CpuInterfaceV3(CpuInterface):
         """What IAR<group> would return now, and what it would acknowledge. Changes nothing."""
         irq = self.best()
         if irq is None or not self.signals(irq):
-            if irq is not None and not self.groups[irq.group].enabled:
-                self.report(deviation("disabled_group_hides", f"INTID {irq.intid} hides those below it"))
             return SPURIOUS, None
         intid = self._view(group, el, secure)
         return intid, None if special(intid) else irq
 
     def named(self, iar: int) -> Candidate | None:
         """The SGI, PPI or SPI of the INTID."""
-        return self.distributor.find(iar & INTID, self.pe)
+        return self.distributor.find(iar & self.intid_mask, self.pe)
 
     def read_iar(self, group: int, el: int, secure: bool) -> int:
         """IAR: acknowledges the signalled interrupt; 1023 and no change where there is none for this access."""
@@ -107,9 +114,13 @@ class CpuInterfaceV3(CpuInterface):
     def write_eoir(self, group: int, value: int, el: int, secure: bool) -> None:
         """EOIR: drops the highest active priority if it is of this group and this state; deactivates in EOImode 0
         (IHI 0069, ICC_EOIR0_EL1). That the INTID is the one last acknowledged is not checked (UNPREDICTABLE if not)."""
-        intid = value & INTID
+        intid = value & self.intid_mask
         if special(intid):
             return
+        if self.tells:
+            expected = self.acknowledged.end(intid, (G1S, G1NS) if group else (G0,))
+            if expected:
+                self.report(unmatched(f"ICC_EOIR{group}_EL1", intid, expected))
         if intid < LPI_START and self.options.eoi_of_unimplemented == "ignored" and (
                 self.distributor.find(intid, self.pe) is None):
             return
@@ -117,7 +128,7 @@ class CpuInterfaceV3(CpuInterface):
         as_secure = self.has_el3 and (secure or el == 3)
         if top is None:
             if self.options.eoi_without_active == "deactivates" and not self.split(el, secure):
-                self.distributor.deactivate(intid, self.pe)
+                self.distributor.deactivate(intid, self.pe, self.has_el3 and self.distributor.ns(as_secure))
             return
         if (top == G0) != (group == 0):
             return
@@ -129,7 +140,7 @@ class CpuInterfaceV3(CpuInterface):
             return
         self.drop(top)
         if not self.split(el, secure):
-            self.distributor.deactivate(intid, self.pe)
+            self.distributor.deactivate(intid, self.pe, self.has_el3 and self.distributor.ns(as_secure))
 
     def split(self, el: int, secure: bool) -> bool:
         """EOImode of the access: EOIR only drops, DIR deactivates."""
@@ -141,7 +152,9 @@ class CpuInterfaceV3(CpuInterface):
     def write_dir(self, value: int, el: int, secure: bool) -> None:
         """DIR: deactivates, if the access may touch the interrupt's group; ignored in EOImode 0 and for INTIDs that
         have no active state (IHI 0069, ICC_DIR_EL1)."""
-        irq = self.distributor.find(value & INTID, self.pe)
+        irq = self.distributor.find(value & self.intid_mask, self.pe)
+        if self.tells and value & self.intid_mask < SPECIAL_START:
+            self._told_dir(value & self.intid_mask, irq, el, secure)
         if irq is None or not self.split(el, secure):
             return
         pe, single = self.pe_state, self.distributor.state.ds
@@ -150,12 +163,21 @@ class CpuInterfaceV3(CpuInterface):
         if el == 3:
             allowed = True
         elif el == 1 and self.has_el3 and secure:
-            allowed = not to_el3 and (group0 or not hidden or not single)
+            allowed = not to_el3
         else:
             to_el2 = el == 1 and (pe.fmo if group0 else pe.imo)
             allowed = (single if group0 else not hidden) and not to_el3 and not to_el2
         if allowed:
             irq.deactivate()
+
+    def _told_dir(self, intid: int, irq: Interrupt | None, el: int, secure: bool) -> None:
+        """A notice, if the write to DIR matches nothing. In EOImode 0 it is ignored, but an SEI may be generated;
+        before the priority drop it is permitted (IHI 0069, ICC_DIR_EL1)."""
+        if not self.split(el, secure):
+            self.report(unmatched("ICC_DIR_EL1", intid, "expected EOImode 1: it is ignored"))
+        elif irq is None or not irq.active:
+            expected = "expected an active interrupt: it was never acknowledged, or was deactivated before"
+            self.report(unmatched("ICC_DIR_EL1", intid, expected))
 
     # -- the other registers
 
@@ -165,7 +187,9 @@ class CpuInterfaceV3(CpuInterface):
 
     def read_pmr(self, el: int, secure: bool) -> int:
         """ICC_PMR_EL1, in the Non-secure view where the access is restricted."""
-        return nonsecure_view(self.state.pmr) if self._restricted(el, secure) else self.state.pmr
+        if not self._restricted(el, secure) or (self.state.pmr == 0xFF and self.options.nonsecure_pmr_shows_ff):
+            return self.state.pmr
+        return nonsecure_view(self.state.pmr)
 
     def write_pmr(self, value: int, el: int, secure: bool) -> None:
         """ICC_PMR_EL1; a restricted access leaves a mask in the Secure half alone."""
@@ -232,7 +256,7 @@ class CpuInterfaceV3(CpuInterface):
         s = self.state
         return (
             self._common_ctlr() | int(s.cbpr_s) | s.cbpr_ns << 1 | s.eoimode_el3 << 2 | s.eoimode_s << 3
-            | s.eoimode_ns << 4
+            | s.eoimode_ns << 4 | self.options.nds << 17
         )
 
     def write_ctlr_el3(self, value: int) -> None:
@@ -258,6 +282,7 @@ class CpuInterfaceV3(CpuInterface):
             change &= ~0 << levels // 2
         rest = group.active & ~change if change.bit_count() < levels else 0
         group.active = rest | (value & 0xFFFFFFFF) << 32 * n & change
+        self.restored()
 
     def check_apr(self, name: str, n: int) -> None:
         """Undefined where the preemption bits have no such active priorities register."""

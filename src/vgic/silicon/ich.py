@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vgic.arch.icc import INTID
 from vgic.arch.ich import EOICOUNT_MOST, EOICOUNT_SHIFT, TALL0, TALL1, TC, TDIR, TSEI
-from vgic.arch.intid import LPI_START, SPURIOUS, special
+from vgic.arch.intid import LPI_START, SPECIAL_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
+from vgic.silicon.distributor import Distributor
 from vgic.silicon.options_v3 import VirtualInterfaceV3Options
 from vgic.silicon.priority import IDLE
 from vgic.silicon.report import OnNotice, Undefined, deviation
 from vgic.silicon.virtual_interface import ListRegister, VirtualInterface
 
-HCR_BITS = 0xFF | TC | TALL0 | TALL1 | TSEI | TDIR
-"""What is implemented of ICH_HCR_EL2 beside EOIcount: En to VGrp1DIE, and the traps."""
+HCR_BITS = 0xFF | TC | TALL0 | TALL1 | TDIR
+"""What is implemented of ICH_HCR_EL2 beside EOIcount: En to VGrp1DIE, and the traps. TSEI is RES0, for no SEIs are
+generated here: ICH_VTR_EL2.SEIS is 0 (IHI 0069, ICH_HCR_EL2.TSEI; the Cortex-A76's manual has it as 0)."""
 
 
 class VirtualInterfaceV3(VirtualInterface):
     """The virtual CPU interface of one PE, with the ICH and ICV registers."""
 
     def __init__(
-        self, options: VirtualInterfaceV3Options, deactivate: Callable[[int], None], report: OnNotice,
+        self, options: VirtualInterfaceV3Options, distributor: Distributor, pe: int, report: OnNotice,
     ) -> None:
-        super().__init__(options, options.virtual_preemption_bits, deactivate, report)
+        super().__init__(options, options.virtual_preemption_bits, distributor, pe, report)
         self.options = options
         self.vgrp0d_from_veng1 = options.vgrp0d_from_veng1
         self.state.fiqen = True
-        self.hcr_bits = HCR_BITS if options.tdir else HCR_BITS & ~TDIR
+        self.hcr_bits = HCR_BITS & ~(0 if options.tdir else TDIR) | TSEI * options.hcr_stores_tsei
+        self.intid_mask = (1 << options.cpu_id_bits) - 1
+        self.vintid_mask = 0xFFFF_FFFF if options.lr_stores_res0 else self.intid_mask
 
     # -- ICV: what the guest does
 
@@ -51,13 +54,15 @@ class VirtualInterfaceV3(VirtualInterface):
     def write_eoir(self, group: int, value: int) -> None:
         """ICV_EOIR<group>_EL1: priority drop, then the deactivation in EOImode 0, or EOIcount where no list register
         holds the interrupt (IHI 0069, ICV_EOIR0_EL1)."""
-        vintid = value & INTID
+        vintid = value & self.intid_mask
         if special(vintid):
             return
         lr = self.find_active(vintid)
         if not self.options.wrong_group_eoi_drops and lr is not None and lr.group != group:
             return
         dropped = self.drop()
+        if self.tells:
+            self.told_end(f"ICV_EOIR{group}_EL1", vintid, lr, group, dropped)
         if dropped == IDLE and self.options.eoi_without_active == "nothing":
             if self.options.eoicount_without_priority and lr is None:
                 self._count(vintid)
@@ -77,7 +82,9 @@ class VirtualInterfaceV3(VirtualInterface):
 
     def write_dir(self, value: int) -> None:
         """ICV_DIR_EL1: EOImode 1 only; no check of priority or group; LPIs and special INTIDs are ignored."""
-        vintid = value & INTID
+        vintid = value & self.intid_mask
+        if self.tells and vintid < SPECIAL_START:
+            self.told_dir("ICV_DIR_EL1", vintid, self.find_active(vintid))
         if not self.state.eoimode or vintid >= LPI_START or special(vintid):
             return
         lr = self.find_active(vintid)
@@ -137,6 +144,8 @@ class VirtualInterfaceV3(VirtualInterface):
 
     def write_hcr(self, value: int) -> None:
         """ICH_HCR_EL2; EOIcount is writable."""
+        if value & self.hcr_bits & TSEI:
+            self.report(deviation("hcr_stores_tsei", "ICH_HCR_EL2 keeps TSEI"))
         self.state.hcr = value & self.hcr_bits
         self.state.eoicount = value >> EOICOUNT_SHIFT & EOICOUNT_MOST
 
@@ -162,17 +171,19 @@ class VirtualInterfaceV3(VirtualInterface):
         )
 
     def write_lr(self, n: int, value: int) -> None:
-        """ICH_LR<n>_EL2 into the fields of list register n."""
+        """ICH_LR<n>_EL2 into the fields of list register n. Of the vINTID there are ICH_VTR_EL2.IDbits, 16 or 24; the
+        others are RES0 (IHI 0069, ICH_LR<n>_EL2; the register's page, DDI 0601)."""
         lr = self.lr(n)
         lr.state, lr.hw, lr.group = value >> 62 & 3, bool(value >> 61 & 1), value >> 60 & 1
         lr.priority = value >> 48 & self.priority_mask
         lr.pintid = value >> 32 & 0x1FFF if lr.hw else 0
         lr.eoi = not lr.hw and bool(value >> 41 & 1)
-        lr.vintid = value & 0xFFFFFFFF
+        lr.vintid = value & self.vintid_mask
         known = 0xF0FF_1FFF_FFFF_FFFF if lr.hw else 0xF0FF_0200_FFFF_FFFF
         lr.rest = value & ~known & 0xFFFF_FFFF_FFFF_FFFF if self.options.lr_stores_res0 else 0
-        if lr.rest:
-            self.report(deviation("lr_stores_res0", f"ICH_LR{n}_EL2 keeps RES0 bits {lr.rest:#x}"))
+        kept = lr.rest | lr.vintid & ~self.intid_mask
+        if kept:
+            self.report(deviation("lr_stores_res0", f"ICH_LR{n}_EL2 keeps RES0 bits {kept:#x}"))
 
 
 Read = Callable[[VirtualInterfaceV3, int], int]

@@ -78,11 +78,15 @@ class Interrupt:
         self.line = level
 
     def set_message(self, on: bool) -> None:
-        """A message-based SPI (IHI 0069, GICD_SETSPI_NSR, GICD_CLRSPI_NSR): edge latches, level lasts until cleared."""
-        if self.edge:
-            self.latch = on
-        else:
-            self.message = on
+        """A message-based SPI (IHI 0069, GICD_SETSPI_NSR, GICD_CLRSPI_NSR): edge latches, level lasts until cleared.
+        SETSPI has no effect where it is pending already, CLRSPI removes the pending state wherever it came from, but
+        for the line (settled by the registers' pages, DDI 0601: "Accessing GICD_SETSPI_NSR" and "Purpose")."""
+        if not on:
+            self.latch = self.message = False
+        elif self.edge:
+            self.latch = True
+        elif not self.pending():
+            self.message = True
 
     def set_pending(self, remember: bool) -> None:
         """ISPENDR. `remember`: keep it also where the line holds a level-sensitive one pending already (4.3.7)."""

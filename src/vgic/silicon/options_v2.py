@@ -16,7 +16,9 @@ class SharedV2(Shared):
     Attributes:
         cpu_iidr: GICC_IIDR and GICV_IIDR.
         group_enable_selects: whether an interrupt of a disabled group is left out when the highest priority pending
-            interrupt is chosen. The architecture's way; QEMU chooses first and then finds the group disabled.
+            interrupt is chosen. QEMU chooses first and then finds the group disabled, be it GICD_CTLR that disables it
+            or GICC_CTLR. That the distributor forwards enabled groups alone is 3.3.2's; whether an interrupt of a group
+            that only GICC_CTLR disables may hide others is not known (IHI 0069 4.7.2 leaves it open for GICv3).
         hppir_masked: whether GICC_HPPIR and GICV_HPPIR apply the priority mask (the architecture: no).
         hppir_shows_cpuid: whether HPPIR names the source of an SGI (4.4.7: it does).
         alias_registers: whether the aliased registers AIAR, AEOIR, AHPPIR exist in GICC and GICV.
@@ -60,11 +62,14 @@ class CpuInterfaceV2Options(SharedV2, CpuInterfaceOptions):
 
     Attributes:
         dir_in_mode0: what GICC_DIR does in EOImode 0 (UNPREDICTABLE): nothing, or the deactivation all the same.
+        nonsecure_alias_reads: what Non-secure reads of GICC_AIAR and GICC_AHPPIR, which are Secure registers, see: the
+            spurious INTID, or zero as of other Secure registers. Not known: 4.4.8 and 4.4.10 do not say.
         eoi_of_group1_without_ackctl: what a Secure GICC_EOIR of a Group 1 interrupt does while AckCtl is 0
             (UNPREDICTABLE, 4.4.5): as if AckCtl were 1, or nothing.
     """
 
     dir_in_mode0: Literal["ignored", "deactivates"] = "ignored"
+    nonsecure_alias_reads: Literal["spurious", "zero"] = "spurious"
     eoi_of_group1_without_ackctl: Literal["ends", "ignored"] = "ends"
 
 

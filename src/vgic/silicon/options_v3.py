@@ -77,6 +77,10 @@ class DistributorV3Options(SharedV3, DistributorOptions):
         sgi1r_sends_group0: whether ICC_SGI1R_EL1 also sends SGIs that are in Group 0, with a single Security state (IHI
             0069, "Use of control registers for SGI forwarding": it does; ICC_ASGI1R_EL1 and ICC_SGI0R_EL1 send those
             alone).
+        sgi_follows_table: whether, with two Security states, the register that is written and GICR_NSACR together
+            decide which SGIs are sent ("Use of control registers for SGI forwarding": they do).
+        deactivation_checks_group: whether Non-secure software leaves Secure interrupts active, by ICC_EOIR1_EL1 of an
+            INTID that was not acknowledged, and by the HW bit of a list register.
         typer_lines_of_spis: whether GICD_TYPER.ITLinesNumber counts one too few (a mistake of QEMU 7).
     """
 
@@ -86,6 +90,8 @@ class DistributorV3Options(SharedV3, DistributorOptions):
     irm_stored: bool = False
     sleep_blocks: bool = True
     sgi1r_sends_group0: bool = True
+    sgi_follows_table: bool = True
+    deactivation_checks_group: bool = True
     typer_lines_of_spis: bool = False
 
 
@@ -107,17 +113,24 @@ class CpuInterfaceV3Options(SharedV3, CpuInterfaceOptions):
     """ICC (IHI 0069, AArch64 System register descriptions).
 
     Attributes:
-        preemption_bits: of the active priorities, at most 7 and at most priority_bits.
         disabled_group_hides: whether a pending interrupt of a group that ICC_IGRPEN disables still counts as the
-            highest priority one and so hides a lower one of an enabled group (the architecture: no).
+            highest priority one and so hides a lower one of an enabled group (IMPLEMENTATION DEFINED for an interrupt
+            that is routed to one PE, 4.7.2, as GIC-720AE's manual says too; a 1-of-N interrupt never does).
+        group1_irq_with_ds: whether Group 1 is IRQ in Secure state too once GICD_CTLR.DS is 1 (4.6.2: it is).
+        nonsecure_pmr_shows_ff: whether a Non-secure read of ICC_PMR_EL1 = 0xff shows 0xff, and not 0xfe, which the
+            Non-secure view of it is. Not known: gem5 shows 0xff.
+        nds: ICC_CTLR_EL3.nDS: whether the CPU interface says that it can't work with a single Security state
+            (IMPLEMENTATION DEFINED).
+
+    The priority bits are also those of preemption, 7 at most: ICC_CTLR_EL1.PRIbits tells the minimum of ICC_BPR0_EL1,
+    and ICC_AP1R1_EL1 is there from 6 bits of priority on (IHI 0069, ICC_CTLR_EL1, ICC_AP1R<n>_EL1; their pages, DDI
+    0601).
     """
 
-    preemption_bits: int = 5
     disabled_group_hides: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        within("preemption_bits", self.preemption_bits, 4, min(7, self.priority_bits))
+    group1_irq_with_ds: bool = True
+    nonsecure_pmr_shows_ff: bool = False
+    nds: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +142,7 @@ class VirtualInterfaceV3Options(SharedV3, VirtualInterfaceOptions):
         tdir: whether ICH_HCR_EL2.TDIR is implemented (ICH_VTR_EL2.TDS).
         vpmr_stores_low_bits: whether ICH_VMCR_EL2.VPMR keeps the unimplemented bits.
         lr_stores_res0: whether a list register keeps the bits that the architecture reserves.
+        hcr_stores_tsei: whether ICH_HCR_EL2 keeps TSEI, which is RES0 without SEIs.
         eoicount_in_split_mode: whether ICV_EOIR counts in EOIcount in EOImode 1 (the architecture: no).
         wrong_group_eoi_drops: whether an ICV_EOIR to the wrong group drops the priority all the same
             (CONSTRAINED UNPREDICTABLE).
@@ -139,6 +153,7 @@ class VirtualInterfaceV3Options(SharedV3, VirtualInterfaceOptions):
     tdir: bool = True
     vpmr_stores_low_bits: bool = False
     lr_stores_res0: bool = False
+    hcr_stores_tsei: bool = False
     eoicount_in_split_mode: bool = False
     wrong_group_eoi_drops: bool = True
     vgrp0d_from_veng1: bool = False
@@ -162,7 +177,8 @@ class GicV3Options(ChipOptions):
 
     QEMU = types.MappingProxyType({      # arm-gicv3, 7.2 to 10.0
         "one_of_n": "none", "common_lpi_affinity": 1, "irm_stored": True, "disabled_group_hides": True,
-        "sleep_blocks": False, "sgi1r_sends_group0": False,
+        "sleep_blocks": False, "sgi1r_sends_group0": False, "sgi_follows_table": False, "group1_irq_with_ds": False,
+        "deactivation_checks_group": False, "hcr_stores_tsei": True, "nds": True,
         "priority_stores_low_bits": True, "vpmr_stores_low_bits": True, "lr_stores_res0": True,
         "eoicount_in_split_mode": True, "vgrp0d_from_veng1": True, "lpis": True, "cpu_id_bits": 24,
         "eoi_of_unimplemented": "ignored",

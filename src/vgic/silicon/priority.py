@@ -34,6 +34,13 @@ class Group:
         self.active = 0
 
 
+def physical_groups(preemption_bits: int) -> tuple[Group, Group, Group]:
+    """Those of a physical CPU interface, by G0, G1S and G1NS, each with its minimum as binary point (IHI 0069,
+    ICC_BPR0_EL1, ICC_BPR1_EL1)."""
+    low = 7 - preemption_bits
+    return Group(low), Group(low), Group(low + 1)
+
+
 class Prioritized(Protocol):
     """What has a priority."""
 

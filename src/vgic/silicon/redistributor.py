@@ -16,6 +16,7 @@ from vgic.silicon.distributor import DistributorState, Irqs, by_intid, private_i
 from vgic.silicon.frame import Block, ReadHandler, WriteHandler, constant, identification, ignored, zero
 from vgic.silicon.interrupt import G0, G1NS, G1S
 from vgic.silicon.options_v3 import RedistributorOptions
+from vgic.silicon.priority import Group
 from vgic.silicon.report import Notice, OnNotice
 
 _CTLR = GICR["GICR_CTLR"]
@@ -24,6 +25,7 @@ DPG = {G0: _CTLR.mask("DPG0"), G1S: _CTLR.mask("DPG1S"), G1NS: _CTLR.mask("DPG1N
 """By group: the PE takes no 1-of-N interrupts of it."""
 DPG_SECURE = DPG[G0] | DPG[G1S]
 PROCESSOR_SLEEP, CHILDREN_ASLEEP = (GICR["GICR_WAKER"].mask(name) for name in ("ProcessorSleep", "ChildrenAsleep"))
+IMPLEMENTATION_DEFINED = GICR["GICR_WAKER"].mask("ImDe31", "ImDe0")
 PTZ = GICR["GICR_PENDBASER"].mask("PTZ")
 
 LPI_REGISTERS = frozenset({"GICR_PROPBASER", "GICR_PENDBASER", "GICR_SETLPIR", "GICR_CLRLPIR", "GICR_INVLPIR",
@@ -48,6 +50,7 @@ class Redistributor:
     Args:
         options: the implementation's choices. pe: whose. distributor: GICD_CTLR.
         last: whether it is the last of a region (GICR_TYPER.Last). report: takes the notices.
+        groups: the groups of the PE's CPU interface, which tells the redistributor what it enables.
 
     Attributes:
         interrupts: the PE's SGIs and PPIs, ascending.
@@ -55,8 +58,10 @@ class Redistributor:
 
     def __init__(
         self, options: RedistributorOptions, pe: int, distributor: DistributorState, last: bool, report: OnNotice,
+        groups: tuple[Group, Group, Group],
     ) -> None:
         self.options, self.pe, self.last, self.report = options, pe, last, report
+        self.distributor, self.groups = distributor, groups
         self.state = RedistributorState()
         self.interrupts = private_interrupts(options)
         self._by_intid = by_intid(self.interrupts, PRIVATE)
@@ -68,9 +73,10 @@ class Redistributor:
         return self._by_intid[first:first + count]
 
     def participates(self, group: int) -> bool:
-        """Whether the PE may be given a 1-of-N interrupt: awake, and not opted out by GICR_CTLR.DPG (IHI 0069
-        3.2.1)."""
-        return not self.state.asleep and not self.state.ctlr & DPG[group]
+        """Whether the PE may be given a 1-of-N interrupt: awake, its CPU interface enables the group, and it has not
+        opted out by GICR_CTLR.DPG (IHI 0069 3.2.1). So one of a group that is disabled here goes to another PE, and
+        hides nothing (settled by the pages of GICR_CTLR.DPG* and ICC_IGRPEN1_EL3, DDI 0601)."""
+        return not self.state.asleep and self.groups[group].enabled and not self.state.ctlr & DPG[group]
 
     # -- registers
 
@@ -109,7 +115,9 @@ class Redistributor:
         )
 
     def _read_ctlr(self, n: int, pe: int, ns: bool) -> int:
-        return self.state.ctlr & ~(DPG_SECURE if ns else 0) | CES * self.options.clear_enable_lpis
+        """DPG0 and DPG1S are Secure, and DPG1S is RAZ/WI with a single Security state (GICR_CTLR's page, DDI 0601)."""
+        closed = DPG_SECURE if ns else DPG[G1S] * self.distributor.ds
+        return self.state.ctlr & ~closed | CES * self.options.clear_enable_lpis
 
     def _write_ctlr(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         keep = ENABLE_LPIS if self.options.lpis else 0
@@ -127,6 +135,9 @@ class Redistributor:
     def _write_waker(self, n: int, value: int, lanes: int, pe: int, ns: bool) -> None:
         if not ns:
             self.state.asleep = bool(value & PROCESSOR_SLEEP)
+            if value & IMPLEMENTATION_DEFINED:
+                detail = f"IMPLEMENTATION DEFINED bits {value & IMPLEMENTATION_DEFINED:#x}: read as zero"
+                self.report(Notice("not modelled", "GICR_WAKER", detail))
 
     def _read_base(self, slot: str, n: int, pe: int, ns: bool) -> int:
         """PTZ is write-only (IHI 0069, GICR_PENDBASER)."""

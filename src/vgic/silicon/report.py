@@ -48,6 +48,10 @@ class Notices:
 OnNotice = Callable[[Notice], None]
 
 
+def ignore(notice: Notice) -> None:
+    """Takes notices for somebody whom they don't concern."""
+
+
 def deviation(option: str, detail: str) -> Notice:
     """An option that departs from the architecture decided an outcome."""
     return Notice("deviation", option, detail)

@@ -5,25 +5,35 @@ while it is enabled, the condition is met and IMASK is clear. ISTATUS shows the 
 IMASK says. TVAL is another view of CVAL: 32 bits, signed, relative to the count.
 
     timer   count it compares with           PPI by convention
-    CNTP    physical (less CNTPOFF_EL2)      30
+    CNTP    physical, with CNTHCTL_EL2.ECV less CNTPOFF_EL2    30
     CNTV    physical less CNTVOFF_EL2        27
     CNTHP   physical                         26
     CNTHV   physical                         28
     CNTPS   physical                         29
+
+CNTPOFF_EL2 counts only while CNTHCTL_EL2.ECV is 1, and no offset of CNTPCT_EL0 is seen from EL2 and EL3 (DDI 0487,
+CNTPOFF_EL2, FEAT_ECV). CNTVCT_EL0 has its offset at all levels here: HCR_EL2.E2H, which takes it away at EL2, is not
+modelled.
 
 The timers drive lines; they never touch the interrupt controller in another way. Time passes by `advance`.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from vgic.arch.intid import TIMER_PPIS
 from vgic.arch.register import UnknownRegister, nearest
 from vgic.arch.timer import ENABLE, IMASK, ISTATUS
+from vgic.silicon.snapshot import Snapshot, check, put, values
 
 MASK64 = (1 << 64) - 1
 _EL = {"CNTP": "EL0", "CNTV": "EL0", "CNTHP": "EL2", "CNTHV": "EL2", "CNTPS": "EL1"}
+_OTHERS = ("CNTVOFF_EL2", "CNTPOFF_EL2", "CNTHCTL_EL2", "CNTPCT_EL0", "CNTVCT_EL0")
+ECV = 1 << 12
+"""CNTHCTL_EL2.ECV: CNTPOFF_EL2 is in force."""
 PPIS: Mapping[str, int] = {name: TIMER_PPIS[name] for name in _EL}
 
 SetLine = Callable[[int, bool, int], None]
@@ -40,12 +50,13 @@ class Counter:
 
 
 class Offsets:
-    """CNTVOFF_EL2 and CNTPOFF_EL2 of one PE."""
+    """CNTVOFF_EL2, CNTPOFF_EL2 and CNTHCTL_EL2.ECV of one PE."""
 
-    __slots__ = ("cntpoff", "cntvoff")
+    __slots__ = ("cntpoff", "cntvoff", "ecv")
 
     def __init__(self) -> None:
         self.cntvoff = self.cntpoff = 0
+        self.ecv = False
 
 
 class Timer:
@@ -83,7 +94,11 @@ class GenericTimers:
 
     def count(self, name: str, pe: int) -> int:
         """The count that a timer compares with, 64 bits, wrapping."""
-        off = {"CNTV": self.offsets[pe].cntvoff, "CNTP": self.offsets[pe].cntpoff}.get(name, 0)
+        off = 0
+        if name == "CNTV":
+            off = self.offsets[pe].cntvoff
+        elif name == "CNTP" and self.offsets[pe].ecv:
+            off = self.offsets[pe].cntpoff
         return (self.counter.count - off) & MASK64
 
     def advance(self, ticks: int) -> None:
@@ -118,10 +133,11 @@ class GenericTimers:
 
     def _unknown(self, register: str) -> UnknownRegister:
         names = [f"{t}_{k}_{_EL[t]}" for t in self.ppis for k in ("CTL", "CVAL", "TVAL")]
-        return UnknownRegister(register, nearest(register, [*names, "CNTVOFF_EL2", "CNTPOFF_EL2", "CNTPCT_EL0"]))
+        return UnknownRegister(register, nearest(register, [*names, *_OTHERS]))
 
-    def sysreg_read(self, register: str, pe: int = 0) -> int:
-        """An MRS of CNT*_CTL, CVAL, TVAL, CNTVOFF_EL2, CNTPOFF_EL2, CNTPCT_EL0, CNTVCT_EL0."""
+    def sysreg_read(self, register: str, pe: int = 0, *, el: int = 1) -> int:
+        """An MRS of CNT*_CTL, CVAL, TVAL, CNTVOFF_EL2, CNTPOFF_EL2, CNTHCTL_EL2 (ECV alone), CNTPCT_EL0, CNTVCT_EL0.
+        `el`: the exception level of the access, which CNTPCT_EL0 depends on."""
         found = self._timer(register)
         if found is not None:
             name, kind = found
@@ -134,8 +150,10 @@ class GenericTimers:
                 return self.offsets[pe].cntvoff
             case "CNTPOFF_EL2":
                 return self.offsets[pe].cntpoff
+            case "CNTHCTL_EL2":
+                return ECV * self.offsets[pe].ecv
             case "CNTPCT_EL0":
-                return self.count("CNTP", pe)
+                return self.count("CNTP", pe) if el < 2 else self.counter.count
             case "CNTVCT_EL0":
                 return self.count("CNTV", pe)
         raise self._unknown(register)
@@ -157,6 +175,8 @@ class GenericTimers:
             self.offsets[pe].cntvoff = value & MASK64
         elif register == "CNTPOFF_EL2":
             self.offsets[pe].cntpoff = value & MASK64
+        elif register == "CNTHCTL_EL2":
+            self.offsets[pe].ecv = bool(value & ECV)
         else:
             raise self._unknown(register)
         self._settle(pe)
@@ -164,3 +184,45 @@ class GenericTimers:
     def parts(self) -> tuple[object, ...]:
         """Every object that changes."""
         return (self.counter, *self.offsets, *(t for timers in self.timers for t in timers.values()))
+
+    # -- their state as data
+
+    def _options(self) -> tuple[tuple[str, int], ...]:
+        return ("pes", len(self.timers)), *sorted(self.ppis.items())
+
+    def snapshot(self) -> Snapshot:
+        """The state of the counter and of all timers now."""
+        return Snapshot("generic timers", self._options(), values(self.parts()))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """The state is what it was then, and `set_line` is told the lines that change by it. SnapshotError, and nothing
+        changes, for a snapshot of timers of other PEs or PPIs.
+
+        Whoever also restores the chip that the lines go to may do so before or after.
+        """
+        check(snapshot, "generic timers", self._options(), _named)
+        before = self._lines()
+        put(self.parts(), snapshot.parts)
+        for (name, pe, was), (_, _, level) in zip(before, self._lines(), strict=True):
+            if level != was:
+                self.set_line(self.ppis[name], level, pe)
+
+    def _lines(self) -> list[tuple[str, int, bool]]:
+        return [(name, pe, t.line) for pe, timers in enumerate(self.timers) for name, t in timers.items()]
+
+    def reset(self) -> None:
+        """The timers are as new: off, at count 0, and their lines are low."""
+        self.restore(GenericTimers(len(self.timers), _nowhere, self.ppis).snapshot())
+
+    def __copy__(self) -> Self:
+        """As `copy.deepcopy`: the copy drives what a copy of `set_line` drives, so copy the timers and their chip at
+        once: `copy.deepcopy((chip, timers))`."""
+        return copy.deepcopy(self)
+
+
+def _named(options: Any) -> dict[str, int]:
+    return dict(options)
+
+
+def _nowhere(intid: int, level: bool, pe: int) -> None:
+    """Lines that nobody looks at."""

@@ -21,17 +21,17 @@ on them and settle where the two differ. State is in `VirtualState`, `Group` and
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from vgic.arch.gicc import CPUID_SHIFT
+from vgic.arch.gicc import CPUID_SHIFT, INTID
 from vgic.arch.ich import EN, EOICOUNT_MOST, LRENPIE, NPIE, UIE, VGRP0DIE, VGRP0EIE, VGRP1DIE, VGRP1EIE
 from vgic.arch.intid import SGIS, special
 from vgic.arch.state import ACTIVE, INVALID, PENDING, STATE_NAMES
 from vgic.parts import step
 from vgic.silicon.candidate import Candidate
+from vgic.silicon.distributor import Distributor
+from vgic.silicon.ends import named, unmatched
 from vgic.silicon.options import VirtualInterfaceOptions
 from vgic.silicon.priority import IDLE, Group, bit, group_mask, highest, implemented, lowest, preempts
-from vgic.silicon.report import OnNotice, deviation
+from vgic.silicon.report import OnNotice, deviation, ignore
 
 
 class ListRegister:
@@ -104,7 +104,7 @@ class VirtualInterface:
 
     Args:
         options: the implementation's choices. preemption_bits: of the virtual priorities.
-        deactivate: called with a pINTID when a guest deactivates an interrupt whose list register has the HW bit.
+        distributor: which has the physical interrupts that list registers with the HW bit name. pe: whose interface.
         report: takes the notices of deviations.
     """
 
@@ -115,7 +115,7 @@ class VirtualInterface:
     """The options virtual_group_enable_selects, preemption_masks_candidate and vgrp0d_from_veng1."""
 
     def __init__(
-        self, options: VirtualInterfaceOptions, preemption_bits: int, deactivate: Callable[[int], None],
+        self, options: VirtualInterfaceOptions, preemption_bits: int, distributor: Distributor, pe: int,
         report: OnNotice,
     ) -> None:
         self.preemption_bits = preemption_bits
@@ -126,8 +126,8 @@ class VirtualInterface:
         self.lrs = tuple(ListRegister(i) for i in range(options.list_registers))
         self.order = self.lrs[::-1] if options.tie == "highest" else self.lrs
         self.groups = (Group(self.min_bpr0), Group(self.min_bpr1))
-        self.deactivate_physical = deactivate
-        self.report = report
+        self.distributor, self.pe, self.report = distributor, pe, report
+        self.tells = report is not ignore
 
     # -- priorities
 
@@ -204,6 +204,47 @@ class VirtualInterface:
         lr.state &= ~ACTIVE
         if lr.hw and not special(lr.pintid):
             self.deactivate_physical(lr.pintid)
+
+    def deactivate_physical(self, pintid: int) -> None:
+        """The guest has deactivated an interrupt whose list register has the HW bit."""
+        self.distributor.deactivate_twin(pintid, self.pe)
+
+    def told_end(self, register: str, value: int, lr: ListRegister | None, group: int | None, dropped: int) -> None:
+        """A notice, if a guest's write to an EOIR matches nothing (UNPREDICTABLE): `lr`: where the interrupt is active,
+        `group`: the register's, if it is for one alone, `dropped`: the priority that it drops. An interrupt that is in
+        no list register may be one that the hypervisor keeps elsewhere, and EOIcount is for those."""
+        if dropped == IDLE:
+            expected = "expected nothing: no virtual priority is active"
+        elif lr is None:
+            expected = self._let_go(register, value)
+        elif group is not None and lr.group != group:
+            expected = f"expected a write to the register of its group, {lr.group}"
+        elif lr.priority & self.mask(lr.group) != dropped:
+            expected = f"expected an interrupt of the priority that is active, {dropped:#x}"
+        else:
+            expected = ""
+        if expected:
+            self.report(unmatched(register, value, expected))
+
+    def told_dir(self, register: str, value: int, lr: ListRegister | None) -> None:
+        """A notice, if a guest's write to DIR matches nothing (UNPREDICTABLE)."""
+        expected = self._let_go(register, value) if lr is None else ""
+        if not self.state.eoimode:
+            expected = "expected EOImode 1"
+        if expected:
+            self.report(unmatched(register, value, expected))
+
+    def _let_go(self, register: str, value: int) -> str:
+        """Of an interrupt that is active in no list register: what the list registers tell against it."""
+        vintid = value & (INTID if register.startswith("GICV") else 0xFFFFFF)
+        for lr in self.lrs:
+            if lr.vintid == vintid and lr.state & ACTIVE:
+                return f"expected {named(lr.iar)}, its source with it"
+            if lr.vintid == vintid and lr.state == PENDING:
+                return f"expected an acknowledge first: it is pending in list register {lr.index}"
+        if vintid and any(lr.vintid == vintid for lr in self.lrs):      # an empty list register holds 0
+            return "expected an active interrupt: its list register has let it go already"
+        return ""
 
     def count_eoi(self) -> None:
         """One more EOI of an interrupt that no list register holds; five bits, wraps (IHI 0069, ICH_HCR_EL2)."""

@@ -201,7 +201,7 @@ def _v3(seen: _Seen) -> dict[str, object]:
     if "ICC_CTLR_EL1" in r:
         ctlr = r["ICC_CTLR_EL1"]
         bits = (ctlr >> 8 & 7) + 1
-        found |= {"priority_bits": bits, "preemption_bits": min(7, bits), "cpu_id_bits": 24 if ctlr >> 11 & 7 else 16}
+        found |= {"priority_bits": bits, "cpu_id_bits": 24 if ctlr >> 11 & 7 else 16}
     if "ICH_VTR_EL2" in r:
         vtr = r["ICH_VTR_EL2"]
         found |= {

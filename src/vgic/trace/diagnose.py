@@ -40,7 +40,7 @@ from vgic.trace.familiar import VALUES, Familiar, Key
 from vgic.trace.findings import Difference
 from vgic.trace.places import Places
 from vgic.trace.replay import Replay
-from vgic.trace.snapshot import Keeper, Snapshot
+from vgic.trace.snapshot import Moment, put, take
 
 SPACING, WINDOW = 512, 6144
 """Events between snapshots, and events kept; more on machines with so many parts that a snapshot takes longer."""
@@ -99,10 +99,10 @@ class Recent:
     """The last events of a replay, with snapshots; bounded."""
 
     def __init__(self, chip: Gic, replay: Replay) -> None:
-        self.keeper, self.replay = Keeper(chip), replay
-        self.spacing = max(SPACING, len(self.keeper.parts))
+        self.replay = replay
+        self.spacing = max(SPACING, len(chip.parts()))
         self.most = max(2, WINDOW // self.spacing)
-        self.segments: list[tuple[Snapshot, list[Any]]] = []
+        self.segments: list[tuple[Moment, list[Any]]] = []
         self.found: int | None = None
         self.length = 0
         self.broken = 0
@@ -112,7 +112,7 @@ class Recent:
         if type(event) not in KINDS:
             return
         if not self.segments or (len(self.segments[-1][1]) >= self.spacing and self.found is None):
-            self.segments.append((self.keeper.take(self.replay), []))
+            self.segments.append((take(self.replay), []))
             if len(self.segments) > self.most:
                 self.length -= len(self.segments.pop(0)[1])
         self.segments[-1][1].append(event)
@@ -147,16 +147,15 @@ class Diagnoser:
         self.at = recent.found
         self.difference = difference
         self.places = Places(chip)
-        self.keeper = Keeper(chip)
         self.replay = Replay(chip, most=0)
         self.replay.property_bytes = recent.replay.property_bytes
-        self.snapshots: dict[int, Snapshot] = {}
+        self.snapshots: dict[int, Moment] = {}
         start = 0
         for snapshot, segment in recent.segments:
             self.snapshots[start] = snapshot
             start += len(segment)
         self.budget = BUDGET
-        self.cost = 1 + len(self.keeper.parts) // 20
+        self.cost = 1 + len(chip.parts()) // 20
         self.keys = [self._key(e) for e in self.events]
         self.familiar = Familiar(self.keys)
 
@@ -238,7 +237,7 @@ class Diagnoser:
     def _sweep(self, positions: list[int], fits: list[tuple[int, int, int, Edit]]) -> None:
         """Tries every edit at these positions, in their order."""
         reached: int | None = None
-        here: Snapshot | None = None
+        here: Moment | None = None
         for p in positions:
             start = max(s for s in self.snapshots if s <= p)
             edits = list(self._edits(p))
@@ -248,7 +247,7 @@ class Diagnoser:
                 here, reached = self.snapshots[start], start
             if not self._forward(here, reached, p):
                 return
-            here, reached = self.keeper.take(self.replay), p
+            here, reached = take(self.replay), p
             for edit in edits:
                 if self._fits(here, edit):
                     odd = self.familiar.change(edit.at, edit.gone, [self._key(e) for e in edit.new])
@@ -256,7 +255,7 @@ class Diagnoser:
                 if self.budget <= 0:
                     return
 
-    def _forward(self, here: Snapshot, reached: int, p: int) -> bool:
+    def _forward(self, here: Moment, reached: int, p: int) -> bool:
         """Brings the second chip from a snapshot to a position, by the events as they are."""
         self._reset(here)
         for e in self.events[reached:p]:
@@ -264,13 +263,13 @@ class Diagnoser:
         self.budget -= p - reached + self.cost
         return self.budget > 0
 
-    def _reset(self, here: Snapshot) -> None:
+    def _reset(self, here: Moment) -> None:
         replay = self.replay
-        self.keeper.put(here, replay)
+        put(here, replay)
         replay.different = 0
         replay.listen(Judge(replay.chip, FORGETFUL, 1))
 
-    def _fits(self, here: Snapshot, edit: Edit) -> bool:
+    def _fits(self, here: Moment, edit: Edit) -> bool:
         """Whether nothing contradicts the chip any more, up to the last event that is known."""
         self._reset(here)
         replay, judge = self.replay, self.replay.judge
@@ -283,7 +282,7 @@ class Diagnoser:
             if replay.different or judge.breaches:
                 self.budget -= p - edit.at
                 return False
-            if p in snapshots and edit.at < p <= self.at and self.keeper.take(replay) == snapshots[p]:
+            if p in snapshots and edit.at < p <= self.at and take(replay) == snapshots[p]:
                 self.budget -= p - edit.at
                 return False      # nothing is left of the edit: what contradicts the chip will do so again
             replay.feed(events[p])
@@ -412,7 +411,7 @@ class Diagnoser:
         start = max(s for s in self.snapshots if s <= at)
         self.budget = BUDGET
         self._forward(self.snapshots[start], start, at)
-        return self._fits(self.keeper.take(self.replay), edit._replace(at=at))
+        return self._fits(take(self.replay), edit._replace(at=at))
 
     def _words(self, e: Any) -> str:
         register = e.register if isinstance(e, SysReg) else (

@@ -57,6 +57,12 @@ _HINT = re.compile("|".join(_HINTS))
 _Parse = Callable[[int, str], Event]
 
 
+TEXT_PROFILE = {
+    "sign_extended": "QEMU prints a read of 4 bytes of a GICv2 sign-extended to 64 bits: its upper half is left out.",
+}
+"""Where QEMU's trace text says otherwise than what happened, by name; each is counted by the reader."""
+
+
 class QemuReader:
     """The events of a recording, by `for event in reader`; once.
 
@@ -78,6 +84,8 @@ class QemuReader:
     """Other lines by their first word."""
     repeats: int
     """Frame accesses left out because they repeat an access."""
+    sign_extended: int
+    """Reads that were printed with more bits than they have, all ones (`TEXT_PROFILE`)."""
 
     def __init__(self, path: str | os.PathLike[str] | Source, kinds: Collection[type[Event]] | None = None) -> None:
         self.source = path if isinstance(path, Source) else Source(path)
@@ -86,7 +94,7 @@ class QemuReader:
             word: form.parse if form.kind in self._wanted else None for word, form in FORMS.items()
         }
         self._counts = dict.fromkeys(FORMS, 0)
-        self.lines = self.repeats = 0
+        self.lines = self.repeats = self.sign_extended = 0
         self.kinds, self.other = Counter(), Counter()
         try:
             if sniff(self.source) == "ftrace":
@@ -156,8 +164,20 @@ class QemuReader:
                 counts[word] += 1
                 parse = parsers[word]
                 if parse:
-                    yield parse(number, text)
+                    event = parse(number, text)
+                    if type(event) is Access and event.value >> 8 * event.size:
+                        event = self._masked(event)
+                    yield event
             self.lines = number
+
+    def _masked(self, access: Access) -> Access:
+        """A read whose value QEMU prints sign-extended to 64 bits (arm_gic's, of 4 bytes), as the bits of its size; a
+        value that is too wide in another way stays as it is told."""
+        bits = 8 * access.size
+        if access.write or access.value >> bits - 1 != (1 << 65 - bits) - 1:
+            return access
+        self.sign_extended += 1
+        return access._replace(value=access.value & (1 << bits) - 1)
 
     def _other(self, number: int, text: str, word: str) -> BadLine | None:
         """Counts a line of something else; a `BadLine` if a wanted event is hidden in it."""

@@ -9,6 +9,7 @@ from vgic.trace.comparison import notices
 from vgic.trace.events import describe
 from vgic.trace.lanes import LaneRow, Lanes
 from vgic.trace.lives import LifeRow
+from vgic.trace.qemu import TEXT_PROFILE
 from vgic.view import states
 from vgic.view.report import Report
 from vgic.view.words import WIDTH, many, table, wrap
@@ -66,7 +67,7 @@ class RecordingReport(Report):
             "reads": {f: {"predicted": p, "compared": c} for f, (p, c) in a.by_frame().items()},
             "registers": {n: {"predicted": r.predicted[n], "compared": c} for n, c in sorted(r.compared.items())},
             "writes": r.writes, "not_modelled": dict(r.not_modelled), "not_compared": dict(r.not_compared),
-            "other_lines": dict(a.reader.other), "repeats": a.reader.repeats,
+            "other_lines": dict(a.reader.other), "repeats": a.reader.repeats, "sign_extended": a.reader.sign_extended,
             "qemu_profile": [{**d._asdict(), "count": dict(a.deviations()).get(d, 0)} for d in a.profile()],
             "differences": {"count": r.different, "first": [d._asdict() for d in r.differences]},
             "diagnosis": {**a.diagnosis._asdict(), "text": str(a.diagnosis)} if a.diagnosis else None,
@@ -84,10 +85,13 @@ class RecordingReport(Report):
 
 def _deviations(a: Analysis) -> list[str]:
     """Which departures of QEMU from the architecture were needed, and how often; never silently."""
-    used = a.deviations()
+    used, text = a.deviations(), []
+    if a.reader.sign_extended:
+        text = wrap("QEMU text        ", f"sign_extended ({a.reader.sign_extended:,} times): "
+                    f"{TEXT_PROFILE['sign_extended']}")
     if not used:
-        return wrap("QEMU deviations  ", f"none needed (profile qemu has {len(a.profile())} for this GIC)")
-    return [line for d, count in used
+        return text + wrap("QEMU deviations  ", f"none needed (profile qemu has {len(a.profile())} for this GIC)")
+    return text + [line for d, count in used
             for line in wrap("QEMU deviation   ", f"{d.option} ({count:,} times): {d.sentence} {d.section}")]
 
 

@@ -6,20 +6,13 @@ from vgic.oracle.deviations.deviation import Deviation, Sight, option
 
 
 def _ctlr_el3(sight: Sight) -> bool:
-    """Whether QEMU's ICC_CTLR_EL3 is the model's, but for nDS and for EL1NS shown as EL1S."""
+    """Whether QEMU's ICC_CTLR_EL3 is the model's, but for EL1NS shown as EL1S."""
     nonsecure = sight.model >> 1 & 9
-    return sight.register == "ICC_CTLR_EL3" and sight.qemu == sight.model & ~9 | nonsecure | 1 << 17
+    return sight.register == "ICC_CTLR_EL3" and sight.qemu == sight.model & ~9 | nonsecure
 
 
 DEVIATIONS_V3: tuple[Deviation, ...] = (
     # Options
-    option(
-        "disabled_group_hides",
-        False,
-        "pe0 el2 write GICD_CTLR 0x13\npe0 el2 write GICD_IGROUPR1 0x2\npe0 el2 write.b GICD_IPRIORITYR8+1 0x80\n"
-        "pe0 el2 write GICD_ISENABLER1 0x6\npe0 el2 write ICC_IGRPEN1_EL1 1\npe0 el2 write GICD_ISPENDR1 0x6",
-        "ICC_HPPIR1_EL1",
-    ),
     option(
         "sleep_blocks",
         True,
@@ -28,6 +21,33 @@ DEVIATIONS_V3: tuple[Deviation, ...] = (
         "ICC_HPPIR1_EL1",
     ),
     option("sgi1r_sends_group0", True, "pe0 el2 write ICC_SGI1R_EL1 0x5000001", "GICR_ISPENDR0@0"),
+    option(
+        "sgi_follows_table",
+        True,
+        "pe0 el3 write GICD_CTLR 0x37\npe0 el3 write ICC_SGI1R_EL1 0x5000001",
+        "GICR_ISPENDR0@0",
+        "pes=1 security=on",
+    ),
+    option(
+        "group1_irq_with_ds",
+        True,
+        "pe0 el3 write GICD_CTLR 0x77\npe0 el3 write GICD_IGROUPR1 0x2\npe0 el3 write GICD_ISENABLER1 0x2\n"
+        "pe0 el3 write ICC_PMR_EL1 0xf8\npe0 el3 write ICC_IGRPEN1_EL3 0x1\nline 33 high\n"
+        "pe0 el3 write GICD_CTLR 0x53",
+        "ISR_EL1",
+        "pes=1 security=on",
+    ),
+    option(
+        "deactivation_checks_group",
+        True,
+        "pe0 el3 write GICD_CTLR 0x37\npe0 el3 write GICD_IGROUPR1 0x4\npe0 el3 write GICD_ISENABLER1 0x4\n"
+        "pe0 el3 write GICD_ISACTIVER1 0x2\npe0 el3 write ICC_PMR_EL1 0xf8\npe0 el3 write ICC_IGRPEN1_EL3 0x1\n"
+        "pe0 el3 write.b GICD_IPRIORITYR8+2 0x80\nline 34 high\npe0 el2 read ICC_IAR1_EL1\n"
+        "pe0 el2 write ICC_EOIR1_EL1 0x21",
+        "GICD_ISACTIVER1",
+        "pes=1 security=on",
+    ),
+    option("hcr_stores_tsei", False, "pe0 el2 write ICH_HCR_EL2 0x2000", "ICH_HCR_EL2"),
     option("priority_stores_low_bits", False, "pe0 el2 write.b GICD_IPRIORITYR8 0x7", "GICD_IPRIORITYR8"),
     option("vpmr_stores_low_bits", False, "pe0 el2 write ICH_VMCR_EL2 0x1000000", "ICH_VMCR_EL2"),
     option("lr_stores_res0", False, "pe0 el2 write ICH_LR0_EL2 0x200000000000000", "ICH_LR0_EL2"),
@@ -74,17 +94,6 @@ DEVIATIONS_V3: tuple[Deviation, ...] = (
         explains=lambda s: s.register == "ICV_PMR_EL1" and s.qemu & 0xF8 == s.model,
     ),
     Deviation(
-        "v3-nds",
-        "tolerance",
-        "ICC_CTLR_EL3.nDS is 1 although GICD_CTLR.DS can be set.",
-        "IHI 0069, ICC_CTLR_EL3",
-        3,
-        "pe0 el3 read ICC_CTLR_EL3",
-        "pe0 el3 read ICC_CTLR_EL3",
-        "pes=1 security=on",
-        explains=lambda s: _ctlr_el3(s) and not (s.qemu ^ s.model) & 9,
-    ),
-    Deviation(
         "v3-ctlr-el3-el1s",
         "tolerance",
         "ICC_CTLR_EL3 shows CBPR_EL1NS and EOImode_EL1NS in the fields of EL1S too; writes are right.",
@@ -93,7 +102,7 @@ DEVIATIONS_V3: tuple[Deviation, ...] = (
         "pe0 el3 write ICC_CTLR_EL3 0x10\npe0 el3 read ICC_CTLR_EL3",
         "ICC_CTLR_EL3",
         "pes=1 security=on",
-        explains=lambda s: _ctlr_el3(s) and bool((s.qemu ^ s.model) & 9),
+        explains=_ctlr_el3,
     ),
     Deviation(
         "v3-waker-nonsecure",
