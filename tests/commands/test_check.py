@@ -245,6 +245,20 @@ def test_json_has_these_keys(vgic: Runner) -> None:
     refused(vgic("check", "nothing-such", "--json"), "nothing-such")
 
 
+def test_a_verdict_is_not_lost_where_nothing_can_be_written(
+        vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    (vgic.here / "file").write_text("")
+    ran = vgic("check", "level-irqfd-v3", "--export", str(vgic.here / "file"))
+    assert (ran.status, "BROKEN  rule 3" in ran.out, "Replay:" in ran.out) == (1, True, False)
+    assert ran.err.count("file: can't write a counterexample: ") == 2, "before the search, and after it"
+    ran = vgic("check", "level-trap", "--export", str(vgic.here / "file"))
+    assert (ran.status, "HOLDS" in ran.out, ran.err.count("can't write a counterexample")) == (0, True, 1)
+    monkeypatch.setattr("vgic.explore.export.probe", lambda directory: None)     # it is lost meanwhile
+    ran = vgic("check", "level-irqfd-v3", "--export", str(vgic.here / "file"), "--json")
+    assert (ran.status, json.loads(ran.out)["broken"]["rule"], json.loads(ran.out)["written"]) == (1, 3, [])
+    assert "the verdict is told" in ran.err
+
+
 @pytest.mark.parametrize(("old", "new", "says"), [
     ("title = ", "design_options = { kernel = 1 }\ntitle = ", "mine.toml:3: design_options: "),
     ("title = ", "design_options = { self = 1 }\ntitle = ", "mine.toml:3: design_options: "),

@@ -123,6 +123,8 @@ class _Search:
         from vgic.view.check import progress_line
 
         o = self.options
+        if o.export:
+            self._probed(Path(o.export))
         saved = None if o.self_check else self._saved(lrs)
         with Progress() as progress:
             try:
@@ -133,8 +135,7 @@ class _Search:
                 raise ScenarioError(f"{e} (an error of vgic, or a design that does one thing now and another then:"
                                     " please report it)") from e
         if found.rule is not None and o.export:
-            from vgic.explore.export import export
-            self.written = tuple(map(str, export(found, self.name, Path(o.export))))
+            self.written = self._exported(found, Path(o.export))
         elif found.result.unsaved:
             warn(f"{found.result.unsaved}; the search can't be resumed")
         elif found.result.why_cut == "interrupted":
@@ -142,6 +143,27 @@ class _Search:
         if o.resume and not found.resumed:
             warn("nothing was saved of this search: it began anew")
         return found
+
+    def _probed(self, directory: Path) -> None:
+        """Says before the search that its counterexample can't be written. The verdict is told all the same."""
+        from vgic.explore.export import probe
+        from vgic.lab.errors import ScenarioError
+
+        try:
+            probe(directory)
+        except ScenarioError as e:
+            warn(e)
+
+    def _exported(self, found: Verdict, directory: Path) -> tuple[str, ...]:
+        """The files of a counterexample; none, and why, where they can't be written. A verdict is never lost by it."""
+        from vgic.explore.export import export
+        from vgic.lab.errors import ScenarioError
+
+        try:
+            return tuple(map(str, export(found, self.name, directory)))
+        except ScenarioError as e:
+            warn(f"{e}: the verdict is told, its counterexample is not on disk")
+            return ()
 
     def _saved(self, lrs: int | None) -> str:
         """Where this search is saved. What an earlier one left there goes, unless it is to go on."""
