@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from tests.commands.runner import ROOT, Runner, refused
 
+from vgic.engine.search.run import _Watch
 from vgic.explore.all import Checked, Task
 from vgic.lab import watch
 
@@ -166,7 +169,7 @@ def test_a_cache_that_can_not_be_written(vgic: Runner, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     assert vgic("check", "level-trap").status == 0
     ran = vgic("check", "level-trap", "--states", "20")
-    assert (ran.status, "BOUNDED" in ran.out) == (0, True)
+    assert (ran.status, "BOUNDED" in ran.out) == (3, True)
     assert "can't save: Not a directory; the search can't be resumed" in ran.err
 
 
@@ -174,7 +177,7 @@ def test_a_cache_that_can_not_be_written(vgic: Runner, monkeypatch: pytest.Monke
 def test_a_save_that_can_not_be_used(vgic: Runner) -> None:
     design = vgic.design(HEAD + "class Mine(Kvm):\n    pass\n")
     cut = ("check", "msi-once", "--design", design, "--states", "20")
-    assert vgic(*cut).status == 0
+    assert vgic(*cut).status == 3
     vgic.design(HEAD + "class Mine(Kvm):\n    pass  # edited\n")
     ran = vgic(*cut, "--resume")
     assert (ran.status, ran.out) == (2, "")
@@ -275,7 +278,58 @@ def test_scenarios_that_no_machine_comes_of(vgic: Runner, old: str, new: str, sa
 def test_a_byte_order_mark(vgic: Runner) -> None:
     text = (ROOT / "scenarios" / "edge-again.toml").read_bytes()
     (vgic.here / "mine.toml").write_bytes(b"\xef\xbb\xbf" + text)
-    assert vgic("check", str(vgic.here / "mine.toml"), "--depth", "1").status == 0
+    assert vgic("check", str(vgic.here / "mine.toml"), "--depth", "1", "--allow-bounded").status == 0
+
+
+@pytest.mark.parametrize("command", [
+    ("check", "edge-again"), ("check", "edge-again", "--lrs", "3..4"), ("check", "--all", "edge-again", "--jobs", "1")])
+def test_a_search_that_a_limit_cut_has_a_status_of_its_own(vgic: Runner, command: tuple[str, ...]) -> None:
+    ran = vgic(*command, "--depth", "2")
+    assert (ran.status, "BOUNDED" in ran.out) == (3, True)
+    assert vgic(*command, "--depth", "2", "--allow-bounded").status == 0
+    assert vgic(*command).status == 0
+    assert vgic("check", "level-irqfd-v3", "--lrs", "3..4", "--depth", "9").status == 1, "broken counts for more"
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_search_is_saved_and_says_so(
+        vgic: Runner, number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = _Watch.report
+    def interrupted(watch: _Watch, compiling: bool = False) -> None:
+        report(watch, compiling)
+        os.kill(os.getpid(), number)
+    monkeypatch.setattr(_Watch, "report", interrupted)
+    ran = vgic("check", "level-trap")
+    assert (ran.status, "not exhaustive: interrupted" in ran.out) == (130, True)
+    assert "--resume goes on from here" in ran.err
+    monkeypatch.setattr(_Watch, "report", report)
+    ran = vgic("check", "level-trap", "--resume")
+    assert (ran.status, ran.err) == (0, "")
+    assert signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, signal.default_int_handler)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_an_old_save_goes_only_once_a_new_one_stands(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert vgic("check", "edge-again", "--states", "90").status == 3
+    (saved,) = (vgic.here / "cache").rglob("search.json")
+    before = saved.read_bytes()
+
+    def killed(self: object, *what: object) -> None:
+        raise SystemExit(9)
+    with monkeypatch.context() as patch:
+        patch.setattr("vgic.engine.search.forward.Search.begin", killed)
+        assert vgic("check", "edge-again").status == 2
+    assert saved.read_bytes() == before
+    went_on = vgic("check", "edge-again", "--states", "91", "--resume", "--json")
+    assert went_on.status == 3
+    assert json.loads(went_on.out)["states"] >= 90
+    anew = vgic("check", "edge-again", "--states", "20", "--json")
+    assert json.loads(anew.out)["states"] < 90
+    assert saved.read_bytes() != before
+    assert len(list(saved.parent.glob("states-*.bin"))) == 1
+    assert vgic("check", "edge-again").status == 0
+    assert not saved.parent.exists(), "a verdict needs no save"
 
 
 # -- all

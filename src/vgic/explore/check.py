@@ -52,7 +52,8 @@ class Bounds(NamedTuple):
     """How far to search.
 
     Attributes:
-        depth: in actions. states: in number. memory: in bytes. seconds: of this call. None: no bound of ours.
+        depth: in actions. states: in number. memory: in bytes. seconds: of CPU time of this call, in each thread,
+            without those in which the search itself is compiled. None: no bound of ours.
     """
 
     depth: int | None = None
@@ -98,13 +99,13 @@ class Verdict:
 def check(
     scenario: Scenario, design: Buildable, *, list_registers: int | None = None, rules: Iterable[int] | None = None,
     bounds: Bounds = NO_BOUNDS, threads: int = 1, engine: str = "auto", liveness: bool = True,
-    progress: Callable[[Progress], None] | None = None, checkpoint: str | None = None,
+    progress: Callable[[Progress], None] | None = None, checkpoint: str | None = None, anew: bool = False,
 ) -> Verdict:
     """Explores a scenario with a design.
 
     Args:
         list_registers: of each PE, instead of the scenario's. rules: only these (ids). liveness: whether nothing must
-            be lost, too. threads, engine, progress, checkpoint: as `Explorer.search` has them.
+            be lost, too. threads, engine, progress, checkpoint, anew: as `Explorer.search` has them.
 
     Raises ScenarioError where it can't be explored: a design that raises, that keeps state outside its parts, or whose
     actions are not deterministic.
@@ -112,8 +113,8 @@ def check(
     only = None if rules is None else frozenset(rules)
     file = design_file(design)
     what = f"{scenario.name}: design {design.name} failed"
-    resumed = checkpoint is not None and Path(checkpoint).is_dir()
-    began = time.perf_counter()
+    resumed = checkpoint is not None and not anew and Path(checkpoint).is_dir()
+    began = time.process_time()
 
     def search(goals: Callable[[Machine], list[Goal]]) -> Result:
         machine = Machine(scenario, design, (), list_registers)
@@ -121,11 +122,11 @@ def check(
             raise ScenarioError(f"{scenario.where('check')}: check: actions and never leave nothing that can happen")
         seconds = bounds.seconds
         if seconds is not None:             # a second search for what the first one found gets at least a second
-            seconds = max(min(1.0, seconds), seconds - (time.perf_counter() - began))
+            seconds = max(min(1.0, seconds), seconds - (time.process_time() - began) / threads)
         try:
             return Explorer(model_of(machine, only, goals(machine))).search(
                 depth=bounds.depth, states=bounds.states, memory=bounds.memory, seconds=seconds, threads=threads,
-                engine=engine, progress=progress, checkpoint=checkpoint, every=SAVED_EVERY)
+                engine=engine, progress=progress, checkpoint=checkpoint, every=SAVED_EVERY, anew=anew)
         except CheckpointError as e:
             raise ScenarioError(str(e)) from None
         except ModelError as e:

@@ -23,15 +23,24 @@ MANY = 50
 
 
 class CheckReport(Report):
-    """What `vgic check` says of one scenario. `written`: the files of an exported counterexample."""
+    """What `vgic check` says of one scenario.
 
-    def __init__(self, verdict: Verdict, written: Sequence[str] = ()) -> None:
-        self.verdict, self.written = verdict, tuple(written)
+    Args:
+        written: the files of an exported counterexample. allow_bounded: whether a search that a limit cut will do.
+    """
+
+    def __init__(self, verdict: Verdict, written: Sequence[str] = (), allow_bounded: bool = False) -> None:
+        self.verdict, self.written, self.allow_bounded = verdict, tuple(written), allow_bounded
 
     @property
     def exit_status(self) -> int:
-        """HOLDS where all rules hold in what was explored, BROKEN where one is broken."""
-        return Status.HOLDS if self.verdict.rule is None else Status.BROKEN
+        """HOLDS where all rules hold in all states, BROKEN where one is broken, BOUNDED where a limit cut the search,
+        INTERRUPTED where Ctrl-C did."""
+        if self.verdict.rule is not None:
+            return Status.BROKEN
+        if self.verdict.result.why_cut == "interrupted":
+            return Status.INTERRUPTED
+        return Status.HOLDS if self.verdict.result.complete or self.allow_bounded else Status.BOUNDED
 
     def heading(self) -> str:
         """The machine and the design that were explored."""
@@ -132,15 +141,20 @@ class CheckReport(Report):
 
 
 class DialReport(Report):
-    """What `vgic check --lrs A..B` says: one row for each number of list registers."""
+    """What `vgic check --lrs A..B` says: one row for each number of list registers.
 
-    def __init__(self, verdicts: list[Verdict]) -> None:
-        self.verdicts = verdicts
+    Args:
+        allow_bounded: whether searches that a limit cut will do.
+    """
+
+    def __init__(self, verdicts: list[Verdict], allow_bounded: bool = False) -> None:
+        self.verdicts, self.allow_bounded = verdicts, allow_bounded
 
     @property
     def exit_status(self) -> int:
-        """BROKEN where a rule is broken with any of the numbers."""
-        return Status.HOLDS if all(v.rule is None for v in self.verdicts) else Status.BROKEN
+        """BROKEN where a rule is broken with any of the numbers; else BOUNDED where a limit cut one of the searches."""
+        each = {CheckReport(v, allow_bounded=self.allow_bounded).exit_status for v in self.verdicts}
+        return Status.BROKEN if Status.BROKEN in each else max(each)
 
     @property
     def fewest(self) -> int | None:
@@ -187,5 +201,7 @@ class DialReport(Report):
 
 def progress_line(p: Progress) -> str:
     """How far a search has come, in a line."""
+    if p.compiling:
+        return f"  compiling, once   level {p.depth}   {p.states:,} states"
     return (f"  level {p.depth}   {p.states:,} states   {rate(p.transitions, p.seconds)} transitions/s"
             f"   {p.bytes / 1e6:,.0f} MB")
