@@ -332,6 +332,126 @@ def test_an_old_save_goes_only_once_a_new_one_stands(vgic: Runner, monkeypatch: 
     assert not saved.parent.exists(), "a verdict needs no save"
 
 
+# -- users' designs that go wrong
+
+KEPT = HEAD + """
+class Mine(Kvm):
+    def __init__(self, *a, **k):
+        super().__init__(*a, **k)
+        self.waiting = []
+        self.seen = {}
+        self.n = 0
+"""
+FLUSHED = KEPT + """
+    def flush(self, vcpu):
+        STATEMENT
+        super().flush(vcpu)
+"""
+EMPTIED = KEPT + """
+    def fold_lr(self, vcpu, irq, n, empty, pe):
+        super().fold_lr(vcpu, irq, n, empty, pe)
+        if irq.intid == 40 and not self.waiting:
+            self.waiting.append(irq)
+    def flush(self, vcpu):
+        if self.waiting:
+            self.waiting.pop()
+        else:
+            super().flush(vcpu)
+"""
+
+
+@pytest.mark.parametrize("statement", [
+    "self.waiting.append(vcpu.index)", "self.waiting += [1]", "self.waiting.insert(0, self.where(vcpu))",
+    "self.seen[vcpu.index, len(self.seen)] = 1", "self.n += 1"])
+@pytest.mark.parametrize("plain", [3600.0, -1.0])
+def test_what_a_design_keeps_on_itself_is_told_by_attribute_and_line(
+        vgic: Runner, statement: str, plain: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vgic.engine.explorer._PLAIN_SECONDS", plain)
+    text = FLUSHED.replace("STATEMENT", statement) + "    def where(self, vcpu):\n        return vcpu.index\n"
+    ran = vgic("check", "edge-again", "--design", vgic.design(text))
+    line = text.splitlines().index(f"        {statement}") + 1
+    assert (ran.status, "not deterministic" in ran.err) == (2, False)
+    attribute = statement.partition("self.")[2].split("[")[0].split(".")[0].split()[0]
+    assert f"machine.design.{attribute}" in ran.err
+    assert f"mine.py:{line}, in flush: {statement}: it is no part" in ran.err
+
+
+def test_a_list_that_is_emptied_again_is_told_by_who_fills_it(vgic: Runner) -> None:
+    """When it is noticed, it looks as it did at first."""
+    ran = vgic("check", "edge-again", "--design", vgic.design(EMPTIED))
+    assert (ran.status, "not deterministic" in ran.err) == (2, False)
+    assert "changes machine.design.waiting[0] (it held nothing, now <virtual 40>)" in ran.err
+    assert "mine.py:13, in fold_lr: self.waiting.append(irq)" in ran.err
+
+
+def test_work_made_of_a_partial_is_refused_with_words_that_are_true(vgic: Runner) -> None:
+    text = """
+from functools import partial
+from vgic.designs import Kvm
+from vgic.host.work import WorkItem
+class Mine(Kvm):
+    def __init__(self, *a, **k):
+        super().__init__(*a, **k)
+        self.late = WorkItem("late goes on", partial(self.finish, 3))
+    def finish(self, n):
+        pass
+    def work(self):
+        return (*super().work(), self.late)
+    def parts(self):
+        return (*super().parts(), self.late)
+"""
+    ran = vgic("check", "edge-again", "--design", vgic.design(text))
+    assert (ran.status, "made while the machine ran" in ran.err) == (2, False)
+    assert "machine.design.late.function can't hold functools.partial(" in ran.err
+    assert "bound methods" in ran.err
+    bound = text.replace("partial(self.finish, 3)", "self.finish").replace("(self, n)", "(self)")
+    assert vgic("check", "edge-again", "--design", vgic.design(bound)).status == 0
+
+
+CRASHES = HEAD + """
+class Mine(Kvm):
+    def fold_lr(self, vcpu, irq, n, empty, pe):
+        return {}["nothing"]
+"""
+
+
+@pytest.mark.parametrize("plain", [3600.0, -1.0])
+def test_an_exception_of_a_design_is_a_crash_with_its_schedule(
+        vgic: Runner, plain: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vgic.engine.explorer._PLAIN_SECONDS", plain)
+    check = ("check", "edge-again", "--design", vgic.design(CRASHES))
+    ran = vgic(*check)
+    assert (ran.status, ran.err) == (1, "")
+    assert "BROKEN  the hypervisor crashes: KeyError: 'nothing'" in ran.out
+    assert "Shortest way there, 3 steps" in ran.out
+    assert 'return {}["nothing"]' in ran.out
+    assert "Schedule: 1. nic pulses  2. pe0 takes IRQ  3. vcpu0 " in ran.out
+    broken = json.loads(vgic(*check, "--json").out)["broken"]
+    assert (broken["rule"], broken["what"], len(broken["schedule"])) == (None, "KeyError: 'nothing'", 3)
+    assert broken["crash"].endswith("KeyError: 'nothing'\n")
+
+
+def test_a_crash_in_a_table(vgic: Runner) -> None:
+    design = vgic.design(CRASHES)
+    ran = vgic("check", "edge-again", "--design", design, "--lrs", "3..4", "--export", str(vgic.here / "out"))
+    assert (ran.status, "crash, in 3 steps" in ran.out, "Not right with 4 list registers" in ran.out) == (1, True, True)
+    assert "nothing is exported of a crash" in ran.err
+    ran = vgic("check", "--all", "edge-again", "--design", design, "--jobs", "1")
+    assert (ran.status, "mine.py:Mine crashes in 3 steps: KeyError: 'nothing'" in ran.out) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["check", "run", "compare"])
+@pytest.mark.parametrize("leave", ["import os\n        os._exit(0)", "from os import _exit\n        _exit(0)"])
+def test_a_design_that_ends_the_process(vgic: Runner, command: str, leave: str) -> None:
+    before = os._exit
+    option = "--designs" if command == "compare" else "--design"
+    text = f"{HEAD}\nclass Mine(Kvm):\n    def flush(self, vcpu):\n        {leave}\n"
+    ran = vgic(command, "edge-again", option, vgic.design(text))
+    assert (ran.status, ran.out) == (2, "")
+    assert "it calls os._exit(0), which would end vgic without a verdict" in ran.err
+    assert os._exit is before
+
+
 # -- all
 
 SMALL = ("saved-sgi-v2", "soft-pended-level")
@@ -381,7 +501,7 @@ def test_all_with_what_is_not_announced(vgic: Runner) -> None:
 
 def test_all_cut_by_a_bound_speaks_against_nothing(vgic: Runner) -> None:
     ran = vgic("check", "--all", "msi-once", "--depth", "2", "--lrs", "1..2")
-    assert ran.status == 0
+    assert ran.status == 3
     assert ran.out.count("msi-once: cut by --depth\n") == 3
     assert ran.out.endswith("3 searched: 3 BOUNDED. All as announced.\n")
 

@@ -77,5 +77,5 @@ def test_a_letter_decides_for_values_of_its_width_alone() -> None:
 
 
 def test_how_it_was_read_is_data_too() -> None:
-    (part,) = explain(["GICC_PMR=080"]).json()["explained"]  # type: ignore[misc,has-type]  # JSON
-    assert part["read"] == "080 is read as hexadecimal; as decimal it is 0x50"
+    (part,) = explain(["GICC_PMR=080"]).parts
+    assert part.json()["read"] == "080 is read as hexadecimal; as decimal it is 0x50"

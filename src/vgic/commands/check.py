@@ -120,24 +120,28 @@ class _Search:
 
     def verdict(self, lrs: int | None) -> Verdict:
         """The verdict with so many list registers, None for the scenario's own; what is to be told beside it is."""
-        from vgic.explore.check import check, self_check
+        from vgic.explore.check import DesignCrashed, check, self_check
         from vgic.lab.errors import ScenarioError
         from vgic.view.check import progress_line
 
         o = self.options
         if o.export:
             self._probed(Path(o.export))
-        saved = {} if o.self_check else {"checkpoint": self._saved(lrs), "anew": not o.resume}
+        saved: dict[str, Any] = {} if o.self_check else {"checkpoint": self._saved(lrs), "anew": not o.resume}
         with Progress() as progress:
             try:
                 found = (self_check if o.self_check else check)(
                     self.scenario, self.design, list_registers=lrs, rules=self.rules, bounds=self.bounds,
                     threads=self.threads, progress=lambda p: progress.show(progress_line(p)), **saved)
+            except DesignCrashed as e:
+                found = e.verdict
             except AssertionError as e:
                 raise ScenarioError(f"{e} (an error of vgic, or a design that does one thing now and another then:"
                                     " please report it)") from e
         if found.rule is not None and o.export:
             self.written = self._exported(found, Path(o.export))
+        elif found.crash and o.export:
+            warn("nothing is exported of a crash: its schedule tells it")
         elif found.result.unsaved:
             warn(f"{found.result.unsaved}; the search can't be resumed")
         elif found.result.why_cut == "interrupted":

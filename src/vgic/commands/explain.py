@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
-from vgic.commands.arguments import Refused
+from vgic.commands.arguments import Refused, standard_input
 from vgic.commands.output import tell, warn
 
 
@@ -33,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.what and address is None:
             raise Refused("explain: say a register (ICH_LR0_EL2), a value (ICH_LR0_EL2=0x70c0001b0000001b), "
                           "or --map ADDRESS --machine NAME")
-        texts = [sys.stdin.read() if text == "-" else text for text in options.what]
+        texts = [standard_input().read() if text == "-" else text for text in options.what]
         explained = explain(texts, machine, address)
     except (ExplainError, UnknownMachine) as e:
         raise Refused(str(e)) from None

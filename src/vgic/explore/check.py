@@ -28,8 +28,8 @@ from vgic.designs.build import Buildable
 from vgic.engine import Broken, CheckpointError, Explorer, Goal, Model, ModelError, Progress, Result
 from vgic.engine.model.values import shown
 from vgic.lab.actions import Moved, Put
-from vgic.lab.errors import NotOffered, ScenarioError
-from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded
+from vgic.lab.errors import DesignFailed, NotOffered, ScenarioError
+from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded, traceback_of
 from vgic.lab.machine import Machine
 from vgic.lab.operations.operands import Vcpu
 from vgic.lab.program import parse
@@ -74,7 +74,9 @@ class Verdict:
         judged: the ids of the rules judged. rule: the one that is broken. what: how. replay: a shortest schedule that
             breaks it, played again. ran: what of a user's file ran last on the way, and in which step. then: what
             follows of itself, for ever from its `loop`-th action on, where nothing brings an interrupt to its guest any
-            more. resumed: whether it went on from a save, so that its seconds are not those of the whole search.
+            more. crash: where the last action of the schedule raised an exception, the traceback, and no rule is
+            broken; `what` is the exception then, and `replay` ends before that action. resumed: whether it went on from
+            a save, so that its seconds are not those of the whole search.
     """
 
     scenario: Scenario
@@ -88,12 +90,32 @@ class Verdict:
     ran: tuple[int, tuple[str, ...]] | None = None
     then: tuple[str, ...] = ()
     loop: int | None = None
+    crash: str = ""
     resumed: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is broken in what was explored."""
+        return self.rule is None and not self.crash
 
     @property
     def schedule(self) -> tuple[str, ...]:
         """The actions that lead to the broken rule."""
         return tuple(self.result.broken.actions) if self.result.broken else ()
+
+
+class DesignCrashed(DesignFailed):
+    """A design raised an exception in some schedule: its hypervisor crashes there.
+
+    Attributes:
+        verdict: the schedule, and the exception as `crash`.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        steps = len(verdict.schedule)
+        super().__init__(f"{verdict.scenario.name}: design {verdict.design} crashes in {steps} step"
+                         f"{'' if steps == 1 else 's'}: {verdict.what}", verdict.crash)
+        self.verdict = verdict
 
 
 def check(
@@ -107,8 +129,8 @@ def check(
         list_registers: of each PE, instead of the scenario's. rules: only these (ids). liveness: whether nothing must
             be lost, too. threads, engine, progress, checkpoint, anew: as `Explorer.search` has them.
 
-    Raises ScenarioError where it can't be explored: a design that raises, that keeps state outside its parts, or whose
-    actions are not deterministic.
+    Raises DesignCrashed, with the schedule, where an action raises; ScenarioError where it can't be explored: a design
+    that can't be built, that keeps state outside its parts, or whose actions are not deterministic.
     """
     only = None if rules is None else frozenset(rules)
     file = design_file(design)
@@ -280,6 +302,14 @@ def _shown(verdict: Verdict, broken: Broken, design: Buildable, list_registers: 
         if file is None:
             raise
         raise ScenarioError(_not_replayed(verdict, broken, "its schedule is not possible")) from None
+    except Unsupported:
+        raise
+    except Exception as e:
+        if broken.kind != "raised" or broken.rule not in schedule.machine.actions:
+            raise
+        raise DesignCrashed(replace(
+            verdict, what=f"{type(e).__name__}: {e}".partition("\n")[0], replay=schedule.so_far(),
+            crash=traceback_of(file, e))) from e
     if broken.kind == "raised":
         raise ScenarioError(_not_replayed(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
     if broken.kind == "lost":

@@ -19,11 +19,13 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from operator import is_not
 from typing import Any, Final, NoReturn
 
 from vgic.engine.learn.trail import Effects, Segment, Trail, Varies, Vector
 from vgic.engine.model.contract import NO_PART, Call, ModelError
+from vgic.engine.model.culprit import here, line_of
 from vgic.engine.model.inventory import Inventory, slots_of
 from vgic.engine.model.seal import Seal
 from vgic.engine.model.values import OBJECT, UNSET, Frozen, freeze, key_of, shown, thaw
@@ -235,7 +237,7 @@ class Units:
         except TypeError:
             pass
         self._refuse(f"{self.inventory.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is written (it held"
-                     f" {shown(before)}, now {shown(value)}): {NO_PART}")
+                     f" {shown(before)}, now {shown(value)}) in {here()}: {NO_PART}")
 
     def _refuse_delete(self, obj: Any, name: str) -> None:
         self._refuse(f"{self.inventory.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is deleted")
@@ -454,7 +456,8 @@ class Units:
                 self.run(call, vector)
             again = self.seal.change(suspect)
             if again is not None and again != before:
-                what, culprit = again, name
+                line = line_of(self.seal, suspect, partial(self.run, call, vector))
+                what, culprit = f"{again}{f' in {line}' if line else ''}", name
                 break
         raise ModelError(f"{culprit} changes {what}: {NO_PART}")
 

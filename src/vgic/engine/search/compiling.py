@@ -12,6 +12,7 @@ from typing import Any
 
 from numba.core import event
 
+_event: Any = event
 _Listener: Any = event.Listener
 
 
@@ -39,8 +40,8 @@ def compiling(begins: Callable[[], None], ended: Callable[[float], None]) -> Ite
     """While the body runs, calls `begins` where a kernel has to be compiled, and `ended` with the CPU seconds that it
     took. Code that is taken from disk is told to neither. Numba compiles in one thread at a time."""
     noted = _Noted(begins, ended)
-    event.register("numba:compile", noted)
+    _event.register("numba:compile", noted)
     try:
         yield
     finally:
-        event.unregister("numba:compile", noted)
+        _event.unregister("numba:compile", noted)
