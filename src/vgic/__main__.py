@@ -2,7 +2,13 @@
 
 import sys
 
-from vgic.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        # Here, for an interrupt may come while it is imported.
+        from vgic.cli import main
+
+        status = main()
+    except KeyboardInterrupt:
+        print("vgic: interrupted", file=sys.stderr)
+        status = 130
+    sys.exit(status)

@@ -1,6 +1,7 @@
 """The command line: `vgic COMMAND`.
 
-Exit status: 0 all holds, 1 a rule is broken or something differs, 2 the input can't be used, 130 interrupted.
+Exit status: 0 all holds, 1 a rule is broken or something differs, 2 the input can't be used, 3 a limit cut a search in
+which nothing is broken, 130 interrupted (Ctrl-C, SIGTERM).
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
@@ -39,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return Status.REFUSED
     try:
+        _end_as_by_ctrl_c()
         status: int = options.run(options)
         sys.stdout.flush()
         return status
@@ -56,6 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         warn("interrupted")
         return Status.INTERRUPTED
+
+
+def _end_as_by_ctrl_c() -> None:
+    """SIGTERM is heard like Ctrl-C: what was found is told, and kept."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _open_output() -> None:

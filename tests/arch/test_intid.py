@@ -47,7 +47,7 @@ def test_kinds(intid: int, what: str) -> None:
         (29, "PPI 29, Secure physical timer"),
         (30, "PPI 30, physical timer"),
         (33, "SPI 33"),
-        (1023, "special: spurious: nothing to acknowledge"),
+        (1023, "special INTID 1023: names no interrupt"),
         (8192, "LPI 8192"),
     ],
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from tests.commands.runner import ROOT, Runner, refused
 
+from vgic.engine.search.run import _Watch
 from vgic.explore.all import Checked, Task
 from vgic.lab import watch
 
@@ -166,7 +169,7 @@ def test_a_cache_that_can_not_be_written(vgic: Runner, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     assert vgic("check", "level-trap").status == 0
     ran = vgic("check", "level-trap", "--states", "20")
-    assert (ran.status, "BOUNDED" in ran.out) == (0, True)
+    assert (ran.status, "BOUNDED" in ran.out) == (3, True)
     assert "can't save: Not a directory; the search can't be resumed" in ran.err
 
 
@@ -174,7 +177,7 @@ def test_a_cache_that_can_not_be_written(vgic: Runner, monkeypatch: pytest.Monke
 def test_a_save_that_can_not_be_used(vgic: Runner) -> None:
     design = vgic.design(HEAD + "class Mine(Kvm):\n    pass\n")
     cut = ("check", "msi-once", "--design", design, "--states", "20")
-    assert vgic(*cut).status == 0
+    assert vgic(*cut).status == 3
     vgic.design(HEAD + "class Mine(Kvm):\n    pass  # edited\n")
     ran = vgic(*cut, "--resume")
     assert (ran.status, ran.out) == (2, "")
@@ -245,6 +248,20 @@ def test_json_has_these_keys(vgic: Runner) -> None:
     refused(vgic("check", "nothing-such", "--json"), "nothing-such")
 
 
+def test_a_verdict_is_not_lost_where_nothing_can_be_written(
+        vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    (vgic.here / "file").write_text("")
+    ran = vgic("check", "level-irqfd-v3", "--export", str(vgic.here / "file"))
+    assert (ran.status, "BROKEN  rule 3" in ran.out, "Replay:" in ran.out) == (1, True, False)
+    assert ran.err.count("file: can't write a counterexample: ") == 2, "before the search, and after it"
+    ran = vgic("check", "level-trap", "--export", str(vgic.here / "file"))
+    assert (ran.status, "HOLDS" in ran.out, ran.err.count("can't write a counterexample")) == (0, True, 1)
+    monkeypatch.setattr("vgic.explore.export.probe", lambda directory: None)     # it is lost meanwhile
+    ran = vgic("check", "level-irqfd-v3", "--export", str(vgic.here / "file"), "--json")
+    assert (ran.status, json.loads(ran.out)["broken"]["rule"], json.loads(ran.out)["written"]) == (1, 3, [])
+    assert "the verdict is told" in ran.err
+
+
 @pytest.mark.parametrize(("old", "new", "says"), [
     ("title = ", "design_options = { kernel = 1 }\ntitle = ", "mine.toml:3: design_options: "),
     ("title = ", "design_options = { self = 1 }\ntitle = ", "mine.toml:3: design_options: "),
@@ -261,7 +278,178 @@ def test_scenarios_that_no_machine_comes_of(vgic: Runner, old: str, new: str, sa
 def test_a_byte_order_mark(vgic: Runner) -> None:
     text = (ROOT / "scenarios" / "edge-again.toml").read_bytes()
     (vgic.here / "mine.toml").write_bytes(b"\xef\xbb\xbf" + text)
-    assert vgic("check", str(vgic.here / "mine.toml"), "--depth", "1").status == 0
+    assert vgic("check", str(vgic.here / "mine.toml"), "--depth", "1", "--allow-bounded").status == 0
+
+
+@pytest.mark.parametrize("command", [
+    ("check", "edge-again"), ("check", "edge-again", "--lrs", "3..4"), ("check", "--all", "edge-again", "--jobs", "1")])
+def test_a_search_that_a_limit_cut_has_a_status_of_its_own(vgic: Runner, command: tuple[str, ...]) -> None:
+    ran = vgic(*command, "--depth", "2")
+    assert (ran.status, "BOUNDED" in ran.out) == (3, True)
+    assert vgic(*command, "--depth", "2", "--allow-bounded").status == 0
+    assert vgic(*command).status == 0
+    assert vgic("check", "level-irqfd-v3", "--lrs", "3..4", "--depth", "9").status == 1, "broken counts for more"
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_search_is_saved_and_says_so(
+        vgic: Runner, number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = _Watch.report
+    def interrupted(watch: _Watch, compiling: bool = False) -> None:
+        report(watch, compiling)
+        os.kill(os.getpid(), number)
+    monkeypatch.setattr(_Watch, "report", interrupted)
+    ran = vgic("check", "level-trap")
+    assert (ran.status, "not exhaustive: interrupted" in ran.out) == (130, True)
+    assert "--resume goes on from here" in ran.err
+    monkeypatch.setattr(_Watch, "report", report)
+    ran = vgic("check", "level-trap", "--resume")
+    assert (ran.status, ran.err) == (0, "")
+    assert signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, signal.default_int_handler)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_an_old_save_goes_only_once_a_new_one_stands(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert vgic("check", "edge-again", "--states", "90").status == 3
+    (saved,) = (vgic.here / "cache").rglob("search.json")
+    before = saved.read_bytes()
+
+    def killed(self: object, *what: object) -> None:
+        raise SystemExit(9)
+    with monkeypatch.context() as patch:
+        patch.setattr("vgic.engine.search.forward.Search.begin", killed)
+        assert vgic("check", "edge-again").status == 2
+    assert saved.read_bytes() == before
+    went_on = vgic("check", "edge-again", "--states", "91", "--resume", "--json")
+    assert went_on.status == 3
+    assert json.loads(went_on.out)["states"] >= 90
+    anew = vgic("check", "edge-again", "--states", "20", "--json")
+    assert json.loads(anew.out)["states"] < 90
+    assert saved.read_bytes() != before
+    assert len(list(saved.parent.glob("states-*.bin"))) == 1
+    assert vgic("check", "edge-again").status == 0
+    assert not saved.parent.exists(), "a verdict needs no save"
+
+
+# -- users' designs that go wrong
+
+KEPT = HEAD + """
+class Mine(Kvm):
+    def __init__(self, *a, **k):
+        super().__init__(*a, **k)
+        self.waiting = []
+        self.seen = {}
+        self.n = 0
+"""
+FLUSHED = KEPT + """
+    def flush(self, vcpu):
+        STATEMENT
+        super().flush(vcpu)
+"""
+EMPTIED = KEPT + """
+    def fold_lr(self, vcpu, irq, n, empty, pe):
+        super().fold_lr(vcpu, irq, n, empty, pe)
+        if irq.intid == 40 and not self.waiting:
+            self.waiting.append(irq)
+    def flush(self, vcpu):
+        if self.waiting:
+            self.waiting.pop()
+        else:
+            super().flush(vcpu)
+"""
+
+
+@pytest.mark.parametrize("statement", [
+    "self.waiting.append(vcpu.index)", "self.waiting += [1]", "self.waiting.insert(0, self.where(vcpu))",
+    "self.seen[vcpu.index, len(self.seen)] = 1", "self.n += 1"])
+@pytest.mark.parametrize("plain", [3600.0, -1.0])
+def test_what_a_design_keeps_on_itself_is_told_by_attribute_and_line(
+        vgic: Runner, statement: str, plain: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vgic.engine.explorer._PLAIN_SECONDS", plain)
+    text = FLUSHED.replace("STATEMENT", statement) + "    def where(self, vcpu):\n        return vcpu.index\n"
+    ran = vgic("check", "edge-again", "--design", vgic.design(text))
+    line = text.splitlines().index(f"        {statement}") + 1
+    assert (ran.status, "not deterministic" in ran.err) == (2, False)
+    attribute = statement.partition("self.")[2].split("[")[0].split(".")[0].split()[0]
+    assert f"machine.design.{attribute}" in ran.err
+    assert f"mine.py:{line}, in flush: {statement}: it is no part" in ran.err
+
+
+def test_a_list_that_is_emptied_again_is_told_by_who_fills_it(vgic: Runner) -> None:
+    """When it is noticed, it looks as it did at first."""
+    ran = vgic("check", "edge-again", "--design", vgic.design(EMPTIED))
+    assert (ran.status, "not deterministic" in ran.err) == (2, False)
+    assert "changes machine.design.waiting[0] (it held nothing, now <virtual 40>)" in ran.err
+    assert "mine.py:13, in fold_lr: self.waiting.append(irq)" in ran.err
+
+
+def test_work_made_of_a_partial_is_refused_with_words_that_are_true(vgic: Runner) -> None:
+    text = """
+from functools import partial
+from vgic.designs import Kvm
+from vgic.host.work import WorkItem
+class Mine(Kvm):
+    def __init__(self, *a, **k):
+        super().__init__(*a, **k)
+        self.late = WorkItem("late goes on", partial(self.finish, 3))
+    def finish(self, n):
+        pass
+    def work(self):
+        return (*super().work(), self.late)
+    def parts(self):
+        return (*super().parts(), self.late)
+"""
+    ran = vgic("check", "edge-again", "--design", vgic.design(text))
+    assert (ran.status, "made while the machine ran" in ran.err) == (2, False)
+    assert "machine.design.late.function can't hold functools.partial(" in ran.err
+    assert "bound methods" in ran.err
+    bound = text.replace("partial(self.finish, 3)", "self.finish").replace("(self, n)", "(self)")
+    assert vgic("check", "edge-again", "--design", vgic.design(bound)).status == 0
+
+
+CRASHES = HEAD + """
+class Mine(Kvm):
+    def fold_lr(self, vcpu, irq, n, empty, pe):
+        return {}["nothing"]
+"""
+
+
+@pytest.mark.parametrize("plain", [3600.0, -1.0])
+def test_an_exception_of_a_design_is_a_crash_with_its_schedule(
+        vgic: Runner, plain: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vgic.engine.explorer._PLAIN_SECONDS", plain)
+    check = ("check", "edge-again", "--design", vgic.design(CRASHES))
+    ran = vgic(*check)
+    assert (ran.status, ran.err) == (1, "")
+    assert "BROKEN  the hypervisor crashes: KeyError: 'nothing'" in ran.out
+    assert "Shortest way there, 3 steps" in ran.out
+    assert 'return {}["nothing"]' in ran.out
+    assert "Schedule: 1. nic pulses  2. pe0 takes IRQ  3. vcpu0 " in ran.out
+    broken = json.loads(vgic(*check, "--json").out)["broken"]
+    assert (broken["rule"], broken["what"], len(broken["schedule"])) == (None, "KeyError: 'nothing'", 3)
+    assert broken["crash"].endswith("KeyError: 'nothing'\n")
+
+
+def test_a_crash_in_a_table(vgic: Runner) -> None:
+    design = vgic.design(CRASHES)
+    ran = vgic("check", "edge-again", "--design", design, "--lrs", "3..4", "--export", str(vgic.here / "out"))
+    assert (ran.status, "crash, in 3 steps" in ran.out, "Not right with 4 list registers" in ran.out) == (1, True, True)
+    assert "nothing is exported of a crash" in ran.err
+    ran = vgic("check", "--all", "edge-again", "--design", design, "--jobs", "1")
+    assert (ran.status, "mine.py:Mine crashes in 3 steps: KeyError: 'nothing'" in ran.out) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["check", "run", "compare"])
+@pytest.mark.parametrize("leave", ["import os\n        os._exit(0)", "from os import _exit\n        _exit(0)"])
+def test_a_design_that_ends_the_process(vgic: Runner, command: str, leave: str) -> None:
+    before = os._exit
+    option = "--designs" if command == "compare" else "--design"
+    text = f"{HEAD}\nclass Mine(Kvm):\n    def flush(self, vcpu):\n        {leave}\n"
+    ran = vgic(command, "edge-again", option, vgic.design(text))
+    assert (ran.status, ran.out) == (2, "")
+    assert "it calls os._exit(0), which would end vgic without a verdict" in ran.err
+    assert os._exit is before
 
 
 # -- all
@@ -313,7 +501,7 @@ def test_all_with_what_is_not_announced(vgic: Runner) -> None:
 
 def test_all_cut_by_a_bound_speaks_against_nothing(vgic: Runner) -> None:
     ran = vgic("check", "--all", "msi-once", "--depth", "2", "--lrs", "1..2")
-    assert ran.status == 0
+    assert ran.status == 3
     assert ran.out.count("msi-once: cut by --depth\n") == 3
     assert ran.out.endswith("3 searched: 3 BOUNDED. All as announced.\n")
 

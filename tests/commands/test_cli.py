@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,23 @@ def test_a_title_that_the_terminal_has_no_letters_for(tmp_path: Path) -> None:
     assert "\\xfc \\u2603 a level, held" in ran.stdout
     assert "ü ☃" in (tmp_path / "counterexample-3.toml").read_text(encoding="utf-8")
     assert f"Replay:  vgic run {tmp_path}/counterexample-3.toml\n" in ran.stdout
+
+
+@pytest.mark.parametrize("command", ["explain -", "trace -", "oracle replay -", "check --all saved-sgi-v2 --depth 1"])
+def test_a_standard_input_that_is_closed(command: str) -> None:
+    ran = shell(f"vgic {command} <&-")
+    assert (ran.returncode, "Traceback" in ran.stderr) == (3 if "check" in command else 2, False)
+    assert "standard input" in ran.stderr or "check" in command
+
+
+@pytest.mark.parametrize("after", [0.5, 1.5, 3.0])
+def test_an_interrupt_while_processes_are_started(after: float) -> None:
+    """Of the whole group, as a terminal sends it."""
+    with subprocess.Popen(
+            [sys.executable, "-m", "vgic", "bugs", "--all", "--jobs", "2", "--seconds", "1"], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")}) as run:
+        time.sleep(after)
+        os.killpg(run.pid, signal.SIGINT)
+        out, err = run.communicate()
+    assert (run.returncode, "Traceback" in out + err) == (130, False)

@@ -9,6 +9,7 @@ import pytest
 from vgic.cli import main
 from vgic.cost import Comparison, DesignCost, compare_designs, find_profile, profiles
 from vgic.cost.profile import EVENTS, profile_dir
+from vgic.explore.searched import searched
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import find_scenario
 from vgic.view.compare import CompareReport
@@ -126,3 +127,49 @@ def test_profiles_that_are_wrong(tmp_path: Path, old: str, new: str, says: str) 
 def test_arguments_that_are_wrong(arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "level-forwarded", *arguments]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_machine_is_priced_by_a_profile_of_its_gic(capsys: pytest.CaptureFixture[str]) -> None:
+    for scenario, profile in (("level-forwarded", "vhe"), ("v2-level-forwarded", "xgene-kvm")):
+        assert main(["compare", scenario, "--designs", "kvm"]) == 0
+        assert f"Cycles by {profile} " in " ".join(capsys.readouterr().out.split())
+    assert main(["compare", "level-forwarded", "--designs", "kvm", "--profile", "xgene-kvm"]) == 0
+    assert "xgene-kvm" in capsys.readouterr().out
+
+
+def test_what_came_and_has_no_price_makes_a_total_a_lower_bound() -> None:
+    partly, whole = (CompareReport(compare("level-forwarded", "kvm,trap", name)) for name in ("vhe", "xgene-kvm"))
+    assert ">=810" in partly.text()
+    assert "at least, for there came completion, mmio_read, mmio_write" in " ".join(partly.text().split())
+    assert partly.json()["designs"][0]["unpriced_events"] == ["completion"]
+    assert [d["at_least"] for d in partly.json()["designs"]] == [True, True]
+    assert ">=" not in whole.text()
+    assert not any(d["at_least"] for d in whole.json()["designs"])
+
+
+def test_a_design_that_does_what_another_does_has_nothing_of_its_own_to_show() -> None:
+    c = compare("msi-once", "kvm,trap,timer-mask")
+    assert [r.same_as for r in c.rows] == ["", "kvm", "kvm"]
+    assert "trap: does on this schedule what kvm does" in CompareReport(c).text()
+    c = compare("level-forwarded", "kvm,trap,timer-mask")
+    assert [r.same_as for r in c.rows] == ["", "", "trap"]
+
+
+def test_a_verdict_is_of_one_schedule_unless_all_are_searched(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rule 3 breaks with trap in another schedule than the script."""
+    assert main(["compare", "level-forwarded", "--designs", "kvm,trap"]) == 0
+    out = capsys.readouterr().out
+    assert "on this schedule\n" in out
+    assert "--check searches all" in " ".join(out.split())
+    assert main(["compare", "level-forwarded", "--designs", "kvm,trap", "--check"]) == 1
+    out = capsys.readouterr().out
+    assert "  kvm: HOLDS, with 1 list register or more\n" in out
+    assert "  trap: BROKEN rule 3\n" in out
+
+
+def test_a_search_for_a_comparison_that_is_cut() -> None:
+    found = searched(find_scenario("level-forwarded"), "kvm", 1e-9)
+    assert (found.verdict, found.needs) == ("BOUNDED", None)
+    report = CompareReport(compare("level-forwarded", "kvm"), {"kvm": found})
+    assert report.exit_status == 3
+    assert "kvm: BOUNDED" in report.text()

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,6 +84,17 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
         search(tmp_path, Machine(2))
 
 
+def flip(file: Path) -> None:
+    """One bit of the last state."""
+    held = bytearray(file.read_bytes())
+    held[-8] ^= 1
+    file.write_bytes(held)
+
+
+def text(path: Path) -> str:
+    return (path / "search.json").read_text()
+
+
 @pytest.mark.parametrize("damage", [
     lambda p: (p / "search.json").write_text("{"),
     lambda p: (p / "search.json").write_text("[]"),
@@ -91,6 +103,9 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
     lambda p: (p / "search.json").write_text(json.dumps(json.loads((p / "search.json").read_text()) | {"levels": 3})),
     lambda p: next(p.glob("states-*.bin")).write_bytes(b"1234"),
     lambda p: next(p.glob("states-*.bin")).unlink(),
+    lambda p: flip(next(p.glob("states-*.bin"))),
+    lambda p: (p / "search.json").write_text(re.sub(r'"transitions": (\d)', r'"transitions": 1\1', text(p))),
+    lambda p: (p / "search.json").write_text(re.sub(r'"sum": \d+', '"sum": 1', text(p))),
 ])
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: object) -> None:
     assert callable(damage)
@@ -126,7 +141,7 @@ def child(path: Path) -> subprocess.Popen[str]:
 
 def test_kill_and_interrupt_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "saved"
-    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with child(path) as run:
             deadline = time.monotonic() + 60
             while not (path / "search.json").exists() and run.poll() is None and time.monotonic() < deadline:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vgic.explore.check import Verdict, check
-from vgic.explore.export import export, scenario_text
+from vgic.explore.export import export, probe, scenario_text
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, find_design, find_scenario
 from vgic.lab.perform import perform
@@ -62,17 +62,50 @@ def test_the_c_case_has_the_guests_part_in_order(broken: Verdict, tmp_path: Path
     assert order == sorted(order)
 
 
-def test_a_users_design_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mine.py").write_text(QUIRKY)
-    monkeypatch.chdir(tmp_path)
+def test_a_users_design_is_named_from_the_files_and_moves_with_them(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "mine.py").write_text(QUIRKY)
+    monkeypatch.chdir(tmp_path / "work")
     scenario = find_scenario("edge-again-software")
     verdict = check(scenario, find_design("mine.py:Quirky"))
     assert verdict.rule is not None
     assert verdict.ran is not None
     assert verdict.ran[1] == ("mine.py:6 Quirky.fold_lr",)
-    toml, _, _ = export(verdict, "mine.py:Quirky", tmp_path)
+    toml, test, case = export(verdict, "mine.py:Quirky", tmp_path / "work" / "cases")
+    assert not any(str(tmp_path) in file.read_text() for file in (toml, test, case))
+    assert 'design = "../mine.py:Quirky"' in toml.read_text()
     monkeypatch.chdir("/")
+    (tmp_path / "work").rename(tmp_path / "moved")
+    toml, test = (tmp_path / "moved" / "cases" / file.name for file in (toml, test))
     assert verdict.rule.id in perform(load(toml)).broken
+    with pytest.raises(AssertionError, match=f"rule {verdict.rule.id}"):
+        runpy.run_path(str(test))[f"test_rule_{verdict.rule.id}_holds_on_this_schedule"]()
+
+
+def test_a_scenario_names_a_design_from_where_it_is_or_from_where_one_is(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for where in ("beside", "elsewhere"):
+        (tmp_path / where).mkdir()
+    (tmp_path / "beside" / "mine.py").write_text(QUIRKY)
+    text = scenario_text(find_scenario("edge-again-software").model_copy(update={"design": "mine.py:Quirky"}))
+    for where in ("beside", "elsewhere"):
+        (tmp_path / where / "case.toml").write_text(text)
+    monkeypatch.chdir(tmp_path / "beside")
+    assert load("case.toml").design == "mine.py:Quirky"
+    assert load(tmp_path / "elsewhere" / "case.toml").design == "mine.py:Quirky"
+    monkeypatch.chdir(tmp_path)
+    assert load("beside/case.toml").design == "beside/mine.py:Quirky"
+    assert find_design(load("beside/case.toml").design).name == "mine.py:Quirky"
+
+
+def test_a_probe_leaves_nothing_and_tells_what_can_not_be_written(tmp_path: Path) -> None:
+    probe(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/none")):
+        with pytest.raises(ScenarioError, match="can't write a counterexample"):
+            probe(place)
 
 
 def test_what_cannot_be_written(broken: Verdict, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_gicv2_list_registers_name_the_source_of_an_sgi() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ("ICC_IAR1_EL1=1023", "special: spurious: nothing to acknowledge"),
+        ("ICC_IAR1_EL1=1023", "23:0 INTID 1023  spurious: nothing to acknowledge here"),
         ("ICC_IAR1_EL1=25", "PPI 25, GIC maintenance interrupt"),
         ("ICC_SGI1R_EL1=0x10005000001", "who the targets are: all PEs but this one"),
         ("ICC_SGI1R_EL1=0x10005000001", "SGI 5"),
@@ -68,6 +68,31 @@ def test_gicv2_list_registers_name_the_source_of_an_sgi() -> None:
 )
 def test_values_in_words(asked: str, words: str) -> None:
     assert words in said(asked)
+
+
+NO_WORD = "names no interrupt, and this register never returns it"
+
+
+@pytest.mark.parametrize(("register", "words"), [
+    ("GICC_IAR", {1020: NO_WORD, 1021: NO_WORD, 1022: "with AckCtl 0", 1023: "spurious"}),
+    ("GICC_HPPIR", {1021: NO_WORD, 1022: "with AckCtl 0", 1023: "spurious"}),
+    ("GICV_IAR", {1022: "with AckCtl 0", 1023: "spurious"}),
+    ("GICC_AIAR", {1022: NO_WORD, 1023: "spurious"}), ("GICV_AHPPIR", {1022: NO_WORD, 1023: "spurious"}),
+    ("ICC_IAR0_EL1", {1020: "at EL3: the interrupt is one of Secure EL1", 1021: "at EL3", 1022: NO_WORD}),
+    ("ICC_HPPIR0_EL1", {1020: "at EL3", 1021: "Non-secure state", 1022: NO_WORD, 1023: "spurious"}),
+    ("ICC_IAR1_EL1", {1020: NO_WORD, 1021: NO_WORD, 1022: "with FEAT_GICv3_NMI", 1023: "spurious"}),
+    ("ICC_HPPIR1_EL1", {1021: NO_WORD, 1022: NO_WORD, 1023: "spurious"}),
+    ("ICV_IAR0_EL1", {1020: NO_WORD, 1022: NO_WORD, 1023: "spurious"}), ("ICV_IAR1_EL1", {1022: "with FEAT_GICv3_NMI"}),
+    ("ICC_EOIR1_EL1", {1022: "the write of it is ignored", 1023: "the write of it is ignored"}),
+    ("GICC_EOIR", {1023: "the write of it is ignored"}), ("GICC_DIR", {1023: "the write of it is ignored"}),
+    ("ICH_LR0_EL2", {1022: "special INTID 1022: names no interrupt"}), ("GICH_LR0", {1022: "names no interrupt"}),
+])
+def test_what_a_special_intid_tells_is_its_registers_affair(register: str, words: dict[int, str]) -> None:
+    """IHI 0069, special INTIDs; IHI 0048B, 3.2.5."""
+    for intid, told in words.items():
+        text = " ".join(said(f"{register}={intid:#x}").split())
+        assert told in text
+        assert ("group 1 interrupt is pending" in text) == (told == "with AckCtl 0")
 
 
 def test_bits_outside_of_all_fields_are_told() -> None:
@@ -181,7 +206,8 @@ def test_the_machine_says_whose_register_is_meant() -> None:
         (["ICH_HCR_EL2=0x10000000000000000"], r"^ICH_HCR_EL2 is 64 bits wide"),
         (["ICH_HCR_EL2=zz"], r"^ICH_HCR_EL2: 'zz' is not a number \(write 0x1f, 0b11 or 31\)$"),
         (["ICH_HCR_EL2=-1"], r"'-1' is not a number"),
-        (["ICH_HCR_EL2", "12ab"], r"^ICH_HCR_EL2: '12ab' is not a number"),
+        (["ICH_HCR_EL2", "12ag"], r"^ICH_HCR_EL2: '12ag' is not a number"),
+        (["GICH_HCR=1000000000000000"], r"^GICH_HCR is 32 bits wide: 1000000000000000 has 61 \(1"),
         (["ICH_HCR_EL2="], r"^ICH_HCR_EL2 has no value after its = or :$"),
         (["=3"], r"a value without a register's name before it: =3$"),
         (["ICH_HCR_EL2=1=2"], r"a value without a register's name before it"),
@@ -262,4 +288,6 @@ def test_json_of_a_layout_and_an_address() -> None:
     }
     assert layout["access"] == "RO"
     assert layout["reset"] == "0x3ff"
-    assert layout["fields"][1] == {"name": "INTID", "bits": "9:0", "meaning": "the interrupt", "values": {}, "when": ""}
+    assert layout["fields"][1] == {"name": "INTID", "bits": "9:0", "meaning": "the interrupt", "when": "", "values": {
+        "1022": "a group 1 interrupt is pending, and with AckCtl 0 this register does not acknowledge it",
+        "1023": "spurious: nothing to acknowledge here"}}

@@ -7,12 +7,13 @@ is told in the meanings of the fields.
 from __future__ import annotations
 
 from vgic.arch.common import CPU_IIDR, ENABLED, STATUSR, V2, V3, bit, mapped
+from vgic.arch.intid import GROUP1_ACK, LEGACY_ACK
 from vgic.arch.register import Field, Frame
 
-_ACK = (
-    Field(12, 10, "CPUID", "of an SGI: the CPU that requested it"),
-    Field(9, 0, "INTID", "the interrupt"),
-)
+_CPUID = Field(12, 10, "CPUID", "of an SGI: the CPU that requested it")
+_END = (_CPUID, Field(9, 0, "INTID", "the interrupt"))
+_ACK = (_CPUID, Field(9, 0, "INTID", "the interrupt", LEGACY_ACK))
+_ACK1 = (_CPUID, Field(9, 0, "INTID", "the interrupt", GROUP1_ACK))
 _BPR = (Field(2, 0, "Binary_Point", "splits a priority in group priority and subpriority"),)
 _APR = (Field(31, 0, "P", "one bit a group priority that is active"),)
 
@@ -72,7 +73,7 @@ GICC = Frame(
         ),
         mapped(V2, "GICC_BPR", 0x0008, "RW", "binary point register", _BPR, reset=None, banked=True),
         mapped(V2, "GICC_IAR", 0x000C, "RO", "interrupt acknowledge register", _ACK, reset=0x3FF, banked=True),
-        mapped(V2, "GICC_EOIR", 0x0010, "WO", "end of interrupt register", _ACK, reset=None, banked=True),
+        mapped(V2, "GICC_EOIR", 0x0010, "WO", "end of interrupt register", _END, reset=None, banked=True),
         mapped(
             V2,
             "GICC_RPR",
@@ -102,7 +103,7 @@ GICC = Frame(
             0x0020,
             "RO",
             "aliased interrupt acknowledge register (of group 1)",
-            _ACK,
+            _ACK1,
             reset=0x3FF,
             banked=True,
         ),
@@ -112,7 +113,7 @@ GICC = Frame(
             0x0024,
             "WO",
             "aliased end of interrupt register (of group 1)",
-            _ACK,
+            _END,
             reset=None,
             banked=True,
         ),
@@ -122,7 +123,7 @@ GICC = Frame(
             0x0028,
             "RO",
             "aliased highest priority pending interrupt register (of group 1)",
-            _ACK,
+            _ACK1,
             reset=0x3FF,
             banked=True,
         ),
@@ -138,7 +139,7 @@ GICC = Frame(
         mapped(V2, "GICC_APR<n>", 0x00D0, "RW", "active priorities register", _APR, count=4, banked=True),
         mapped(V2, "GICC_NSAPR<n>", 0x00E0, "RW", "Non-secure active priorities register", _APR, count=4, banked=True),
         mapped(V2, "GICC_IIDR", 0x00FC, "RO", "CPU interface identification register", CPU_IIDR, reset=None),
-        mapped(V2, "GICC_DIR", 0x1000, "WO", "deactivate interrupt register", _ACK, reset=None, banked=True),
+        mapped(V2, "GICC_DIR", 0x1000, "WO", "deactivate interrupt register", _END, reset=None, banked=True),
     ),
     size=0x2000,
 )

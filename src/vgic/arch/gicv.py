@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from vgic.arch.common import CPU_IIDR, ENABLED, STATUSR, V2, V3, bit, mapped
+from vgic.arch.intid import GROUP1_ACK, LEGACY_ACK
 from vgic.arch.register import Field, Frame
 
-_ACK = (
-    Field(12, 10, "CPUID", "of an SGI: the CPU that requested it"),
-    Field(9, 0, "INTID", "the virtual interrupt"),
-)
+_CPUID = Field(12, 10, "CPUID", "of an SGI: the CPU that requested it")
+_END = (_CPUID, Field(9, 0, "INTID", "the virtual interrupt"))
+_ACK = (_CPUID, Field(9, 0, "INTID", "the virtual interrupt", LEGACY_ACK))
+_ACK1 = (_CPUID, Field(9, 0, "INTID", "the virtual interrupt", GROUP1_ACK))
 _BPR = (Field(2, 0, "Binary_Point", "splits a priority in group priority and subpriority"),)
 
 GICV = Frame(
@@ -52,7 +53,7 @@ GICV = Frame(
             banked=True,
         ),
         mapped(
-            V2, "GICV_EOIR", 0x0010, "WO", "virtual machine end of interrupt register", _ACK, reset=None, banked=True
+            V2, "GICV_EOIR", 0x0010, "WO", "virtual machine end of interrupt register", _END, reset=None, banked=True
         ),
         mapped(
             V2,
@@ -90,7 +91,7 @@ GICV = Frame(
             0x0020,
             "RO",
             "virtual machine aliased interrupt acknowledge register (of group 1)",
-            _ACK,
+            _ACK1,
             reset=0x3FF,
             banked=True,
         ),
@@ -100,7 +101,7 @@ GICV = Frame(
             0x0024,
             "WO",
             "virtual machine aliased end of interrupt register (of group 1)",
-            _ACK,
+            _END,
             reset=None,
             banked=True,
         ),
@@ -110,7 +111,7 @@ GICV = Frame(
             0x0028,
             "RO",
             "virtual machine aliased highest priority pending interrupt register (of group 1)",
-            _ACK,
+            _ACK1,
             reset=0x3FF,
             banked=True,
         ),
@@ -137,7 +138,7 @@ GICV = Frame(
             V2, "GICV_IIDR", 0x00FC, "RO", "virtual machine CPU interface identification register", CPU_IIDR, reset=None
         ),
         mapped(
-            V2, "GICV_DIR", 0x1000, "WO", "virtual machine deactivate interrupt register", _ACK, reset=None, banked=True
+            V2, "GICV_DIR", 0x1000, "WO", "virtual machine deactivate interrupt register", _END, reset=None, banked=True
         ),
     ),
     size=0x2000,

@@ -6,11 +6,15 @@ At EL1 the accesses to most of these fall on the ICV registers of the same encod
 from __future__ import annotations
 
 from vgic.arch.common import ENABLED, V3, bit, system
+from vgic.arch.intid import GROUP0_ACK, GROUP1_ACK, IAR1_ACK
 from vgic.arch.register import Field, Frame, Register
 
 _SUPPORTED = {0: "not supported", 1: "supported"}
 _EOI_MODE = {0: "EOIR drops and deactivates", 1: "EOIR drops only, DIR deactivates"}
 _INTID = (Field(23, 0, "INTID", "the interrupt"),)
+_ACK0 = (Field(23, 0, "INTID", "the interrupt", GROUP0_ACK),)
+_ACK1 = (Field(23, 0, "INTID", "the interrupt", GROUP1_ACK),)
+_IAR1 = (Field(23, 0, "INTID", "the interrupt", IAR1_ACK),)
 _BPR = (Field(2, 0, "BinaryPoint", "splits a priority in group priority and subpriority"),)
 _APR = (Field(31, 0, "P", "one bit a group priority that is active"),)
 _APR_NMI = (bit(63, "NMI", "a non-maskable interrupt is active (in register 0 alone)"), *_APR)
@@ -66,10 +70,10 @@ ICC = Frame(
             (Field(7, 0, "Priority", "only interrupts of a lower value are signalled"),),
             reset=0,
         ),
-        system(V3, "ICC_IAR0_EL1", (3, 0, 12, 8, 0), "RO", "interrupt acknowledge register, group 0", _INTID),
+        system(V3, "ICC_IAR0_EL1", (3, 0, 12, 8, 0), "RO", "interrupt acknowledge register, group 0", _ACK0),
         system(V3, "ICC_EOIR0_EL1", (3, 0, 12, 8, 1), "WO", "end of interrupt register, group 0", _INTID),
         system(
-            V3, "ICC_HPPIR0_EL1", (3, 0, 12, 8, 2), "RO", "highest priority pending interrupt register, group 0", _INTID
+            V3, "ICC_HPPIR0_EL1", (3, 0, 12, 8, 2), "RO", "highest priority pending interrupt register, group 0", _ACK0
         ),
         system(V3, "ICC_BPR0_EL1", (3, 0, 12, 8, 3), "RW", "binary point register, group 0", _BPR),
         system(
@@ -93,7 +97,7 @@ ICC = Frame(
             count=4,
         ),
         system(
-            V3, "ICC_NMIAR1_EL1", (3, 0, 12, 9, 5), "RO", "non-maskable interrupt acknowledge register, group 1", _INTID
+            V3, "ICC_NMIAR1_EL1", (3, 0, 12, 9, 5), "RO", "non-maskable interrupt acknowledge register, group 1", _ACK1
         ),
         system(V3, "ICC_DIR_EL1", (3, 0, 12, 11, 1), "WO", "deactivate interrupt register", _INTID),
         system(
@@ -113,7 +117,7 @@ ICC = Frame(
             V3, "ICC_ASGI1R_EL1", (3, 0, 12, 11, 6), "WO", "generates group 1 SGIs of the other Security state", _SGI
         ),
         system(V3, "ICC_SGI0R_EL1", (3, 0, 12, 11, 7), "WO", "generates group 0 SGIs", _SGI),
-        system(V3, "ICC_IAR1_EL1", (3, 0, 12, 12, 0), "RO", "interrupt acknowledge register, group 1", _INTID),
+        system(V3, "ICC_IAR1_EL1", (3, 0, 12, 12, 0), "RO", "interrupt acknowledge register, group 1", _IAR1),
         system(V3, "ICC_EOIR1_EL1", (3, 0, 12, 12, 1), "WO", "end of interrupt register, group 1", _INTID),
         system(
             V3,
@@ -121,7 +125,7 @@ ICC = Frame(
             (3, 0, 12, 12, 2),
             "RO",
             "highest priority pending interrupt register, group 1",
-            _INTID,
+            _ACK1,
         ),
         system(V3, "ICC_BPR1_EL1", (3, 0, 12, 12, 3), "RW", "binary point register, group 1", _BPR),
         system(

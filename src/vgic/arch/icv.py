@@ -7,10 +7,13 @@ others with either.
 from __future__ import annotations
 
 from vgic.arch.common import ENABLED, V3, bit, system
+from vgic.arch.intid import GROUP1_ACK, IAR1_ACK
 from vgic.arch.register import Field, Frame
 
 _SUPPORTED = {0: "not supported", 1: "supported"}
 _INTID = (Field(23, 0, "INTID", "the virtual interrupt"),)
+_ACK = (Field(23, 0, "INTID", "the virtual interrupt", GROUP1_ACK),)
+_IAR1 = (Field(23, 0, "INTID", "the virtual interrupt", IAR1_ACK),)
 _BPR = (Field(2, 0, "BinaryPoint", "splits a priority in group priority and subpriority"),)
 _APR = (Field(31, 0, "P", "one bit a group priority that is active"),)
 _APR_NMI = (bit(63, "NMI", "a non-maskable interrupt is active (in register 0 alone)"), *_APR)
@@ -27,7 +30,7 @@ ICV = Frame(
             "virtual interrupt priority mask register",
             (Field(7, 0, "Priority", "only interrupts of a lower value are signalled"),),
         ),
-        system(V3, "ICV_IAR0_EL1", (3, 0, 12, 8, 0), "RO", "virtual interrupt acknowledge register, group 0", _INTID),
+        system(V3, "ICV_IAR0_EL1", (3, 0, 12, 8, 0), "RO", "virtual interrupt acknowledge register, group 0", _ACK),
         system(V3, "ICV_EOIR0_EL1", (3, 0, 12, 8, 1), "WO", "virtual end of interrupt register, group 0", _INTID),
         system(
             V3,
@@ -35,7 +38,7 @@ ICV = Frame(
             (3, 0, 12, 8, 2),
             "RO",
             "virtual highest priority pending interrupt register, group 0",
-            _INTID,
+            _ACK,
         ),
         system(V3, "ICV_BPR0_EL1", (3, 0, 12, 8, 3), "RW", "virtual binary point register, group 0", _BPR),
         system(
@@ -64,7 +67,7 @@ ICV = Frame(
             (3, 0, 12, 9, 5),
             "RO",
             "virtual non-maskable interrupt acknowledge register, group 1",
-            _INTID,
+            _ACK,
         ),
         system(V3, "ICV_DIR_EL1", (3, 0, 12, 11, 1), "WO", "virtual deactivate interrupt register", _INTID),
         system(
@@ -78,7 +81,7 @@ ICV = Frame(
                 Field(7, 0, "Priority", "of the highest priority active virtual interrupt; 0xff: none"),
             ),
         ),
-        system(V3, "ICV_IAR1_EL1", (3, 0, 12, 12, 0), "RO", "virtual interrupt acknowledge register, group 1", _INTID),
+        system(V3, "ICV_IAR1_EL1", (3, 0, 12, 12, 0), "RO", "virtual interrupt acknowledge register, group 1", _IAR1),
         system(V3, "ICV_EOIR1_EL1", (3, 0, 12, 12, 1), "WO", "virtual end of interrupt register, group 1", _INTID),
         system(
             V3,
@@ -86,7 +89,7 @@ ICV = Frame(
             (3, 0, 12, 12, 2),
             "RO",
             "virtual highest priority pending interrupt register, group 1",
-            _INTID,
+            _ACK,
         ),
         system(V3, "ICV_BPR1_EL1", (3, 0, 12, 12, 3), "RW", "virtual binary point register, group 1", _BPR),
         system(

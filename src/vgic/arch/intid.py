@@ -57,13 +57,26 @@ PPI: Final = {
 }
 """Well-known PPIs."""
 
-SPECIAL: Final = {
-    SECURE_PENDING: "for EL3: a Secure interrupt is pending",
-    NONSECURE_PENDING: "for EL3: a Non-secure interrupt is pending",
-    GROUP1_PENDING: "a group 1 interrupt is pending, and this register does not acknowledge it",
-    SPURIOUS: "spurious: nothing to acknowledge",
+_NOTHING: Final = "spurious: nothing to acknowledge here"
+LEGACY_ACK: Final = {
+    GROUP1_PENDING: "a group 1 interrupt is pending, and with AckCtl 0 this register does not acknowledge it",
+    SPURIOUS: _NOTHING,
 }
-"""What the special INTIDs tell in an acknowledge register (GICv2 uses 1022 and 1023)."""
+"""What special INTIDs tell in IAR and HPPIR of GICC and GICV, the view that acknowledges group 0 (IHI 0048B, 3.2.5)."""
+GROUP0_ACK: Final = {
+    SECURE_PENDING: "read at EL3: the interrupt is one of Secure EL1",
+    NONSECURE_PENDING: "read at EL3: the interrupt is one of Non-secure state",
+    SPURIOUS: _NOTHING,
+}
+"""What special INTIDs tell in ICC_IAR0_EL1 and ICC_HPPIR0_EL1 (IHI 0069, special INTIDs)."""
+GROUP1_ACK: Final = {SPURIOUS: _NOTHING}
+"""What special INTIDs tell where an interrupt of one group alone is acknowledged, and there is no EL3 to be told: the
+registers of group 1 (IHI 0048B, GICC_AIAR; IHI 0069, special INTIDs), and those of virtual interrupts."""
+IAR1_ACK: Final = {
+    GROUP1_PENDING: "with FEAT_GICv3_NMI: a non-maskable interrupt is pending, for NMIAR1 to acknowledge",
+    SPURIOUS: _NOTHING,
+}
+"""What special INTIDs tell in ICC_IAR1_EL1 and ICV_IAR1_EL1 (IHI 0069, ICC_IAR1_EL1)."""
 
 
 def special(intid: int) -> bool:
@@ -77,9 +90,10 @@ def kind(intid: int) -> str:
 
 
 def describe(intid: int) -> str:
-    """The interrupt in words: "PPI 27, virtual timer", "SPI 33", "special: ..."."""
+    """The interrupt in words: "PPI 27, virtual timer", "SPI 33". What a special INTID tells is its register's affair:
+    the fields of those that return one name it."""
     what = kind(intid)
     if what == "special":
-        return f"special: {SPECIAL[intid]}"
+        return f"special INTID {intid}: names no interrupt"
     note = f", {PPI[intid]}" if intid in PPI else ""
     return f"{what} {intid}{note}"

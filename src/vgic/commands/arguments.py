@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
-from typing import overload
+from typing import TextIO, overload
 
 
 class Refused(Exception):
@@ -76,6 +77,13 @@ def names(text: str, what: str, most: int) -> list[str]:
     if len(found) > most:
         raise Refused(f"{what}: {len(found)} names: expected at most {most}")
     return found
+
+
+def standard_input() -> TextIO:
+    """What a process reads for `-`. Refused where it was started without one."""
+    if sys.stdin is None or sys.stdin.closed:       # None: of a process that has none
+        raise Refused("-: standard input is closed")
+    return sys.stdin
 
 
 def _parsed(text: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +28,10 @@ def add(commands: Any) -> None:
     check = commands.add_parser(
         "check", help="all schedules of a scenario: a verdict, and the shortest counterexample",
         description="Explores every schedule of a scenario, and judges every rule in every state. Exit status: 0 all "
-                    "hold, 1 a rule is broken, 2 the input can't be used. A search that is interrupted or killed goes "
-                    "on with --resume. With --all: every scenario, a process a core; exit status 0 where each verdict "
-                    "is as announced, 1 where one is not.")
+                    "hold, 1 a rule is broken, 2 the input can't be used, 3 a limit cut the search (BOUNDED), 130 "
+                    "interrupted. A search that is interrupted or killed goes on with --resume. With --all: every "
+                    "scenario, a process a core; exit status 0 where each verdict is as announced, 1 where one is "
+                    "not, 3 where a limit cut one.")
     check.add_argument("scenarios", metavar="SCENARIO", nargs="*",
                        help="a name (see vgic scenarios), or a TOML file; with --all several, or none for all that fit")
     check.add_argument("--all", action="store_true", help="every scenario, or those named, as a table")
@@ -42,7 +42,8 @@ def add(commands: Any) -> None:
     check.add_argument("--depth", metavar="N", help="at most so many actions")
     check.add_argument("--states", metavar="N", help="at most so many states (passed by up to a round)")
     check.add_argument("--memory", metavar="GB", help="at most so much memory (three quarters of what is free)")
-    check.add_argument("--seconds", metavar="N", help="at most so long")
+    check.add_argument("--seconds", metavar="N", help="at most so many seconds of CPU time, in each thread")
+    check.add_argument("--allow-bounded", action="store_true", help="exit status 0 where a limit cut the search, not 3")
     check.add_argument("--threads", metavar="N", help="of the search (1)")
     check.add_argument("--resume", action="store_true", help="go on with the same search where it was cut or killed")
     check.add_argument("--export", metavar="DIR", help="write a counterexample there: a scenario, a test, a C case")
@@ -92,14 +93,15 @@ def _one(options: argparse.Namespace) -> int:
         scenario = with_vcpus(scenario, vcpus)
     search = _Search(options, scenario, bounds, threads, _rules(options.rules))
     if lrs is None or lrs[0] == lrs[1]:
-        return tell(CheckReport(search.verdict(lrs and lrs[0]), search.written), options.json)
+        found = search.verdict(lrs and lrs[0])
+        return tell(CheckReport(found, search.written, options.allow_bounded), options.json)
     verdicts = []
     for n in range(lrs[0], lrs[1] + 1):
         verdicts.append(search.verdict(n))
         if verdicts[-1].result.why_cut == "interrupted":
             warn(f"interrupted at {n} list registers")
             return Status.INTERRUPTED
-    return tell(DialReport(verdicts), options.json)
+    return tell(DialReport(verdicts, options.allow_bounded), options.json)
 
 
 class _Search:
@@ -118,40 +120,66 @@ class _Search:
 
     def verdict(self, lrs: int | None) -> Verdict:
         """The verdict with so many list registers, None for the scenario's own; what is to be told beside it is."""
-        from vgic.explore.check import check, self_check
+        from vgic.explore.check import DesignCrashed, check, self_check
         from vgic.lab.errors import ScenarioError
         from vgic.view.check import progress_line
 
         o = self.options
-        saved = None if o.self_check else self._saved(lrs)
+        if o.export:
+            self._probed(Path(o.export))
+        saved: dict[str, Any] = {} if o.self_check else {"checkpoint": self._saved(lrs), "anew": not o.resume}
         with Progress() as progress:
             try:
                 found = (self_check if o.self_check else check)(
                     self.scenario, self.design, list_registers=lrs, rules=self.rules, bounds=self.bounds,
-                    threads=self.threads, progress=lambda p: progress.show(progress_line(p)), checkpoint=saved)
+                    threads=self.threads, progress=lambda p: progress.show(progress_line(p)), **saved)
+            except DesignCrashed as e:
+                found = e.verdict
             except AssertionError as e:
                 raise ScenarioError(f"{e} (an error of vgic, or a design that does one thing now and another then:"
                                     " please report it)") from e
         if found.rule is not None and o.export:
-            from vgic.explore.export import export
-            self.written = tuple(map(str, export(found, self.name, Path(o.export))))
+            self.written = self._exported(found, Path(o.export))
+        elif found.crash and o.export:
+            warn("nothing is exported of a crash: its schedule tells it")
         elif found.result.unsaved:
             warn(f"{found.result.unsaved}; the search can't be resumed")
         elif found.result.why_cut == "interrupted":
             warn("interrupted; the same command with --resume goes on from here")
+        if found.result.unkept:
+            warn(f"what was compiled could not be kept ({found.result.unkept}), and each command compiles anew: set"
+                 " NUMBA_CACHE_DIR to a directory that can be written")
         if o.resume and not found.resumed:
             warn("nothing was saved of this search: it began anew")
         return found
 
+    def _probed(self, directory: Path) -> None:
+        """Says before the search that its counterexample can't be written. The verdict is told all the same."""
+        from vgic.explore.export import probe
+        from vgic.lab.errors import ScenarioError
+
+        try:
+            probe(directory)
+        except ScenarioError as e:
+            warn(e)
+
+    def _exported(self, found: Verdict, directory: Path) -> tuple[str, ...]:
+        """The files of a counterexample; none, and why, where they can't be written. A verdict is never lost by it."""
+        from vgic.explore.export import export
+        from vgic.lab.errors import ScenarioError
+
+        try:
+            return tuple(map(str, export(found, self.name, directory)))
+        except ScenarioError as e:
+            warn(f"{e}: the verdict is told, its counterexample is not on disk")
+            return ()
+
     def _saved(self, lrs: int | None) -> str:
-        """Where this search is saved. What an earlier one left there goes, unless it is to go on."""
+        """Where this search is saved."""
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vgic" / "check"
         rules = sorted(self.rules) if self.rules is not None else None
         which = repr((self.scenario.model_dump_json(), self.name, lrs, rules))
-        path = base / hashlib.sha256(which.encode()).hexdigest()[:16]
-        if not self.options.resume:
-            shutil.rmtree(path, ignore_errors=True)
-        return str(path)
+        return str(base / hashlib.sha256(which.encode()).hexdigest()[:16])
 
 
 def _rules(text: str | None) -> frozenset[int] | None:
@@ -181,4 +209,4 @@ def _all(options: argparse.Namespace) -> Report:
     bounds, jobs = _bounds(options), number(options.jobs, "--jobs", 1, MOST_JOBS) or cores()
     todo = tasks(options.scenarios, options.design, span(options.lrs, "--lrs", 1, MOST_LRS))
     found, interrupted = gathered(check_all(todo, bounds, options.confirm, jobs), len(todo), line)
-    return AllReport(found, len(todo), interrupted)
+    return AllReport(found, len(todo), interrupted, options.allow_bounded)

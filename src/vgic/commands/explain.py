@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
-from vgic.commands.arguments import Refused, number
-from vgic.commands.output import tell
+from vgic.commands.arguments import Refused, standard_input
+from vgic.commands.output import tell, warn
 
 
 def add(commands: Any) -> None:
@@ -29,12 +28,29 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         machine = find_machine(options.machine) if options.machine is not None else None
-        address = number(options.map, "--map", 0, (1 << 64) - 1)
+        address = _address(options.map)
         if not options.what and address is None:
             raise Refused("explain: say a register (ICH_LR0_EL2), a value (ICH_LR0_EL2=0x70c0001b0000001b), "
                           "or --map ADDRESS --machine NAME")
-        texts = [sys.stdin.read() if text == "-" else text for text in options.what]
+        texts = [standard_input().read() if text == "-" else text for text in options.what]
         explained = explain(texts, machine, address)
     except (ExplainError, UnknownMachine) as e:
         raise Refused(str(e)) from None
     return tell(explained, options.json)
+
+
+def _address(text: str | None) -> int | None:
+    """An address as dumps and memory maps write it; how it was read is said where that is not plain."""
+    from vgic.view.numbers import read
+
+    if text is None:
+        return None
+    try:
+        address, how = read(text)
+    except ValueError:
+        address, how = -1, ""
+    if not 0 <= address < 1 << 64:
+        raise Refused(f"--map {text}: expected an address, 0 to {(1 << 64) - 1:#x}")
+    if how:
+        warn(f"--map: {how}")
+    return address

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import sys
 from typing import TYPE_CHECKING, Any
 
-from vgic.commands.arguments import Refused, number, one_of
+from vgic.commands.arguments import Refused, number, one_of, standard_input
 from vgic.commands.output import Progress, print_json, tell
 from vgic.view.report import Status
 
@@ -105,6 +104,6 @@ def replay(options: argparse.Namespace) -> int:
 
 def _text(path: str) -> str:
     if path == "-":
-        return sys.stdin.read(MOST_TEXT)
+        return standard_input().read(MOST_TEXT)
     with open(path, encoding="utf-8") as f:
         return f.read(MOST_TEXT)

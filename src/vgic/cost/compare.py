@@ -23,7 +23,10 @@ class DesignCost(NamedTuple):
         design: its name. refused: why it can't run this, "" if it can. broken: the rules that it breaks.
         counts: of the whole run. per_interrupt: of each interrupt acknowledged, "cycles" too.
         to_ack, again: median latencies in cycles, None where nothing was measured.
-        needs: the fewest list registers at which it breaks no rule, None where it breaks one with the most.
+        needs: the fewest list registers at which the schedule breaks no rule, None where it breaks one with the most.
+        unpriced: the events that came and have no price: with any, cycles and latencies are lower bounds.
+        same_as: an earlier design that did the very same on this schedule, "" for none: there is nothing here that
+            either has of its own.
     """
 
     design: str
@@ -34,6 +37,8 @@ class DesignCost(NamedTuple):
     to_ack: float | None = None
     again: float | None = None
     needs: int | None = None
+    unpriced: tuple[str, ...] = ()
+    same_as: str = ""
 
 
 class Comparison(NamedTuple):
@@ -52,7 +57,9 @@ def _measured(scenario: Scenario, build: Build, meter: Meter, list_registers: in
     return guarded(design_file(build), f"{scenario.name}: design {build.name} failed", whole)
 
 
-def _cost(scenario: Scenario, name: str, profile: Profile) -> DesignCost:
+def _cost(
+    scenario: Scenario, name: str, profile: Profile, seen: dict[tuple[tuple[object, ...], ...], str],
+) -> DesignCost:
     build = find_design(name)
     meter = Meter(profile)
     try:
@@ -60,8 +67,10 @@ def _cost(scenario: Scenario, name: str, profile: Profile) -> DesignCost:
     except Unsupported as e:
         return DesignCost(build.name, refused=str(e))
     per = {what: meter.per_interrupt(what) for what in (*COUNTED, "cycles")}
+    same_as = seen.setdefault(tuple(meter.did), build.name)
     return DesignCost(build.name, "", run.broken, dict(meter.counts), per, meter.latency(meter.to_ack),
-               meter.latency(meter.again), _fewest(scenario, build, profile))
+                      meter.latency(meter.again), _fewest(scenario, build, profile), tuple(sorted(meter.unpriced)),
+                      same_as if same_as != build.name else "")
 
 
 def _fewest(scenario: Scenario, build: Build, profile: Profile) -> int | None:
@@ -75,4 +84,5 @@ def _fewest(scenario: Scenario, build: Build, profile: Profile) -> int | None:
 
 def compare_designs(scenario: Scenario, designs: Sequence[str], profile: Profile) -> Comparison:
     """One row a design. ScenarioError where one can't be found."""
-    return Comparison(scenario, profile, tuple(_cost(scenario, name, profile) for name in designs))
+    seen: dict[tuple[tuple[object, ...], ...], str] = {}
+    return Comparison(scenario, profile, tuple(_cost(scenario, name, profile, seen) for name in designs))

@@ -24,13 +24,17 @@ class Meter(Moments[VcpuView]):
     """Counts and cycles of one run.
 
     Attributes:
-        counts: of COUNTED. cycles: of all. to_ack, again: latencies in cycles.
+        counts: of COUNTED. cycles: of all that is priced. to_ack, again: latencies in cycles.
+        unpriced: the events that came, and have no price: with any, cycles are a lower bound. did: what the hypervisor
+            did, access by access, as it can be told from outside.
     """
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.counts = dict.fromkeys(COUNTED, 0)
         self.cycles = 0
+        self.unpriced: set[str] = set()
+        self.did: list[tuple[object, ...]] = []
         self.to_ack: list[int] = []
         self.again: list[int] = []
         self._rose: dict[int, int] = {}
@@ -42,17 +46,26 @@ class Meter(Moments[VcpuView]):
         """The machine is booted: what follows counts."""
         self.counts = dict.fromkeys(COUNTED, 0)
         self.cycles = 0
+        self.unpriced, self.did = set(), []
         self._rose, self._ended = {}, {}
         self.running = True
 
     def _add(self, what: str, event: str = "", times: int = 1) -> None:
         self.counts[what] += times
         if event:
-            self.cycles += self.profile.cost(event) * times
+            self._charge(event, times)
+
+    def _charge(self, event: str, times: int = 1, part: int = 1) -> None:
+        """Adds so many times the cycles of an event, or a part of them."""
+        if self.profile.priced(event):
+            self.cycles += self.profile.cost(event) * times // part
+        else:
+            self.unpriced.add(event)
 
     def accessed(self, pe: int, kind: str, write: bool, place: str, value: int, guest: bool) -> None:
         if guest:
             return
+        self.did.append((pe, kind, write, place, value))
         self._add("MMIO" if kind == "mmio" else "sysreg", f"{kind}_{'write' if write else 'read'}")
         if write and place.startswith(LIST_REGISTERS):
             self._add("LR writes")
@@ -62,19 +75,21 @@ class Meter(Moments[VcpuView]):
             self._add("host interrupts")
 
     def left(self, who: VcpuView, reason: str) -> None:
+        self.did.append((who.name, reason))
         self._add("exits", "exit")
         if reason == "maintenance":
             self._add("maintenance")
 
     def trapped(self, who: VcpuView, name: str, value: int | None) -> None:
+        self.did.append((who.name, name, value))
         self._add("traps", "trap")
 
     def loaded(self, who: VcpuView, pe: int) -> None:
-        self.cycles += self.profile.cost("switch") // 2
+        self._charge("switch", part=2)
         self._add("switches")
 
     def put(self, who: VcpuView) -> None:
-        self.cycles += self.profile.cost("switch") // 2
+        self._charge("switch", part=2)
 
     def device_drives(self, who: VcpuView | None, vintid: int, level: bool, device: str) -> None:
         self._line(vintid, level)
@@ -84,7 +99,7 @@ class Meter(Moments[VcpuView]):
 
     def guest_acknowledged(self, who: VcpuView, vintid: int, lr: ListRegister | None, source: int) -> None:
         self._add("acknowledged")
-        self.cycles += self.profile.cost("completion")
+        self._charge("completion")
         rose, ended = self._rose.pop(vintid, None), self._ended.pop(vintid, None)
         if rose is not None:
             self.to_ack.append(self.cycles - rose)

@@ -74,9 +74,18 @@ class Profile(_Table):
         found: Cost | None = getattr(self.cycles, event)
         return found.value if found is not None else 0
 
+    def priced(self, event: str) -> bool:
+        """Whether it names an event."""
+        return getattr(self.cycles, event) is not None
+
     def unpriced(self) -> tuple[str, ...]:
         """The events that it does not name."""
-        return tuple(event for event in EVENTS if getattr(self.cycles, event) is None)
+        return tuple(event for event in EVENTS if not self.priced(event))
+
+
+def usual(gic: int) -> str:
+    """The name of the profile for a machine with this GIC, 2 or 3: measured on one."""
+    return {2: "xgene-kvm", 3: "vhe"}[gic]
 
 
 def profile_dir() -> Path:

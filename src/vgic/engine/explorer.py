@@ -65,28 +65,30 @@ class Explorer:
                seconds: float | None = None, threads: int = 1, engine: str = "auto",
                progress: Callable[[Progress], None] | None = None,
                checkpoint: str | os.PathLike[str] | None = None, every: float = 60.0,
-               farthest: bool = False) -> Result:
+               anew: bool = False, farthest: bool = False) -> Result:
         """Explore, to the end or to a limit, or up to the first broken rule.
 
         Limits: `depth` in actions, `states` in number (passed by up to a round), `memory` in bytes (default: three
-        quarters of what is available), `seconds` (of this call). `engine`: "plain", "compiled" or "auto".
-        `progress` is called a few times a second. An interrupt (Ctrl-C) ends the search at the next
+        quarters of what is available), `seconds` (of CPU time of this call, in each thread, without those in which the
+        search itself is compiled). `engine`: "plain", "compiled" or "auto".
+        `progress` is called a few times a second. An interrupt (Ctrl-C, or SIGTERM) ends the search at the next
         point of rest, with what was found until then; a second one at once.
 
         `checkpoint` names a directory. A search saves itself there every so many seconds (fewer where saving takes
         long) and when it is cut, and goes on from what it finds there, in whatever process, with the same
-        counts in the end. It is removed when there is a verdict. `farthest`: tell the way to one of the
+        counts in the end. With `anew` it begins anew, and what is there goes once a new save stands.
+        It is removed when there is a verdict. `farthest`: tell the way to one of the
         deepest states, too.
 
         Raises CheckpointError for a directory that can't be used.
         """
-        limits = Limits(depth, states, memory, seconds, time.perf_counter())
+        limits = Limits(depth, states, memory, seconds, threads)
         plain = PlainSearch(self.inventory)
         warm = Warm()
         saved = None
         if checkpoint is not None and os.path.lexists(checkpoint):
             from vgic.engine.search.checkpoint import Checkpoint
-            saved = Checkpoint(checkpoint, self.inventory)
+            saved = Checkpoint(checkpoint, self.inventory, anew)
         if saved is not None and saved.meta is not None:
             expanded = int(saved.meta["warm"])
             if expanded:
@@ -103,7 +105,7 @@ class Explorer:
             found = plain.run(stop, depth, edges=bool(self.model.goals))
             settled = found.complete or found.broken or limits.cut(found.depth, found.states)
             if only or (settled and not farthest):
-                if saved is not None:
+                if saved is not None and (found.complete or found.broken):
                     saved.remove()
                 return self._plain_result(plain, found, limits)
             warm = plain.hand_over(found.expanded)

@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress, count
@@ -16,6 +17,7 @@ from operator import attrgetter, is_not, ne
 from typing import Any, Final
 
 from vgic.engine.model.contract import NO_PART, Goal, ModelError
+from vgic.engine.model.culprit import line_of
 from vgic.engine.model.inventory import Inventory, slots_of
 from vgic.engine.model.result import Broken
 from vgic.engine.model.seal import Seal
@@ -29,6 +31,7 @@ _SAMPLED: Final = 16                # to see whether it is deterministic; then i
 _WALK: Final = 100                  # steps of a random walk,
 _TRIED: Final = 800                 # and so many calls, possible or not, of all walks
 _TOLD: Final = 4                    # differences of two runs, in words
+_SOUGHT: Final = 20.0               # seconds for which it is looked for who changed what is no part
 _WATCHED: Final = 2                 # so often a write to what is no part is looked for after an action
 
 
@@ -256,12 +259,40 @@ class PlainSearch:
             odd = "" if again == after else self._two(state, after, again)
         except Exception as e:
             odd = f"first {'leads on' if after else 'is not possible'}, then raises {shown(e)}"
-        if odd or watched:
-            self._check(self._seal, name)
+        if (odd or watched) and self._seal.suspect() is not None:
+            self._blame([(name, call)], [state], self._seal.changed())
         if odd:
+            self._blame(self.actions, list(self.parent))
             way = "  ".join(f"{n}. {step}" for n, step in enumerate(self.way(state), 1)) or "at the start"
             raise ModelError(f"{name} is not deterministic: run twice from the same state, it {odd}."
                              f" The way to that state: {way}")
+
+    def _blame(
+        self, calls: Sequence[tuple[str, Callable[[], Any]]], states: Sequence[State], seen: str | None = None,
+    ) -> None:
+        """Refuse the model where one of these calls changes what is no part, with the line of its source.
+
+        What was changed may have been changed back since (a list that was filled in one state, and emptied in another):
+        so each is run anew from each state. `seen`: the change that was seen.
+        """
+        until = time.process_time() + _SOUGHT
+        for state in states:
+            for name, call in calls:
+                self._seal.restore()
+                before = self._seal.suspect()
+                self.write(state)
+                with suppress(Exception):
+                    call()
+                i = self._seal.suspect()
+                if i is not None and (i != before or seen is not None):
+                    what = seen or self._seal.change(i)
+                    self.write(state)
+                    line = line_of(self._seal, i, call)
+                    raise ModelError(f"{name} changes {what}{f' in {line}' if line else ''}: {NO_PART}")
+                if time.process_time() > until:
+                    break
+        if seen is not None:
+            raise ModelError(f"{calls[0][0]} changes {seen}: {NO_PART}")
 
     def _two(self, state: State, first: State | None, second: State | None) -> str:
         """Where two runs of an action differ."""

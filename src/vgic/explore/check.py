@@ -28,8 +28,8 @@ from vgic.designs.build import Buildable
 from vgic.engine import Broken, CheckpointError, Explorer, Goal, Model, ModelError, Progress, Result
 from vgic.engine.model.values import shown
 from vgic.lab.actions import Moved, Put
-from vgic.lab.errors import NotOffered, ScenarioError
-from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded
+from vgic.lab.errors import DesignFailed, NotOffered, ScenarioError
+from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded, traceback_of
 from vgic.lab.machine import Machine
 from vgic.lab.operations.operands import Vcpu
 from vgic.lab.program import parse
@@ -52,7 +52,8 @@ class Bounds(NamedTuple):
     """How far to search.
 
     Attributes:
-        depth: in actions. states: in number. memory: in bytes. seconds: of this call. None: no bound of ours.
+        depth: in actions. states: in number. memory: in bytes. seconds: of CPU time of this call, in each thread,
+            without those in which the search itself is compiled. None: no bound of ours.
     """
 
     depth: int | None = None
@@ -73,7 +74,9 @@ class Verdict:
         judged: the ids of the rules judged. rule: the one that is broken. what: how. replay: a shortest schedule that
             breaks it, played again. ran: what of a user's file ran last on the way, and in which step. then: what
             follows of itself, for ever from its `loop`-th action on, where nothing brings an interrupt to its guest any
-            more. resumed: whether it went on from a save, so that its seconds are not those of the whole search.
+            more. crash: where the last action of the schedule raised an exception, the traceback, and no rule is
+            broken; `what` is the exception then, and `replay` ends before that action. resumed: whether it went on from
+            a save, so that its seconds are not those of the whole search.
     """
 
     scenario: Scenario
@@ -87,7 +90,13 @@ class Verdict:
     ran: tuple[int, tuple[str, ...]] | None = None
     then: tuple[str, ...] = ()
     loop: int | None = None
+    crash: str = ""
     resumed: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is broken in what was explored."""
+        return self.rule is None and not self.crash
 
     @property
     def schedule(self) -> tuple[str, ...]:
@@ -95,25 +104,39 @@ class Verdict:
         return tuple(self.result.broken.actions) if self.result.broken else ()
 
 
+class DesignCrashed(DesignFailed):
+    """A design raised an exception in some schedule: its hypervisor crashes there.
+
+    Attributes:
+        verdict: the schedule, and the exception as `crash`.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        steps = len(verdict.schedule)
+        super().__init__(f"{verdict.scenario.name}: design {verdict.design} crashes in {steps} step"
+                         f"{'' if steps == 1 else 's'}: {verdict.what}", verdict.crash)
+        self.verdict = verdict
+
+
 def check(
     scenario: Scenario, design: Buildable, *, list_registers: int | None = None, rules: Iterable[int] | None = None,
     bounds: Bounds = NO_BOUNDS, threads: int = 1, engine: str = "auto", liveness: bool = True,
-    progress: Callable[[Progress], None] | None = None, checkpoint: str | None = None,
+    progress: Callable[[Progress], None] | None = None, checkpoint: str | None = None, anew: bool = False,
 ) -> Verdict:
     """Explores a scenario with a design.
 
     Args:
         list_registers: of each PE, instead of the scenario's. rules: only these (ids). liveness: whether nothing must
-            be lost, too. threads, engine, progress, checkpoint: as `Explorer.search` has them.
+            be lost, too. threads, engine, progress, checkpoint, anew: as `Explorer.search` has them.
 
-    Raises ScenarioError where it can't be explored: a design that raises, that keeps state outside its parts, or whose
-    actions are not deterministic.
+    Raises DesignCrashed, with the schedule, where an action raises; ScenarioError where it can't be explored: a design
+    that can't be built, that keeps state outside its parts, or whose actions are not deterministic.
     """
     only = None if rules is None else frozenset(rules)
     file = design_file(design)
     what = f"{scenario.name}: design {design.name} failed"
-    resumed = checkpoint is not None and Path(checkpoint).is_dir()
-    began = time.perf_counter()
+    resumed = checkpoint is not None and not anew and Path(checkpoint).is_dir()
+    began = time.process_time()
 
     def search(goals: Callable[[Machine], list[Goal]]) -> Result:
         machine = Machine(scenario, design, (), list_registers)
@@ -121,11 +144,11 @@ def check(
             raise ScenarioError(f"{scenario.where('check')}: check: actions and never leave nothing that can happen")
         seconds = bounds.seconds
         if seconds is not None:             # a second search for what the first one found gets at least a second
-            seconds = max(min(1.0, seconds), seconds - (time.perf_counter() - began))
+            seconds = max(min(1.0, seconds), seconds - (time.process_time() - began) / threads)
         try:
             return Explorer(model_of(machine, only, goals(machine))).search(
                 depth=bounds.depth, states=bounds.states, memory=bounds.memory, seconds=seconds, threads=threads,
-                engine=engine, progress=progress, checkpoint=checkpoint, every=SAVED_EVERY)
+                engine=engine, progress=progress, checkpoint=checkpoint, every=SAVED_EVERY, anew=anew)
         except CheckpointError as e:
             raise ScenarioError(str(e)) from None
         except ModelError as e:
@@ -279,6 +302,14 @@ def _shown(verdict: Verdict, broken: Broken, design: Buildable, list_registers: 
         if file is None:
             raise
         raise ScenarioError(_not_replayed(verdict, broken, "its schedule is not possible")) from None
+    except Unsupported:
+        raise
+    except Exception as e:
+        if broken.kind != "raised" or broken.rule not in schedule.machine.actions:
+            raise
+        raise DesignCrashed(replace(
+            verdict, what=f"{type(e).__name__}: {e}".partition("\n")[0], replay=schedule.so_far(),
+            crash=traceback_of(file, e))) from e
     if broken.kind == "raised":
         raise ScenarioError(_not_replayed(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
     if broken.kind == "lost":

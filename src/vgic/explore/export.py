@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,27 +33,48 @@ def export(verdict: Verdict, design: str, directory: Path) -> list[Path]:
     Args:
         design: as it was named: kvm, FILE.py:CLASS. directory: made if it isn't there; such files are replaced.
 
+    A design of a file is named relative to the files written, so that they can be moved and committed with it.
     Returns the paths written. ScenarioError where they can't be.
     """
     rule = verdict.rule
     if rule is None:
         raise ScenarioError(f"{verdict.scenario.name}: there is no counterexample: {verdict.result.verdict}")
-    if ":" in design:
-        file, _, cls = design.rpartition(":")
-        design = f"{Path(file).resolve()}:{cls}"
-    text = scenario_text(counterexample(verdict, design))
+    text = scenario_text(counterexample(verdict, design).model_copy(update={"design": _relative(design, directory)}))
     told = {f"counterexample-{rule.id}.toml": text, f"counterexample_{rule.id}_test.py": _test(verdict, text),
             f"counterexample-{rule.id}.c": c_case(verdict, design)}
     paths = [directory / name for name in told]
-    try:
+    with _writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
         for path, content in zip(paths, told.values(), strict=True):
             new = path.with_name(path.name + ".new")
             new.write_text(content, encoding="utf-8")
             os.replace(new, path)
+    return paths
+
+
+def probe(directory: Path) -> None:
+    """Whether counterexamples can be written there, tried before there is one. Nothing stays of it. ScenarioError where
+    they can't be."""
+    there = directory
+    while not there.exists() and there.parent != there:
+        there = there.parent
+    with _writing(directory), tempfile.TemporaryDirectory(dir=there) as made:
+        (Path(made) / "probe").write_text("", encoding="utf-8")
+
+
+@contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    """Says in words that files can't be written there."""
+    try:
+        yield
     except OSError as e:
         raise ScenarioError(f"{directory}: can't write a counterexample: {e.strerror}") from None
-    return paths
+
+
+def _relative(design: str, directory: Path) -> str:
+    """A design as a file in this directory names it."""
+    file, colon, cls = design.rpartition(":")
+    return f"{os.path.relpath(Path(file).resolve(), directory.resolve())}:{cls}" if colon else design
 
 
 def counterexample(verdict: Verdict, design: str) -> Scenario:
@@ -136,8 +159,10 @@ Run it by pytest, with vgic importable. It fails as long as the design breaks th
 mended design makes impossible is left out.
 """
 
+from pathlib import Path
+
 from vgic.lab.loader import find_design
-from vgic.lab.scenario import parse_scenario
+from vgic.lab.scenario import design_beside, parse_scenario
 from vgic.lab.schedule import Schedule
 
 SCENARIO = """
@@ -146,7 +171,8 @@ SCENARIO = """
 
 def test_rule_{rule.id}_holds_on_this_schedule() -> None:
     scenario = parse_scenario(SCENARIO)
-    run = Schedule(scenario, find_design(scenario.design), lenient=True).run()
+    design = find_design(design_beside(scenario.design, Path(__file__).parent))
+    run = Schedule(scenario, design, lenient=True).run()
     broken = [f"step {{b.place}}: rule {{b.rule.id}}: {{b.what}}" for b in run.breaches
               if b.rule.id in {_watched(verdict)}]
     assert not broken, "\\n".join(broken)

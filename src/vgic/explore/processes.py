@@ -11,8 +11,8 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Generic, TypeVar
@@ -49,7 +49,8 @@ def each(
     try:
         while todo or any(w.busy for w in workers):
             while todo and len(workers) < min(processes, len(tasks)):
-                workers.append(_Worker(work, failed))
+                with _interrupts_wait():
+                    workers.append(_Worker(work, failed))
             for idle in workers:
                 if todo and not idle.busy:
                     idle.take(todo.popleft())
@@ -63,6 +64,17 @@ def each(
     finally:
         for worker in workers:
             worker.end()
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C is heard after the body. A process that is started meanwhile is deaf to it from its first moment on: until
+    it says so itself it would tell of the interrupt with a traceback of its own."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _done(work: Callable[[Task], Done], task: Task, failed: Callable[[Task, str], Done]) -> Done:

@@ -27,7 +27,7 @@ from vgic.designs.base import Design, Unsupported
 from vgic.designs.build import Build, Buildable, build_of
 from vgic.lab.errors import DesignFailed, ScenarioError
 from vgic.lab.scenario import Scenario, load
-from vgic.lab.watch import Endless, watched
+from vgic.lab.watch import Endless, Leaves, staying, watched
 
 T = TypeVar("T")
 USERS: Final = "_vgic_design_"
@@ -152,20 +152,25 @@ def guarded(file: Path | None, what: str, call: Callable[[], T]) -> T:
     """The result of a call into a user's file; DesignFailed, with the traceback from that file on, where it raises or
     does not come back. What the file prints goes to standard error: standard output is for reports."""
     try:
-        with redirect_stdout(sys.stderr) if file is not None else nullcontext(), watched(file):
+        with redirect_stdout(sys.stderr) if file is not None else nullcontext(), watched(file), staying(file):
             return call()
     except (ScenarioError, Unsupported, KeyboardInterrupt):
         raise
     except BaseException as e:
-        frames = [f for f in traceback.extract_tb(e.__traceback__) if f.filename != _WATCH]
-        own = file.resolve() if file is not None else None
-        first = next((n for n, f in enumerate(frames) if own is not None and Path(f.filename).resolve() == own), None)
-        told = frames[first:] if first is not None else frames[-LAST:]      # what it returned may fail elsewhere
-        shown = traceback.format_list(told) if not isinstance(e, SyntaxError) else []
-        endless = isinstance(e, Endless)
-        last = [] if endless else traceback.format_exception_only(e)
-        text = "".join(["Traceback (most recent call last):\n", *shown, *last])
-        raise DesignFailed(f"{what}: {e}" if endless else f"{what}: {type(e).__name__}: {e}", text) from e
+        ours = isinstance(e, (Endless, Leaves))
+        said = str(e) if ours else f"{type(e).__name__}: {e}"
+        raise DesignFailed(f"{what}: {said}", traceback_of(file, e)) from e
+
+
+def traceback_of(file: Path | None, e: BaseException) -> str:
+    """An exception's traceback from the user's file on, as Python shows it."""
+    frames = [f for f in traceback.extract_tb(e.__traceback__) if f.filename != _WATCH]
+    own = file.resolve() if file is not None else None
+    first = next((n for n, f in enumerate(frames) if own is not None and Path(f.filename).resolve() == own), None)
+    told = frames[first:] if first is not None else frames[-LAST:]          # what it returned may fail elsewhere
+    shown = traceback.format_list(told) if not isinstance(e, SyntaxError) else []
+    last = [] if isinstance(e, (Endless, Leaves)) else traceback.format_exception_only(e)
+    return "".join(["Traceback (most recent call last):\n", *shown, *last])
 
 
 def design_file(design: Buildable) -> Path | None:

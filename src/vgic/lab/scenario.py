@@ -278,9 +278,17 @@ def schema() -> dict[str, Any]:
 
 
 def load(path: Path | str) -> Scenario:
-    """Reads a scenario. ScenarioError where it can't be used."""
-    return parse_scenario(read_toml(path, "a scenario file, or the name of one of ours (vgic scenarios lists them)"),
-                          str(path))
+    """Reads a scenario. A design of a file beside it is named from there. ScenarioError where it can't be used."""
+    scenario = parse_scenario(
+        read_toml(path, "a scenario file, or the name of one of ours (vgic scenarios lists them)"), str(path))
+    return scenario.model_copy(update={"design": design_beside(scenario.design, Path(path).parent)})
+
+
+def design_beside(design: str, directory: Path) -> str:
+    """A design as the files of a directory name it, FILE.py:CLASS relative to themselves, for whoever runs elsewhere;
+    as it is where there is no such file."""
+    file, colon, cls = design.rpartition(":")
+    return f"{directory / file}:{cls}" if colon and (directory / file).is_file() else design
 
 
 def parse_scenario(text: str, name: str = "scenario") -> Scenario:

@@ -107,6 +107,10 @@ class Schedule:
         at_rest = self._finish() if self.scenario.run.finish else self.machine.quiescent()
         return self._result(at_rest)
 
+    def so_far(self) -> Run:
+        """What has been done of it, where it ended early."""
+        return self._result(False)
+
     def random(self, seed: int, steps: int) -> Run:
         """So many steps drawn from the scenario's alphabet, then on to rest."""
         rng = random.Random(seed)

@@ -3,7 +3,7 @@
 An alarm looks at the running frames four times a second. Where one and the same call of the file (or of a step of the
 machine, which a design can lead round) is there at every look of `PATIENCE` seconds, or takes more memory than any
 step can need, it raises `Endless` in it. Nothing is slowed down, and a process that sleeps is not counted.
-Loops inside of one call of C code (`list(itertools.count())`) are not seen.
+Loops inside of one call of C code (`list(itertools.count())`) are not seen. Nor can a file end the process by the way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 PATIENCE = 20.0
 """Seconds that one call may take."""
@@ -43,6 +43,27 @@ def watched(file: Path | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+class Leaves(BaseException):
+    """A file ended the process. No Exception: what runs must not take it for a finding."""
+
+
+@contextmanager
+def staying(file: Path | None) -> Iterator[None]:
+    """While the body runs, this file can't end the process without a word (os._exit): it raises `Leaves`."""
+    if file is None:
+        yield
+        return
+
+    def leave(status: int) -> NoReturn:
+        raise Leaves(f"it calls os._exit({status!r}), which would end vgic without a verdict")
+    before = os._exit
+    os._exit = leave
+    try:
+        yield
+    finally:
+        os._exit = before
 
 
 class _Watch:

@@ -20,19 +20,27 @@ class AllReport(Report):
 
     Args:
         found: what was explored. asked: how many were to be. interrupted: whether Ctrl-C ended that early.
+        allow_bounded: whether searches that a limit cut will do.
     """
 
-    def __init__(self, found: Sequence[Checked], asked: int | None = None, interrupted: bool = False) -> None:
+    def __init__(
+        self, found: Sequence[Checked], asked: int | None = None, interrupted: bool = False,
+        allow_bounded: bool = False,
+    ) -> None:
+        self.allow_bounded = allow_bounded
         self.found = sorted(found, key=lambda c: (c.scenario, c.list_registers))
         self.asked = len(found) if asked is None else asked
         self.interrupted = interrupted
 
     @property
     def exit_status(self) -> int:
-        """HOLDS where every verdict is as announced, BROKEN where one is not."""
+        """HOLDS where every verdict is as announced, BROKEN where one is not, BOUNDED where one is not known."""
         if self.interrupted:
             return Status.INTERRUPTED
-        return Status.HOLDS if all(c.expected for c in self.found) else Status.BROKEN
+        if not all(c.expected for c in self.found):
+            return Status.BROKEN
+        cut = any(c.cut is not None for c in self.found)
+        return Status.BOUNDED if cut and not self.allow_bounded else Status.HOLDS
 
     def text(self) -> str:
         """A row for each scenario; what is to be told of some; the sums."""

@@ -23,15 +23,24 @@ MANY = 50
 
 
 class CheckReport(Report):
-    """What `vgic check` says of one scenario. `written`: the files of an exported counterexample."""
+    """What `vgic check` says of one scenario.
 
-    def __init__(self, verdict: Verdict, written: Sequence[str] = ()) -> None:
-        self.verdict, self.written = verdict, tuple(written)
+    Args:
+        written: the files of an exported counterexample. allow_bounded: whether a search that a limit cut will do.
+    """
+
+    def __init__(self, verdict: Verdict, written: Sequence[str] = (), allow_bounded: bool = False) -> None:
+        self.verdict, self.written, self.allow_bounded = verdict, tuple(written), allow_bounded
 
     @property
     def exit_status(self) -> int:
-        """HOLDS where all rules hold in what was explored, BROKEN where one is broken."""
-        return Status.HOLDS if self.verdict.rule is None else Status.BROKEN
+        """HOLDS where all rules hold in all states, BROKEN where one is broken, BOUNDED where a limit cut the search,
+        INTERRUPTED where Ctrl-C did."""
+        if not self.verdict.holds:
+            return Status.BROKEN
+        if self.verdict.result.why_cut == "interrupted":
+            return Status.INTERRUPTED
+        return Status.HOLDS if self.verdict.result.complete or self.allow_bounded else Status.BOUNDED
 
     def heading(self) -> str:
         """The machine and the design that were explored."""
@@ -51,6 +60,8 @@ class CheckReport(Report):
         if v.rule is not None:
             return textwrap.fill(f"BROKEN  rule {v.rule.id}  {v.rule.sentence}  ({v.rule.section})", WIDTH,
                                  subsequent_indent="        ")
+        if v.crash:
+            return textwrap.fill(f"BROKEN  the hypervisor crashes: {v.what}", WIDTH, subsequent_indent="        ")
         rules = many(len(v.judged), "rule")
         hold = "holds" if len(v.judged) == 1 else "hold"
         slot, values = r.widest
@@ -75,9 +86,12 @@ class CheckReport(Report):
         if run.steps:
             parts.append(RunReport(run).chart().text())
         else:
-            parts.append("The machine breaks it as it starts, before anything happens.")
+            parts.append("The machine breaks it as it starts, before anything happens." if not v.crash else
+                         "It does so in the first step.")
         ends = []
-        if v.then:
+        if v.crash:
+            ends.append(f"Step {steps}, {v.schedule[-1]}, raises {v.what}.")
+        elif v.then:
             round_ = ("and there nothing can happen any more" if v.loop is None else
                       f"and from step {steps + v.loop + 1} on it goes round")
             ends.append(f"From step {steps + 1} on the machine goes on by itself, {round_}: {v.what}.")
@@ -85,7 +99,10 @@ class CheckReport(Report):
             ran = f" Your file ran last in step {v.ran[0]}: {', '.join(v.ran[1])}." if v.ran else ""
             ends.append(f"Step {steps} breaks it: {v.what}.{ran}" if steps else f"{v.what}.")
         parts.append(textwrap.fill(ends[0], WIDTH))
-        listed = "  ".join(f"{n}. {name}" for n, name in enumerate(run.actions, 1))
+        if v.crash:
+            parts.append(v.crash.rstrip("\n"))
+        actions = v.schedule if v.crash else run.actions
+        listed = "  ".join(f"{n}. {name}" for n, name in enumerate(actions, 1))
         parts.append(textwrap.fill(f"Schedule: {listed}", WIDTH, break_on_hyphens=False))
         return "\n\n".join(parts)
 
@@ -109,6 +126,8 @@ class CheckReport(Report):
         parts = [self.heading(), self.summary()]
         if self.verdict.rule is not None:
             parts += [self.counterexample(), self.figures() + ".", self.further()]
+        elif self.verdict.crash:
+            parts += [self.counterexample(), self.figures() + "."]
         elif not self.verdict.result.complete:
             parts.append(self.figures() + ".")
         return "\n\n".join(parts) + "\n"
@@ -122,39 +141,45 @@ class CheckReport(Report):
             "states": r.states, "transitions": r.transitions, "depth": r.depth, "seconds": round(r.seconds, 3),
             "bytes": r.bytes, "engine": r.engine, "judged": list(v.judged),
             "widest": {"slot": r.widest[0], "values": r.widest[1]}, "broken": None, "written": list(self.written)}
-        if v.rule is not None:
+        if not v.holds:
             assert v.replay is not None
             out["broken"] = {
-                "rule": v.rule.id, "sentence": v.rule.sentence, "section": v.rule.section, "what": v.what,
+                "rule": v.rule and v.rule.id, "sentence": v.rule and v.rule.sentence,
+                "section": v.rule and v.rule.section, "what": v.what, "crash": v.crash or None,
                 "schedule": list(v.schedule), "ran": v.ran, "then": list(v.then), "loop": v.loop,
                 "steps": RunReport(v.replay).chart().json()}
         return out
 
 
 class DialReport(Report):
-    """What `vgic check --lrs A..B` says: one row for each number of list registers."""
+    """What `vgic check --lrs A..B` says: one row for each number of list registers.
 
-    def __init__(self, verdicts: list[Verdict]) -> None:
-        self.verdicts = verdicts
+    Args:
+        allow_bounded: whether searches that a limit cut will do.
+    """
+
+    def __init__(self, verdicts: list[Verdict], allow_bounded: bool = False) -> None:
+        self.verdicts, self.allow_bounded = verdicts, allow_bounded
 
     @property
     def exit_status(self) -> int:
-        """BROKEN where a rule is broken with any of the numbers."""
-        return Status.HOLDS if all(v.rule is None for v in self.verdicts) else Status.BROKEN
+        """BROKEN where a rule is broken with any of the numbers; else BOUNDED where a limit cut one of the searches."""
+        each = {CheckReport(v, allow_bounded=self.allow_bounded).exit_status for v in self.verdicts}
+        return Status.BROKEN if Status.BROKEN in each else max(each)
 
     @property
     def fewest(self) -> int | None:
         """The fewest list registers from which on nothing is broken, in what was explored."""
         fewest = None
         for v in reversed(self.verdicts):
-            if v.rule is not None:
+            if not v.holds:
                 break
             fewest = v.list_registers
         return fewest
 
     def _worst(self) -> Verdict | None:
         """The shortest failure, of the most list registers that it has."""
-        broken = [v for v in self.verdicts if v.rule is not None]
+        broken = [v for v in self.verdicts if not v.holds]
         return min(broken, key=lambda v: (len(v.schedule), -v.list_registers), default=None)
 
     def text(self) -> str:
@@ -162,11 +187,12 @@ class DialReport(Report):
         head = CheckReport(self.verdicts[0])
         rows = [[str(v.list_registers), v.result.verdict, f"{v.result.states:,}", f"{v.result.transitions:,}",
                  str(v.result.depth), f"{v.result.seconds:.1f}",
-                 f"{v.rule.id}, in {many(len(v.schedule), 'step')}" if v.rule else ""] for v in self.verdicts]
+                 "" if v.holds else f"{v.rule.id if v.rule else 'crash'}, in {many(len(v.schedule), 'step')}"]
+                for v in self.verdicts]
         parts = [head.heading().replace(f"{many(self.verdicts[0].list_registers, 'list register')}, ", ""),
                  "\n".join(table(["LRs", "verdict", "states", "transitions", "depth", "s", "breaks rule"], rows,
                                  {0, 2, 3, 4, 5}))]
-        exact = all(v.result.complete for v in self.verdicts if v.rule is None)
+        exact = all(v.result.complete for v in self.verdicts if v.holds)
         most = self.verdicts[-1].list_registers
         if self.fewest is None:
             parts.append(f"Not right with {most} list registers either.")
@@ -187,5 +213,7 @@ class DialReport(Report):
 
 def progress_line(p: Progress) -> str:
     """How far a search has come, in a line."""
+    if p.compiling:
+        return f"  compiling, once   level {p.depth}   {p.states:,} states"
     return (f"  level {p.depth}   {p.states:,} states   {rate(p.transitions, p.seconds)} transitions/s"
             f"   {p.bytes / 1e6:,.0f} MB")

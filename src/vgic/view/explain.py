@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from vgic.arch import find
-from vgic.arch.intid import describe, kind
+from vgic.arch.intid import describe, kind, special
 from vgic.arch.machine import MACHINES, MemoryMap
-from vgic.arch.register import Field, Frame, Place, Register, UnknownRegister, number
+from vgic.arch.register import Field, Frame, Place, Register, UnknownRegister
+from vgic.view.numbers import hexadecimal_widths, read, written
 from vgic.view.report import Report
 from vgic.view.words import WIDTH, ranges
 
 INTIDS: Final = frozenset({"INTID", "pINTID", "vINTID", "VirtualID", "PhysicalID"})
 """Fields that hold an INTID."""
+_STRANGE: Final = {"RO": ", and this register never returns it", "WO": ", and the write of it is ignored", "RW": ""}
+"""What is to be said of a special INTID that a register has no word for."""
 LONGEST: Final = 200
 """Characters of a name or a number beyond which it can only be a mistake."""
 _OURS: Final = re.compile(r"(SYS_)?(GIC[A-Z]|GITS|IC[CHV]|CNT[A-Z]*|V2M)_|S\d_\d_C", re.IGNORECASE)
@@ -32,14 +35,17 @@ class ExplainError(ValueError):
 
 @dataclass(frozen=True)
 class Value:
-    """A register's value, taken apart."""
+    """A register's value, taken apart. `how`: how the number was read, "" where there is one way alone."""
 
     place: Place
     value: int
+    how: str = ""
 
     def lines(self) -> Iterator[str]:
         register = self.place.register
         yield from _heading(self.place.name, register)
+        if self.how:
+            yield from _wrapped(f"  {self.how}", indent=4)
         if register.lane == register.width:
             yield f"  {describe(register.intid(self.place.n, 0))}"
         if _is_array(register):
@@ -53,7 +59,8 @@ class Value:
     def _fields(self) -> Iterator[str]:
         decoded = self.place.register.decode(self.value)
         shown = [(f, n) for f, n in decoded if n or f.width > 1]
-        rows = [(_span(f), f.name, _digits(f, n), _words(f, n)) for f, n in shown]
+        access = self.place.register.access
+        rows = [(_span(f), f.name, _digits(f, n), _words(f, n, access)) for f, n in shown]
         yield from _table(rows)
         zero = [f.name for f, n in decoded if not n and f.width == 1]
         if zero:
@@ -73,12 +80,13 @@ class Value:
     def json(self) -> dict[str, object]:
         register = self.place.register
         fields = [
-            {"name": f.name, "bits": _span(f), "value": n, "meaning": _words(f, n)}
+            {"name": f.name, "bits": _span(f), "value": n, "meaning": _words(f, n, register.access)}
             for f, n in register.decode(self.value)
         ]
         return {
             **_identity(self.place),
             "value": f"{self.value:#x}",
+            "read": self.how,
             "fields": fields,
             "res0": f"{register.res0(self.value):#x}",
         }
@@ -242,13 +250,15 @@ def explain(texts: list[str], machine: MemoryMap | None = None, map_address: int
     if map_address is not None:
         parts += _mapped(map_address, machine)
     dump = any("\n" in text.strip() for text in texts)
-    for line, name, value in _items(texts):
+    items = list(_items(texts))
+    widths = hexadecimal_widths(value for _, _, value in items if value is not None) if dump else frozenset()
+    for line, name, value in items:
         where = f"line {line}: " if dump else ""
         if dump and not _OURS.match(name):
             passed_over.append(_short(name))
             continue
         try:
-            parts.append(_register(name, value, machine))
+            parts.append(_register(name, value, machine, widths))
         except ExplainError as error:
             raise ExplainError(f"{where}{error}") from None
     if not parts:
@@ -268,10 +278,10 @@ def _items(texts: Iterable[str]) -> Iterator[tuple[int, str, str | None]]:
                 if name is None:
                     raise ExplainError(f"line {n}: a value without a register's name before it: {_short(line.strip())}")
                 expect = True
-            elif name is not None and (expect or token[0].isdigit()):
+            elif name is not None and (expect or written(token)):
                 yield name_line, name, token
                 name, expect = None, False
-            elif token[0].isdigit():
+            elif written(token):
                 raise ExplainError(f"the number {_short(token)} stands alone: write NAME={_short(token)}")
             else:
                 if name is not None:
@@ -283,7 +293,9 @@ def _items(texts: Iterable[str]) -> Iterator[tuple[int, str, str | None]]:
         yield name_line, name, None
 
 
-def _register(name: str, value: str | None, machine: MemoryMap | None) -> Value | Layout:
+def _register(
+    name: str, value: str | None, machine: MemoryMap | None, widths: frozenset[int],
+) -> Value | Layout:
     if len(name) > LONGEST:
         raise ExplainError(f"no register {_short(name)}")
     version = machine.gic_version if machine else 3
@@ -296,13 +308,14 @@ def _register(name: str, value: str | None, machine: MemoryMap | None) -> Value 
     try:
         if len(value) > LONGEST:
             raise ValueError(f"{_short(value)} is not a number (write 0x1f, 0b11 or 31)")
-        held = number(value)
+        held, how = read(value, widths)
     except ValueError as error:
         raise ExplainError(f"{place.name}: {error}") from None
     width = place.register.width
     if held >> width:
-        raise ExplainError(f"{place.name} is {width} bits wide: {_short(value)} has {held.bit_length()}")
-    return Value(place, held)
+        why = f" ({how})" if how and len(value) <= 60 else ""
+        raise ExplainError(f"{place.name} is {width} bits wide: {_short(value)} has {held.bit_length()}{why}")
+    return Value(place, held, how)
 
 
 def _elsewhere(name: str, version: int, machine: MemoryMap | None) -> str:
@@ -362,11 +375,11 @@ def _digits(f: Field, value: int) -> str:
     return str(value) if f.name in INTIDS or value < 10 else f"{value:#x}"
 
 
-def _words(f: Field, value: int) -> str:
+def _words(f: Field, value: int, access: str) -> str:
     """What the number says: the value's name, the interrupt, or the field's meaning."""
     name = f.values.get(value, "")
     if f.name in INTIDS:
-        return describe(value)
+        return name or (f"{describe(value)}{_STRANGE[access]}" if special(value) else describe(value))
     if f.name.endswith("_Address"):
         name = f"{value << f.lsb:#x}"
     text = f"{f.meaning}: {name}" if f.meaning and name else f.meaning or name

@@ -11,12 +11,14 @@ class Status(IntEnum):
     """Exit statuses, of every command.
 
     HOLDS: all holds, nothing differs. BROKEN: a rule is broken, or something differs. REFUSED: the input can't be used,
-    or not to its end. INTERRUPTED: by Ctrl-C; what was found until then is told.
+    or not to its end. BOUNDED: nothing is broken in what was searched, and a limit cut that. INTERRUPTED: by Ctrl-C or
+    SIGTERM; what was found until then is told.
     """
 
     HOLDS = 0
     BROKEN = 1
     REFUSED = 2
+    BOUNDED = 3
     INTERRUPTED = 130
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -29,16 +30,36 @@ _FILES: Final = sorted(Path(__file__).parent.glob("*.py"))
 _STAMP: Final = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
 
 
+_unkept: list[str] = []
+
+
+def unkept() -> str:
+    """Why compiled code could not be kept on disk, "" where it could."""
+    return _unkept[0] if _unkept else ""
+
+
 def compiled(function: F) -> F:
     """Compile; keep the code on disk where there is a place for it (the package's or the user's cache)."""
     try:
         made: Any = njit(cache=True, nogil=True)(function)
-        held: Any = getattr(getattr(made, "_cache", None), "_cache_file", None)
-        if hasattr(held, "_source_stamp"):           # not a public name of Numba's: without it, its own comparison
-            held._source_stamp = _STAMP
     except RuntimeError:                             # no directory can be written: compile anew each time
-        made = njit(nogil=True)(function)
+        _unkept.append("no directory for it can be written")
+        return cast(F, njit(nogil=True)(function))
+    cache: Any = getattr(made, "_cache", None)       # no public names of Numba's from here on: it does without them
+    held: Any = getattr(cache, "_cache_file", None)
+    if hasattr(held, "_source_stamp"):
+        held._source_stamp = _STAMP
+    if hasattr(cache, "save_overload"):
+        cache.save_overload = partial(_kept, cache.save_overload)
     return cast(F, made)
+
+
+def _kept(save: Callable[..., None], *what: Any) -> None:
+    """Save compiled code; where that fails (a full disk) the search goes on without."""
+    try:
+        save(*what)
+    except OSError as e:
+        _unkept.append(e.strerror or str(e))
 
 
 def inlined(function: F) -> F:

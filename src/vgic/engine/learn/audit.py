@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Final, NoReturn
 
 from vgic.engine.learn.trail import Trail, Varies, Vector
 from vgic.engine.learn.units import Units
 from vgic.engine.model.contract import NO_PART, Call, ModelError
+from vgic.engine.model.culprit import line_of
 from vgic.engine.model.values import shown
 
 _SELDOM: Final = 20                 # so many times longer than a look at all constants, they are not looked at
@@ -50,7 +52,8 @@ class Audit:
                 self.units.run(call, vector)
             again = seal.change(suspect)
             if again is not None and again != before:
-                what, culprit = again, name
+                line = line_of(seal, suspect, partial(self.units.run, call, vector))
+                what, culprit = f"{again}{f' in {line}' if line else ''}", name
                 break
         raise ModelError(f"{culprit} changes {what}: {NO_PART}")
 

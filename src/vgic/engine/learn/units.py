@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from vgic.engine.learn.trail import Effects, Segment, Trail, Varies, Vector
 from vgic.engine.model.contract import NO_PART, Call, ModelError
+from vgic.engine.model.culprit import here
 from vgic.engine.model.inventory import Inventory, slots_of
 from vgic.engine.model.seal import Seal
 from vgic.engine.model.values import OBJECT, UNSET, Frozen, freeze, key_of, shown
@@ -236,7 +237,7 @@ class Units:
         except TypeError:
             pass
         self._refuse(f"{self.inventory.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is written (it held"
-                     f" {shown(before)}, now {shown(value)}): {NO_PART}")
+                     f" {shown(before)}, now {shown(value)}) in {here()}: {NO_PART}")
 
     def _refuse_delete(self, obj: Any, name: str) -> None:
         self._refuse(f"{self.inventory.name[id(obj)]}.{name} (class {type(obj).__qualname__}) is deleted")

@@ -23,14 +23,25 @@ class Broken:
     loop: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Limits:
-    """Where a search is cut: see `Explorer.search`. `began`: when, by time.perf_counter()."""
+    """Where a search is cut: see `Explorer.search`. `began`: when, by time.perf_counter().
+
+    `seconds` are of CPU time, of each thread, so that a verdict does not depend on what else the machine does.
+    `excused`: those that the search is not to be charged with (`vgic.engine.search.compiling`).
+    """
     depth: int | None = None
     states: int | None = None
     memory: int | None = None
     seconds: float | None = None
+    threads: int = 1
     began: float = field(default_factory=time.perf_counter)
+    spent_before: float = field(default_factory=time.process_time)
+    excused: float = 0.0
+
+    def spent(self) -> float:
+        """CPU seconds of each thread since it began."""
+        return (time.process_time() - self.spent_before - self.excused) / self.threads
 
     def cut(self, depth: int, states: int) -> str | None:
         """The limit that a search of this depth and so many states has reached."""
@@ -38,19 +49,20 @@ class Limits:
             return "depth"
         if self.states is not None and states >= self.states:
             return "states"
-        if self.seconds is not None and time.perf_counter() - self.began > self.seconds:
+        if self.seconds is not None and self.spent() > self.seconds:
             return "seconds"
         return None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search has come."""
+    """How far a search has come. `compiling`: it waits for its code to be compiled."""
     depth: int
     states: int
     transitions: int
     seconds: float
     bytes: int
+    compiling: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,7 @@ class Result:
     "memory", "seconds", "interrupted". `bytes`: memory of states and table. `paths`: what was learned, `learned`: how
     often each action or rule had to be run for it, most first: where many are, mark steps. `words`: machine words that
     a state takes. `unsaved`: why a search that was cut could not be saved, if it should have been.
+    `unkept`: why what was compiled for it could not be kept, so that the next one compiles anew.
     `widest`: the slot that took most values, and how many: where it grows for ever, so do the states.
     """
     states: int
@@ -80,6 +93,7 @@ class Result:
     learned: tuple[tuple[str, int], ...] = ()
     farthest: tuple[str, ...] = ()
     unsaved: str = ""
+    unkept: str = ""
     widest: tuple[str, int] = ("", 0)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import sys
 import types
 from collections import deque
 from collections.abc import Container, Hashable
@@ -77,6 +78,11 @@ def _flat(value: Any, known: Container[int]) -> Hashable:
         return cls, value
     if isinstance(value, (list, dict, set, bytearray, deque)):
         raise TypeError(f"a {cls.__name__} inside it can change: use a tuple or a frozenset, or a part of its own")
+    if cls.__module__.partition(".")[0] in sys.stdlib_module_names:
+        raise TypeError(
+            f"it is an object of {cls.__module__}.{cls.__qualname__}, and whether such a one changes the explorer can't"
+            " see: a slot holds immutable values, functions, bound methods, and objects of the model's own that the"
+            " machine was built with")
     raise TypeError(
         f"it is an object of {cls.__module__}.{cls.__qualname__} made while the machine ran: a slot holds immutable"
         " values and objects that the machine was built with")

@@ -3,7 +3,8 @@
 A checkpoint is a directory. `states-G-R.bin` holds the states of region R in layout G, in the order found, as
 little-endian words; states are never rewritten, so a save only appends the new ones. `search.json` says
 how many of them count, how they are laid out, and how far the search is; it is replaced atomically,
-after the states have reached the disk. So whatever happens, the last complete save can be read.
+after the states have reached the disk. So whatever happens, the last complete save can be read: that of an earlier
+search, too, until one of the search that began anew stands. Checksums tell what a disk has lost since.
 
 Values are not stored. `history` lists the runs in which a new value or a new varying slot was met; they are
 repeated, in order, and meet the same ones again. The fingerprint covers the machine as it was built (all objects
@@ -15,6 +16,7 @@ import hashlib
 import json
 import os
 import sys
+import zlib
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +32,7 @@ from vgic.engine.model.inventory import Inventory, contents
 from vgic.engine.search.forward import Search
 from vgic.engine.search.store import Store
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _META: Final = "search.json"
 
 
@@ -65,20 +67,30 @@ def _code(code: CodeType) -> str:
     return f"{code.co_name} {code.co_names} {[c for c in code.co_consts if not isinstance(c, CodeType)]}"
 
 
-class Checkpoint:
-    """The checkpoint of one search in a directory, made by the first save if it is missing."""
+def _sum_of(meta: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(meta, sort_keys=True).encode())
 
-    def __init__(self, path: str | os.PathLike[str], inventory: Inventory) -> None:
+
+class Checkpoint:
+    """The checkpoint of one search in a directory, made by the first save if it is missing. With `anew` what is there
+    is not gone on with, whatever it is: it stays until the first save."""
+
+    def __init__(self, path: str | os.PathLike[str], inventory: Inventory, anew: bool = False) -> None:
         self.path, self._inventory = Path(path), inventory
         lists = [v for part in inventory.parts for v in contents(part) if type(v) is list]
         self._start = {id(x): contents(x) for x in (*inventory.parts, *lists)}
         self._saved: list[int] = []
+        self._sums: list[int] = []
         self._generation = -1
         self._layout = -1
         self.unsaved = ""
         """Why the last save failed, if it did."""
+        self.meta: dict[str, Any] | None = None
         try:
-            self.meta = self._read()
+            if anew:
+                self._generation = self._last_generation()
+            else:
+                self.meta = self._read()
         except OSError as e:
             raise CheckpointError(f"{self.path}: can't be a checkpoint's directory: {e.strerror}") from None
 
@@ -99,6 +111,8 @@ class Checkpoint:
         try:
             held = json.loads(meta.read_bytes())
             found = held["format"], held["fingerprint"]
+            if found[0] == FORMAT and held.pop("sum") != _sum_of(held):
+                raise ValueError("its checksum differs")
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise CheckpointError(f"{meta}: can't be read ({e}): remove {self.path} to begin anew") from None
         if found[0] != FORMAT:
@@ -115,18 +129,19 @@ class Checkpoint:
         store, layout = search.store, search.layout
         if store.generation != self._layout:
             self._layout, self._generation = store.generation, self._generation + 1
-            self._saved = [0] * store.regions
+            self._saved, self._sums = [0] * store.regions, [0] * store.regions
         starts = store.levels[0]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             for r in range(store.regions):
                 with open(self._states(r), "r+b" if self._saved[r] else "wb") as f:
                     f.seek(8 * layout.W * self._saved[r])
-                    f.write(store.states[starts[r] + self._saved[r]:store.ends[r]].astype("<u8", copy=False).data)
+                    new = store.states[starts[r] + self._saved[r]:store.ends[r]].astype("<u8", copy=False).data
+                    f.write(new)
                     f.truncate()
                     f.flush()
                     os.fsync(f.fileno())
-                self._saved[r] = store.ends[r] - starts[r]
+                self._saved[r], self._sums[r] = store.ends[r] - starts[r], zlib.crc32(new, self._sums[r])
             fields = {str(u): [layout.at[u], layout.width[u], len(search.units.values[u])]
                       for u in sorted(search.units.vary.values())}
             meta = {
@@ -135,17 +150,23 @@ class Checkpoint:
                 "levels": [[at - start for at, start in zip(level, starts, strict=True)] for level in store.levels],
                 "pending": [[lo // store.cap, lo % store.cap, hi - lo] for lo, hi in search.pending],
                 "depth": search.depth, "transitions": search.transitions,
-                "fields": fields, "warm": warm, "history": search.trie.history,
+                "fields": fields, "warm": warm, "history": search.trie.history, "sums": self._sums,
             }
-            new = self.path / (_META + ".new")
-            with open(new, "w") as text:
-                json.dump(meta, text)
+            meta = json.loads(json.dumps(meta))          # as it will be read
+            fresh = self.path / (_META + ".new")
+            with open(fresh, "w") as text:
+                json.dump(meta | {"sum": _sum_of(meta)}, text)
                 text.flush()
                 os.fsync(text.fileno())
-            os.replace(new, self.path / _META)
+            os.replace(fresh, self.path / _META)
         except OSError as e:
             raise CheckpointError(f"{self.path}: can't save: {e.strerror}") from None
         self._remove(keep=self._generation)
+
+    def _last_generation(self) -> int:
+        """The last whose states are there, -1 for none: a new one must not write over them."""
+        numbers = [old.name.split("-")[1] for old in self.path.glob("states-*.bin")]
+        return max((int(n) for n in numbers if n.isdigit()), default=-1)
 
     def _states(self, region: int) -> Path:
         return self.path / f"states-{self._generation}-{region}.bin"
@@ -208,6 +229,9 @@ class Checkpoint:
         store = Store(search.layout.ws, search.threads.count, search.store.memory)
         held = [np.memmap(self._states(r), "<u8", "r", shape=(n, W)) if n else np.zeros((0, W), np.uint64)
                 for r, n in enumerate(ends)]
+        for r, (states, expected) in enumerate(zip(held, meta["sums"], strict=True)):
+            if zlib.crc32(states.data) != expected:
+                raise ValueError(f"the checksum of {self._states(r).name} differs")
         store.levels = []
         moved: dict[int, int] = {}
         n = 0

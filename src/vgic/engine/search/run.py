@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vgic.engine.kernels.intrinsics import unkept
 from vgic.engine.learn.units import Units
 from vgic.engine.model.contract import CheckpointError
 from vgic.engine.model.inventory import Inventory
 from vgic.engine.model.result import Broken, Limits, Progress, Result
 from vgic.engine.plain import Warm
 from vgic.engine.search.checkpoint import Checkpoint
+from vgic.engine.search.compiling import compiling
 from vgic.engine.search.forward import Search
 from vgic.engine.search.liveness import Stopped, lost
 from vgic.engine.search.way import actions_to, way_to
@@ -52,12 +54,22 @@ class _Watch:
         now, search, request = time.perf_counter(), self.search, self.request
         if request.progress is not None and now > self._report:
             self._report = now + _REPORT
-            request.progress(Progress(search.depth, search.store.n, search.transitions, now - self.limits.began,
-                                      search.store.bytes))
+            self.report()
         self.save_in_time()
         if self.interrupted():
             return "interrupted"
         return self.limits.cut(search.depth, search.store.n)
+
+    def report(self, compiling: bool = False) -> None:
+        """Tell how far the search is, to whom it may concern."""
+        search, now = self.search, time.perf_counter()
+        if self.request.progress is not None:
+            self.request.progress(Progress(search.depth, search.store.n, search.transitions, now - self.limits.began,
+                                           search.store.bytes, compiling))
+
+    def compiled(self, seconds: float) -> None:
+        """The search waited so many CPU seconds for code of its own."""
+        self.limits.excused += seconds
 
     def is_due(self) -> bool:
         """Whether there is a reason to stop that does not wait for the end of a round."""
@@ -99,7 +111,8 @@ def explore(inventory: Inventory, warm: Warm, limits: Limits, request: Request) 
         try:
             with _interrupts() as interrupted:
                 watch = _Watch(search, limits, request, warm.expanded, interrupted)
-                why, broken, farthest = _run(search, watch)
+                with compiling(lambda: watch.report(True), watch.compiled):
+                    why, broken, farthest = _run(search, watch)
         finally:
             search.close()
     finally:
@@ -109,7 +122,7 @@ def explore(inventory: Inventory, warm: Warm, limits: Limits, request: Request) 
         store.n, search.transitions, search.deepest, why is None, why, broken, inventory.model.must_hold,
         time.perf_counter() - limits.began, "compiled", store.bytes, search.learning, search.trie.paths,
         search.layout.W, search.trie.learned(), farthest,
-        saved.unsaved if saved is not None and why not in (None, "broken") else "", units.widest())
+        saved.unsaved if saved is not None and why not in (None, "broken") else "", unkept(), units.widest())
 
 
 def _run(search: Search, watch: _Watch) -> tuple[str | None, Broken | None, tuple[str, ...]]:
@@ -161,7 +174,7 @@ def _available() -> int:
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Note the first interrupt instead of raising KeyboardInterrupt anywhere; the second raises."""
+    """Note the first interrupt, Ctrl-C or SIGTERM, instead of raising KeyboardInterrupt anywhere; the second raises."""
     hit = False
 
     def note(number: int, frame: Any) -> None:
@@ -172,8 +185,10 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)
+              if signal.getsignal(number) is not None}
     try:
         yield lambda: hit
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
