@@ -10,6 +10,7 @@ from tests.trace.recordings import Scene, analysed, analysis, lines, lr
 
 from vgic.rules import RECORDING_CHECKS, Judge
 from vgic.silicon import Gic, GicV2, GicV2Options, GicV3, GicV3Options
+from vgic.silicon.interrupt import Interrupt
 from vgic.trace.knowledge import Learned, Slot, moving
 from vgic.trace.replay import Replay
 from vgic.view.recording import RecordingReport
@@ -49,8 +50,7 @@ def later() -> Later:
 
 
 def by_intid(version: int) -> set[tuple[int | None, str]]:
-    parts = chip(version).parts()
-    return {(getattr(parts[n], "intid", None), slot) for n, slot in moves(version)}
+    return {(number, slot) for (cls, _, number), slot in moves(version) if cls is Interrupt}
 
 
 def test_what_never_moves_is_known() -> None:
@@ -58,6 +58,23 @@ def test_what_never_moves_is_known() -> None:
     assert {(5, "enabled"), (5, "latch"), (5, "active"), (27, "line"), (40, "edge"), (40, "route")} <= found
     assert not found & {(5, "edge"), (5, "line"), (5, "sources"), (40, "intid"), (40, "targets"), (40, "sources")}
     assert {(5, "sources"), (40, "targets")} <= by_intid(2)
+
+
+def test_every_pe_is_like_the_first() -> None:
+    other = chip()
+    known = Learned(other, set(moves(3)))
+    for pe in (0, 1):
+        sgi, timer = other.distributor.find(5, pe), other.distributor.find(27, pe)
+        assert not known.knows(sgi, "enabled")
+        assert known.knows(sgi, "edge")
+        assert not known.knows(timer, "line")
+        assert not known.knows(other.virtual[pe].lrs[1], "state")
+        assert known.knows(other.virtual[pe].lrs[1], "index")
+
+
+def test_of_many_pes_it_is_found_out_as_soon() -> None:
+    few, many = (moving(GicV3(GicV3Options.qemu(pes=pes))) for pes in (1, 128))
+    assert many == few
 
 
 # -- learning
@@ -118,6 +135,14 @@ def test_an_acknowledged_interrupt_is_active_until_it_is_deactivated_for_all_tha
     later.load(isactiver, 0, region="gicv3_redist")
     assert later.replay.unknown["GICR_ISACTIVER0"] == 2
     assert later.replay.different == 0
+
+
+def test_an_end_that_may_match_what_came_before_gives_no_notice(later: Later) -> None:
+    later.write("ICC_EOIR1_EL1", 27)
+    later.read("ICC_IAR1_EL1", 30)
+    later.write("ICC_EOIR1_EL1", 30)
+    later.write("ICC_EOIR1_EL1", 31)
+    assert not later.chip.notices.counts
 
 
 def test_an_identification_that_the_configuration_was_not_told_is_untold(later: Later) -> None:

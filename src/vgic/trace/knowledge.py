@@ -20,7 +20,7 @@ an EOImode that nobody knows. So it is done again from the same state with other
 of them at a time, and undone; what any of these ways writes is not known afterwards.
 
 Slots that no write, line or SGI ever moves (an SGI is edge-triggered, an interrupt has its number) are known always:
-which they are is found out once, by doing everything to a chip of the same kind.
+which they are is found out once, by doing everything that PE 0 can do to a chip of the same kind; PEs are alike.
 
 A chip of a recording from the boot keeps its own classes, and costs nothing.
 """
@@ -38,8 +38,9 @@ from vgic.rules import Judge, Moments, RecordingCheck, Teller
 from vgic.silicon import Gic, GicV3, Trap, Undefined
 from vgic.silicon.gicv3 import REGISTERS
 
-Slot = tuple[int, str]
-"""A part, by its place in `parts()`, and one of its slots."""
+Name = tuple[type, str, int | None]
+"""A part, alike on every PE: its class; "cpu" or "virtual" and its place in that interface, else "" and an INTID."""
+Slot = tuple[Name, str]
 
 
 class Knowledge:
@@ -118,13 +119,13 @@ class Learned(Knowledge):
         self.notices = chip.notices
         self.missing: dict[type, dict[str, set[Any]]] = {}
         parts = chip.parts()
-        self.watched = {(type(parts[n]), slot) for n, slot in moving} if moving is not None else None
+        self.watched = {(name[0], slot) for name, slot in moving} if moving is not None else None
         self.written: list[_Written] | None = None
         self.asked: dict[_Key, Any] | None = None
         self.way: dict[_Key, Any] = {}
-        for n, part in enumerate(parts):
+        for name, part in zip(_names(chip), parts, strict=True):
             for slot, missing in self._watch(part).items():
-                if moving is not None and (n, slot) in moving:
+                if moving is not None and (name, slot) in moving:
                     missing.add(part)
 
     def _watch(self, part: Any) -> dict[str, set[Any]]:
@@ -200,10 +201,10 @@ class Learned(Knowledge):
             for each in reversed(written):
                 each.undo()
             elsewhere = self._other_ways(act, asked)
-            self.notices.counts.clear()
-            self.notices.counts.update(notices)
             self.doubt = False
             act()
+            self.notices.counts.clear()      # what was done in doubt gives no notice
+            self.notices.counts.update(notices)
             for each in elsewhere:
                 each.missing.add(each.part)
         self.doubt = False
@@ -227,8 +228,8 @@ class Learned(Knowledge):
         while ways:
             way, asked = ways.popleft()
             for key, value in asked.items():
-                for other in (not value,) if isinstance(value, bool) else NUMBERS:
-                    if key in way or other == value or tried >= WAYS:
+                for other in _others(value):
+                    if key in way or tried >= WAYS:
                         continue
                     tried += 1
                     written: list[_Written] = []
@@ -242,9 +243,23 @@ class Learned(Knowledge):
         return found
 
 
+def _others(value: Any) -> list[Any]:
+    """Other values that a slot may hold instead of this one."""
+    if isinstance(value, int):
+        return [not value] if isinstance(value, bool) else [n for n in NUMBERS if n != value]
+    return [()] if value else []
+
+
 def slots_of(cls: type) -> Iterator[str]:
     """The names of a part's slots, those of its bases among them."""
     return (slot for base in cls.__mro__ for slot in base.__dict__.get("__slots__", ()))
+
+
+def _names(chip: Gic) -> list[Name]:
+    """The names of a chip's parts, in the order of `parts()`."""
+    places = {part: (kind, n) for kind, interfaces in (("cpu", chip.cpus), ("virtual", chip.virtual))
+              for interface in interfaces for n, part in enumerate(interface.parts())}
+    return [(type(part), *places.get(part, ("", getattr(part, "intid", None)))) for part in chip.parts()]
 
 
 # -- which slots move
@@ -253,39 +268,41 @@ def slots_of(cls: type) -> Iterator[str]:
 def moving(chip: Gic) -> set[Slot]:
     """Which slots anything moves that software or a device may do. `chip` is used up."""
     parts = chip.parts()
+    names = _names(chip)
     watch = Learned(chip, None)
     watch.doubt = True      # so that whatever is written is missing from then on
     for step in _everything(chip):
         with suppress(Trap, Undefined, LookupError):
             step()
-    return {(n, slot) for n, part in enumerate(parts) for slot in slots_of(type(part)) if not watch.knows(part, slot)}
+    return {(name, slot) for name, part in zip(names, parts, strict=True) for slot in slots_of(name[0])
+            if not watch.knows(part, slot)}
 
 
 def _everything(chip: Gic) -> Iterator[Callable[[], Any]]:
-    """All that can be done: lines, and writes of every register, with no bit set, with all, and of those that may name
-    an interrupt with each."""
-    pes, intids = range(len(chip.cpus)), range(32 * chip.distributor.lines)
+    """All that can be done by PE 0 and its devices: lines, and writes of every register, with no bit set, with all, and
+    of those that may name an interrupt with each."""
+    intids = range(32 * chip.distributor.lines)
     for intid in intids[PRIVATE:]:
         yield partial(chip.set_line, intid, True)
-    for pe in pes:
-        yield chip.virtual[pe].count_eoi
-        for intid in range(SGIS, PRIVATE):
-            yield partial(chip.set_line, intid, True, pe)
-        for block in chip.blocks():
-            base = chip.base(block.name, pe)
-            for r in block.frame if base is not None else ():
-                names = r.access == "WO" and r.count == 1 and not pe
-                values = (*intids, *((0xFF << 16) + n for n in range(SGIS))) if names else ()
-                for place in range((base or 0) + (r.offset or 0), (base or 0) + (r.offset or 0) + r.count * r.stride,
-                                   r.stride):
-                    for value in ((1 << r.width) - 1, 0, *values):
-                        for secure in (False, True):
-                            yield partial(chip.write, place, r.width // 8, value, pe, secure=secure)
-        if isinstance(chip, GicV3):
-            for name, register in REGISTERS.items():
-                for value in ((1 << 64) - 1, 0) if register.write is not None else ():
-                    yield partial(chip.sysreg_write, name, value, pe, el=3, secure=True)
-                    yield partial(chip.sysreg_write, name, value, pe, el=2)
+    for intid in range(SGIS, PRIVATE):
+        yield partial(chip.set_line, intid, True, 0)
+    yield chip.virtual[0].count_eoi
+    for block in chip.blocks():
+        base = chip.base(block.name, 0)
+        for r in block.frame if base is not None else ():
+            values = [(1 << r.width) - 1, 0]
+            if r.access == "WO" and r.count == 1:
+                values += [*intids, *((0xFF << 16) + n for n in range(SGIS))]
+            first = (base or 0) + (r.offset or 0)
+            for place in range(first, first + r.count * r.stride, r.stride):
+                for value in values:
+                    for secure in (False, True):
+                        yield partial(chip.write, place, r.width // 8, value, 0, secure=secure)
+    if isinstance(chip, GicV3):
+        for name, register in REGISTERS.items():
+            for value in ((1 << 64) - 1, 0) if register.write is not None else ():
+                yield partial(chip.sysreg_write, name, value, 0, el=3, secure=True)
+                yield partial(chip.sysreg_write, name, value, 0, el=2)
 
 
 # -- moments, where not all is known
