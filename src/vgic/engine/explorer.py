@@ -67,14 +67,16 @@ class Explorer:
             if expanded:
                 warm = plain.run(lambda r: r.expanded >= expanded)
         elif engine != "compiled":
-            only = engine == "plain"
+            only, late = engine == "plain", False
             until = time.process_time() + _PLAIN_SECONDS
 
             def stop(r: PlainResult) -> bool:
+                nonlocal late
                 late = not only and time.process_time() > until
                 return late or limits.cut(-1, r.states) is not None
             warm = plain.run(stop, depth, edges=bool(self.model.goals))
-            settled = warm.complete or warm.broken or limits.cut(warm.depth, warm.states)
+            reached = -1 if late else warm.depth        # late: of the deepest level only some states were met
+            settled = warm.complete or warm.broken or limits.cut(reached, warm.states)
             if only or (settled and not farthest):
                 if saved is not None and (warm.complete or warm.broken):
                     saved.remove()
