@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from bench.engine.protocol import Machine
@@ -11,6 +13,7 @@ from numba.core import event
 from vgic.engine import Explorer, Model, Progress
 from vgic.engine.kernels import intrinsics
 from vgic.engine.model.result import Limits
+from vgic.engine.plain import PlainResult, PlainSearch
 from vgic.engine.search.compiling import compiling
 from vgic.view.check import progress_line
 
@@ -93,3 +96,28 @@ def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     m = Machine(1)
     result = Explorer(Model(m, m.actions(), m.rules())).search(engine="compiled", states=10)
     assert result.unkept == "No space left on device"
+
+
+def test_a_depth_is_not_reached_before_all_of_it_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain Python gives up while it meets the first states of the last level: what a search to a depth sees must not
+    depend on how fast the machine is."""
+    want = bounded("compiled")
+    clock = 0.0
+    run = PlainSearch.run
+
+    def slow(self: PlainSearch, stop: Callable[[PlainResult], bool], depth: int | None = None,
+             edges: bool = False) -> PlainResult:
+        def late(result: PlainResult) -> bool:
+            nonlocal clock
+            clock = 100.0 if result.depth == depth else 0.0
+            return stop(result)
+        return run(self, late, depth, edges)
+    monkeypatch.setattr(PlainSearch, "run", slow)
+    monkeypatch.setattr("vgic.engine.explorer.time", SimpleNamespace(process_time=lambda: clock))
+    assert bounded("auto") == want
+
+
+def bounded(engine: str) -> tuple[int, int, str | None]:
+    m = Machine(1)
+    result = Explorer(Model(m, m.actions(), m.rules())).search(engine=engine, depth=6)
+    return result.states, result.depth, result.why_cut

@@ -31,9 +31,9 @@ def test_a_row_for_each_by_name_and_number_of_list_registers() -> None:
     (KNOWN, Status.HOLDS, "1 BROKEN. All as announced."),
     ({**KNOWN, "breaks": {}}, Status.BROKEN, "level-held: rule 6, not announced, breaks in 4 steps: it is not active"),
     ({"breaks": {6: False}}, Status.BROKEN, "6 does not break"),
-    ({"breaks": {3: True, 6: None}, "verdict": "BOUNDED", "cut": "seconds"}, Status.HOLDS,
+    ({"breaks": {3: True, 6: None}, "verdict": "BOUNDED", "cut": "seconds"}, Status.BOUNDED,
      "3 breaks, 6 not found in time"),
-    ({"verdict": "BOUNDED", "cut": "states"}, Status.HOLDS, "level-held: cut by --states"),
+    ({"verdict": "BOUNDED", "cut": "states"}, Status.BOUNDED, "level-held: cut by --states"),
     ({"verdict": "REFUSED", "what": "kvm: no such thing"}, Status.HOLDS, "REFUSED  kvm: no such thing"),
     ({"verdict": "FAILED", "what": "it raised"}, Status.BROKEN, "FAILED  it raised"),
 ])

@@ -95,15 +95,17 @@ class Explorer:
                 plain.run(lambda r: r.expanded >= expanded)
                 warm = plain.hand_over(expanded)
         elif engine != "compiled":
-            only = engine == "plain"
+            only, late = engine == "plain", False
             began = time.process_time()
 
             def stop(r: PlainResult) -> bool:
+                nonlocal late
                 patience = _PATIENCE if r.states - r.expanded < _NARROW else 1
                 late = not only and time.process_time() - began > patience * _PLAIN_SECONDS
                 return late or limits.cut(-1, r.states) is not None
             found = plain.run(stop, depth, edges=bool(self.model.goals))
-            settled = found.complete or found.broken or limits.cut(found.depth, found.states)
+            reached = -1 if late else found.depth       # late: of the deepest level only some states were met
+            settled = found.complete or found.broken or limits.cut(reached, found.states)
             if only or (settled and not farthest):
                 if saved is not None and (found.complete or found.broken):
                     saved.remove()

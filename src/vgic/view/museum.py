@@ -10,7 +10,7 @@ from vgic.designs.bugs import AWAITED, SECTIONS, Section, section
 from vgic.explore.differ import Distinction
 from vgic.explore.museum import Exhibit, Visit
 from vgic.view.report import Report, Status
-from vgic.view.words import WIDTH, table, wrap
+from vgic.view.words import WIDTH, many, table, wrap
 
 
 def _by_section(identities: Sequence[str]) -> Iterator[tuple[Section, list[str]]]:
@@ -166,7 +166,7 @@ class DistinctionsReport(Report):
 
     def __init__(self, name: str, base: str, found: Sequence[Distinction], asked: int, interrupted: bool) -> None:
         self.name, self.base, self.found, self.asked, self.interrupted = name, base, found, asked, interrupted
-        self.shown = sorted((d for d in found if d.rule is not None), key=lambda d: (d.steps, d.scenario))
+        self.shown = sorted((d for d in found if d.shows), key=lambda d: (d.steps, d.scenario))
 
     @property
     def exit_status(self) -> int:
@@ -179,7 +179,7 @@ class DistinctionsReport(Report):
         """A line a scenario that shows it, the shortest first, and how many don't."""
         lines: list[str] = []
         if self.shown:
-            rows = [(d.scenario, str(d.rule), str(d.steps), shorten(d.what, 60, placeholder=" ..."))
+            rows = [(d.scenario, str(d.rule or "crash"), str(d.steps), shorten(d.what, 60, placeholder=" ..."))
                     for d in self.shown]
             lines += [*table(("scenario", "rule", "steps", "what"), rows, {1, 2}), ""]
         first = self.shown[0].scenario if self.shown else "SCENARIO"
@@ -194,6 +194,12 @@ class DistinctionsReport(Report):
     def json(self) -> list[dict[str, Any]]:
         """An object for each scenario, in the order in which they were explored."""
         return [d._asdict() for d in self.found]
+
+
+def distinction_line(d: Distinction) -> str:
+    """What came of one scenario, in a line."""
+    what = f"{f'rule {d.rule}' if d.rule is not None else d.what} in {many(d.steps, 'step')}" if d.shows else d.error
+    return f"{d.scenario}  {d.verdict}{f'  {what}' if what else ''}  {d.seconds:.1f} s"
 
 
 def _remarks(v: Visit) -> list[str]:
