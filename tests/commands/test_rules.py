@@ -24,6 +24,6 @@ def test_rules(vgic: Runner) -> None:
     assert [r["id"] for r in found if "on QEMU traces" in r["judged"]] == [5, 6, 7, 8, 10, 14, 15, 16, 17, 18]
 
 
-@pytest.mark.parametrize("rule", ["0", "40", "x", "-1"])
+@pytest.mark.parametrize("rule", ["0", "41", "x", "-1"])
 def test_rules_refuses(vgic: Runner, rule: str) -> None:
     refused(vgic("rules", rule))

@@ -118,11 +118,13 @@ def explore(inventory: Inventory, warm: Warm, limits: Limits, request: Request) 
     finally:
         units.give_back()
     store, saved = search.store, request.saved
+    slot, values = units.widest()       # met on trial runs, too: of the states seen it had no more than there are
     return Result(
         store.n, search.transitions, search.deepest, why is None, why, broken, inventory.model.must_hold,
         time.perf_counter() - limits.began, "compiled", store.bytes, search.learning, search.trie.paths,
         search.layout.W, search.trie.learned(), farthest,
-        saved.unsaved if saved is not None and why not in (None, "broken") else "", unkept(), units.widest())
+        saved.unsaved if saved is not None and why not in (None, "broken") else "", unkept(),
+        (slot, min(values, store.n)))
 
 
 def _run(search: Search, watch: _Watch) -> tuple[str | None, Broken | None, tuple[str, ...]]:
