@@ -108,4 +108,6 @@ RULES: dict[int, Rule] = {r.id: r for r in (
          "IHI 0048B 3.2.2, 4.4.4", SYSTEM),
     Rule(40, "A virtual interrupt that is signalled is there to be acknowledged, or is signalled no more.",
          "IHI 0069 4.8.6, 6.2; IHI 0048B 5.2", SYSTEM),
+    Rule(41, "The host ends what it acknowledged and has not ended: in the order of its priorities, and by its source.",
+         "IHI 0069 ICC_EOIR1_EL1, ICC_DIR_EL1; IHI 0048B 4.4.5, 4.4.15", CHIP),
 )}

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from vgic.silicon.interrupt import Interrupt
+from vgic.silicon.report import Notice
 from vgic.silicon.virtual_interface import ListRegister
 
 W = TypeVar("W")
@@ -79,6 +80,9 @@ class Moments(Generic[W]):
 
     def host_ended(self, pe: int, register: str, pintid: int) -> None:
         """The host wrote EOIR or DIR."""
+
+    def host_ended_nothing(self, notice: Notice) -> None:
+        """What it wrote to EOIR or DIR matched nothing that it had acknowledged and not ended."""
 
     def host_disables(self, pintid: int, disable: bool) -> None:
         """A driver of the host's calls disable_irq, or enable_irq."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vgic.arch.intid import special
-from vgic.rules.delivery import IMPLEMENTED, preempted
+from vgic.rules.delivery import IMPLEMENTED, is_edge, preempted
 from vgic.rules.ghost import DROPPED, PRESENT
 from vgic.rules.judge import MomentCheck, RecordingCheck
-from vgic.rules.world import VcpuView
+from vgic.rules.world import VcpuView, on_its_way
 from vgic.silicon.virtual_interface import ListRegister
 
 # -- 16: an IAR that finds nothing changes nothing
@@ -73,7 +73,7 @@ class NothingKeepsItBack(MomentCheck):
 
 class ReadsAreTrue(MomentCheck):
     """Rule 22: what a guest reads of active is what guests did; of pending, what devices and guests did, as far as it
-    cannot be on its way."""
+    cannot be on its way. A level's line holds it pending whether it is active or not."""
 
     rule_id = 22
 
@@ -82,8 +82,10 @@ class ReadsAreTrue(MomentCheck):
         if register == "ISACTIVER":
             true = value == (ghost.active is not None)
         elif value:
-            true = ghost.owed or ghost.soft or ghost.cause in (PRESENT, DROPPED) or ghost.credit > 0
+            true = (ghost.owed or ghost.soft or ghost.cause in (PRESENT, DROPPED) or ghost.credit > 0
+                    or ghost.sources != 0)
         else:
-            true = not ghost.soft
+            came = ghost.owed or (ghost.cause == PRESENT and not is_edge(owner, vintid))
+            true = not (ghost.soft or ghost.sources or (came and not on_its_way(self.w, owner, vintid)))
         if not true:
             self.broken(f"{who.name} reads {register} of {vintid} as {int(value)}")
