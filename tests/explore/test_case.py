@@ -112,7 +112,7 @@ BITS = ("ISENABLER", "ICENABLER", "ISPENDR", "ICPENDR", "ISACTIVER", "ICACTIVER"
 def test_every_operation_is_code(tree: Tree, v2: bool) -> None:
     texts = [f"{word} {intid}" for word in BITS for intid in (1, 27, 40)]
     texts += ["ICENABLER 1 of 1", "IPRIORITYR 40 0x80", "ROUTE 40 1", "READ ISPENDR 40", "READ ISACTIVER 27",
-              "SGI 1 to 0", "PMR 0x80", "EOIMODE 1", "IGRPEN 0", "MASK", "UNMASK", "CNTV_CTL 1", "CNTP_CTL 3",
+              "READ ISENABLER 27", "READ IPRIORITYR 40", "SGI 1 to 0", "PMR 0x80", "EOIMODE 1", "IGRPEN 0", "MASK", "UNMASK", "CNTV_CTL 1", "CNTP_CTL 3",
               "CNTV_CVAL +1", "CNTP_CVAL never", "WFI", "AWAIT 40", "IAR", "EOIR 40", "DIR 40", "AGAIN"]
     ops = [*map(parse, texts), *(parse(t, handler=True) for t in ("HANDLE", "EOI", "DIR"))]
     assert {op.operation for op in ops} == set(OPERATIONS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from vgic.arch.gicc import INTID
 from vgic.arch.ich import EN
 from vgic.arch.intid import LPI_START, special
 from vgic.arch.state import ACTIVE, INVALID
+from vgic.rules.delivery import IMPLEMENTED
 from vgic.rules.ghost import NOBODY
 from vgic.rules.judge import RecordingCheck
 from vgic.rules.world import ISACTIVER, OfVcpus, VcpuView, World, design_bit, lrs_of, named, valid
@@ -69,6 +71,25 @@ def priorities_differ(w: World, run: VcpuView) -> str | None:
     due = len(dropped) - sum(dropped) + len(run.guest.state.owing)
     if held != due:
         return f"{run.name}: {held} active priorities, {due} interrupts acknowledged and not dropped"
+    return _other_priorities(w, run, pe)
+
+
+def _other_priorities(w: World, run: VcpuView, pe: int) -> str | None:
+    """Priorities that are active in a vCPU's interface, and not those of what its guest has acknowledged. Nothing where
+    it has ended interrupts in another order, or has changed a priority."""
+    guest, virtual = run.guest.state, w.gic.virtual[pe]
+    if guest.owing or guest.dropped != tuple(sorted(guest.dropped)):
+        return None
+    due = 0
+    for (iar, _), dropped in zip(guest.stack, guest.dropped, strict=True):
+        ghost = run.irqs.get(iar & INTID if run.vcpu.vm.gic == 2 else iar)
+        if ghost is None or ghost.stale:
+            return None
+        if not dropped:
+            due |= bit(ghost.priority & IMPLEMENTED, virtual.preemption_bits)
+    held = virtual.groups[0].active | virtual.groups[1].active
+    if held != due:
+        return f"{run.name}: active priorities {held:#x}; those acknowledged and not dropped are {due:#x}"
     return None
 
 

@@ -202,8 +202,8 @@ class Moments(Generic[W]):
     def guest_wrote(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """That write has returned."""
 
-    def guest_read(self, who: W, register: str, owner: W, vintid: int, value: bool) -> None:
-        """It has read the bit of one interrupt in ISPENDR or ISACTIVER."""
+    def guest_read(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
+        """It has read the bit of one interrupt in ISENABLER, ISPENDR or ISACTIVER, or its byte of IPRIORITYR."""
 
     def guest_sends_sgi(self, who: W, target: W, intid: int) -> None:
         """It is about to send an SGI."""
