@@ -164,7 +164,7 @@ RULES: dict[int, Rule] = {r.id: r for r in (
          "IHI 0069 4.8.6, 6.2; IHI 0048B 5.2", SYSTEM,
          "a single signal that is withdrawn, and any number with something new between."),
     Rule(41, "The host ends what it acknowledged and has not ended: in the order of its priorities, and by its source.",
-         "IHI 0069 ICC_EOIR1_EL1, ICC_DIR_EL1; IHI 0048B 4.4.5, 4.4.15", CHIP,
+         "IHI 0069 ICC_EOIR1_EL1; IHI 0048B 4.4.5, 4.4.15", CHIP,
          "LPIs; ends at the virtual interface, which are a guest's; an end after ICACTIVER, which is "
          "permitted."),
 )}

@@ -95,9 +95,9 @@ DISTRIBUTOR: tuple[Operation, ...] = (
     WriteBit("ICACTIVER", "makes an interrupt inactive"),
     SetPriority("IPRIORITYR", "sets an interrupt's priority"),
     Route("ROUTE", "sends an SPI to a vCPU (IROUTER, ITARGETSR)"),
-    ReadBit("ISENABLER", "reads an interrupt's enable bit, and sees whether that is true"),
     ReadBit("ISPENDR", "reads an interrupt's pending bit, and sees whether that is true"),
     ReadBit("ISACTIVER", "reads an interrupt's active bit, and sees whether that is true"),
+    ReadBit("ISENABLER", "reads an interrupt's enable bit, and sees whether that is true"),
     ReadPriority("READ IPRIORITYR", "reads an interrupt's priority, and sees whether that is true"),
     Sgi("SGI", "sends an SGI to a vCPU"),
 )
