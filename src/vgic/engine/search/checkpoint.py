@@ -125,7 +125,7 @@ class Checkpoint:
 
     # -- save
     def save(self, search: Search, warm: int) -> None:
-        """Save a search that is at rest. `warm`: how many states plain Python expanded before it."""
+        """Save a search that is at rest. `warm`: how many states plain Python expanded before it, or -1."""
         store, layout = search.store, search.layout
         if store.generation != self._layout:
             self._layout, self._generation = store.generation, self._generation + 1
