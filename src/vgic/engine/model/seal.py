@@ -131,7 +131,8 @@ class Seal:
             elif isinstance(container, dict):
                 container.clear()
                 container.update(was)
-            elif type(getattr(container, "__dict__", None)) is dict and not slots_of(type(container)):
+            elif hasattr(container, "__dict__") and not isinstance(container, (*_WITHOUT_CLASS, *COUNTERS)) and (
+                    not slots_of(type(container))):
                 held = vars(container)
                 held.update(was)
                 for name in held.keys() - was.keys():
