@@ -119,7 +119,7 @@ def edge_is_lost(w: World) -> str | None:
         if not u.level or u.ghost.soft:
             where = carried(w, u)
             if not where:
-                return f"{u}; it is pending nowhere"
+                return f"{u}; it is pending nowhere that can be seen"
     return None
 
 
