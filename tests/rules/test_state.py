@@ -26,7 +26,9 @@ from vgic.rules.checks import CHECKS, MACHINE_RULES, anytime, awaits, broken
 from vgic.rules.checks import judged as judged_where
 from vgic.rules.world import on_its_way
 from vgic.silicon import GicV3
+from vgic.silicon.ends import is_physical
 from vgic.silicon.ich import VirtualInterfaceV3
+from vgic.silicon.report import Notice
 
 
 def judged(scenario: str, design: Buildable) -> Run:
@@ -217,6 +219,12 @@ def test_rule_41_wants_the_source_of_a_gicv2s_sgi() -> None:
         m.kernel.send_ipi(1, 0, 1)
         assert m.actions["pe0 takes IRQ"].do()
         assert [rule for rule, _ in m.faults.told] == told
+
+
+def test_rule_41_is_of_unpredictable_ends_at_the_physical_interface_alone() -> None:
+    notices = [Notice(kind, register, "") for kind in ("unpredictable", "reserved")
+               for register in ("ICC_DIR_EL1", "GICC_EOIR", "ICV_DIR_EL1", "GICV_EOIR")]
+    assert [is_physical(notice) for notice in notices] == [True, True, False, False, False, False, False, False]
 
 
 @pytest.mark.parametrize("scenario", ["sgi", "sgi-v2-while-active", "level-forwarded"])
