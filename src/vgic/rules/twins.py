@@ -1,5 +1,5 @@
 """Rules of physical twins: the interrupts behind mapped ones, and what else of the host's a guest may not leave behind
-(6, 8, 9, 10, 21, 33)."""
+(6, 8, 9, 10, 21, 33, 41)."""
 
 from __future__ import annotations
 
@@ -257,12 +257,19 @@ class EndsWhatItTook(MomentCheck):
 
 
 class HostEndsWhatItTook(RecordingCheck):
-    """Rule 41, at each EOIR and DIR of the host, whatever is not special: the chip tells what matches nothing."""
+    """Rule 41, at each EOIR and DIR of the host, whatever is not special: the chip tells what matches nothing. In a
+    recording that begins in the middle, of what was acknowledged in it."""
 
     rule_id = 41
 
     def prepare(self) -> None:
         self.before = 0
+        self.taken: set[tuple[int, int]] = set()
+
+    def host_acknowledged(self, pe: int, pintid: int, irq: Interrupt | None) -> None:
+        """It may be ended from now on."""
+        if not self.judge.whole:
+            self.taken.add((pe, pintid))
 
     def host_ends(self, pe: int, register: str, pintid: int) -> None:
         """Remembers how many notices there were."""
@@ -270,8 +277,13 @@ class HostEndsWhatItTook(RecordingCheck):
 
     def host_ended(self, pe: int, register: str, pintid: int) -> None:
         """Whether one more is of it."""
+        if special(pintid):
+            return
+        if not self.judge.whole and (pe, pintid) not in self.taken:
+            self.untold += 1
+            return
         notice = self.chip.notices.last
-        self.judged += not special(pintid)
+        self.judged += 1
         if self.chip.notices.total > self.before and notice is not None and is_physical(notice):
             self.broken(f"the host's {notice.register} on pe{pe}, {notice.detail}")
 

@@ -194,7 +194,7 @@ class Learned(Knowledge):
 
     def do(self, action: Callable[..., Any], *arguments: Any, **more: Any) -> None:
         act = partial(action, *arguments, **more)
-        notices = dict(self.notices.counts)
+        notices = self.notices.so_far()
         written: list[_Written] = []
         asked = self._done(act, {}, written)
         if asked:
@@ -203,8 +203,7 @@ class Learned(Knowledge):
             elsewhere = self._other_ways(act, asked)
             self.doubt = False
             act()
-            self.notices.counts.clear()      # what was done in doubt gives no notice
-            self.notices.counts.update(notices)
+            self.notices.put_back(notices)      # what was done in doubt gives no notice
             for each in elsewhere:
                 each.missing.add(each.part)
         self.doubt = False
