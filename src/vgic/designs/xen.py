@@ -396,6 +396,18 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
         if active:
             raise Unsupported(f"xen: a guest writes ISACTIVER for {irq.intid}: Xen gives it a data abort for that")
 
+    def bad_width(self, vcpu: Vcpu, register: str, size: int) -> None:
+        """Unsupported: Xen answers with a data abort."""
+        raise Unsupported(f"xen: a guest accesses {register} by {size} bytes: Xen gives it a data abort for that")
+
+    def set_sgi_sources(self, vcpu: Vcpu, irq: XenIrq, sources: int) -> None:
+        """Unsupported: Xen answers a write of SPENDSGIR with a data abort."""
+        raise Unsupported(f"xen: a guest writes SPENDSGIR for {irq.intid}: Xen gives it a data abort for that")
+
+    def clear_sgi_sources(self, irq: XenIrq, sources: int) -> None:
+        """Unsupported: Xen answers a write of CPENDSGIR with a data abort."""
+        raise Unsupported(f"xen: a guest writes CPENDSGIR for {irq.intid}: Xen gives it a data abort for that")
+
     @step
     def pend_sgi(self, source: Vcpu, target: Vcpu, intid: int, group1: bool) -> None:
         """The source is not kept."""

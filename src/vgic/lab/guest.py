@@ -13,6 +13,7 @@ from typing import NamedTuple
 from vgic.arch.gicc import INTID
 from vgic.arch.gicd import GICD_V3
 from vgic.arch.intid import LPI_START
+from vgic.arch.located import Located
 from vgic.designs.vm import Vcpu, Vm
 from vgic.lab.operations.operands import Awaited
 from vgic.lab.operations.operation import Op
@@ -79,8 +80,13 @@ class GuestTimer(Part):
 
 
 class FaceV3:
-    """A GICv3 as its guest uses it."""
+    """A GICv3 as its guest uses it.
 
+    Attributes:
+        route_size: the bytes of what sends an SPI somewhere, if nothing else is said. Class attribute.
+    """
+
+    route_size = 8
     iar_name, eoir_name, dir_name = "ICV_IAR1_EL1", "ICV_EOIR1_EL1", "ICV_DIR_EL1"
 
     def __init__(self, gic: Gic, vm: Vm) -> None:
@@ -123,17 +129,22 @@ class FaceV3:
         """One of the registers with a bit for each interrupt."""
         return TrappedAccess(*self.vm.frame(intid, vcpu).of(register, intid), 1 << intid % 32 if write else None)
 
-    def priority(self, intid: int, vcpu: Vcpu, priority: int) -> TrappedAccess:
-        """IPRIORITYR's byte."""
-        return TrappedAccess(*self.vm.frame(intid, vcpu).byte("IPRIORITYR", intid), priority)
+    def priority(self, intid: int, vcpu: Vcpu, priority: int | None, size: int = 1) -> TrappedAccess:
+        """The part of IPRIORITYR of this size with an interrupt's byte: a write gives all in it the priority."""
+        return _spread(self.vm.frame(intid, vcpu).byte("IPRIORITYR", intid), size, priority)
 
     def edges(self, n: int, intids: Sequence[int], vcpu: Vcpu) -> TrappedAccess:
         """ICFGR<n>: these are edge-triggered, the others of the word level-sensitive."""
         return TrappedAccess(*self.vm.frame(16 * n, vcpu)[f"ICFGR{n}"], sum(2 << 2 * (i % 16) for i in intids))
 
-    def route(self, intid: int, target: Vcpu) -> TrappedAccess:
-        """IROUTER."""
-        return TrappedAccess(*self.vm.gicd.of("IROUTER", intid), self.vm.affinity(target))
+    def route(self, intid: int, target: Vcpu, size: int) -> tuple[TrappedAccess, ...]:
+        """IROUTER; by words its lower half, then its upper one. Narrower accesses reach its first bytes alone."""
+        name, address, whole = self.vm.gicd.of("IROUTER", intid)
+        aff = self.vm.affinity(target)
+        value = aff & 0xFF_FFFF | aff >> 24 << 32
+        if size == whole // 2:
+            return tuple(TrappedAccess(name, address + at, size, value >> 8 * at & 0xFFFF_FFFF) for at in (0, size))
+        return (TrappedAccess(name, address, size, value & (1 << 8 * size) - 1),)
 
     def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
         """ICC_SGI1R_EL1."""
@@ -149,6 +160,7 @@ Reach = Callable[[Vcpu, TrappedAccess], int]
 class FaceV2(FaceV3):
     """A GICv2 as its guest uses it: GICC, which may be GICV; group 0."""
 
+    route_size = 1
     iar_name, eoir_name, dir_name = "GICV_IAR", "GICV_EOIR", "GICV_DIR"
 
     def __init__(self, vm: Vm, reach: Reach) -> None:
@@ -178,8 +190,15 @@ class FaceV2(FaceV3):
     def enable_distributor(self) -> TrappedAccess:
         return TrappedAccess(*self.vm.gicd["CTLR"], 1)
 
-    def route(self, intid: int, target: Vcpu) -> TrappedAccess:
-        return TrappedAccess(*self.vm.gicd.byte("ITARGETSR", intid), 1 << target.index)
+    def route(self, intid: int, target: Vcpu, size: int) -> tuple[TrappedAccess, ...]:
+        """ITARGETSR, the part of this size: all in it go to this vCPU."""
+        return (_spread(self.vm.gicd.byte("ITARGETSR", intid), size, 1 << target.index),)
+
+    def sgi_sources(self, register: str, intid: int, source: Vcpu, size: int) -> TrappedAccess:
+        """SPENDSGIR or CPENDSGIR: an SGI's bit of one source, and no other."""
+        name, address, _ = self.vm.gicd.byte(register, intid)
+        at = intid % size
+        return TrappedAccess(name, address - at, size, 1 << source.index + 8 * at)
 
     def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
         return TrappedAccess(*self.vm.gicd["SGIR"], intid | 1 << 16 + target.index)
@@ -256,6 +275,13 @@ class Guest:
                 return
         last = len(s.owing) - 1 - s.owing[::-1].index(iar)
         s.owing = (*s.owing[:last], *s.owing[last + 1:])
+
+
+def _spread(byte: Located, size: int, value: int | None) -> TrappedAccess:
+    """An access of this size to the part of a register with this byte; what is written is the same in all bytes."""
+    name, address, _ = byte
+    written = None if value is None else sum(value << 8 * k for k in range(size))
+    return TrappedAccess(name, address - address % size, size, written)
 
 
 def _pe(vcpu: Vcpu) -> int:

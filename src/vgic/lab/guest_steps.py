@@ -6,7 +6,7 @@ timer's write.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from vgic.arch.gicc import CPUID_SHIFT
@@ -39,7 +39,7 @@ class GuestSteps:
                 continue
             accesses.append(face.priority(intid, run.vcpu, ghost.priority))
             if intid >= 32:
-                accesses.append(face.route(intid, vm.vcpus[ghost.target].vcpu))
+                accesses += face.route(intid, vm.vcpus[ghost.target].vcpu, face.route_size)
             if intid not in vm.disabled:
                 self.m.tell.guest_writes(run, "ISENABLER", run, intid, 1)
                 accesses.append(face.bit("ISENABLER", intid, run.vcpu))
@@ -160,11 +160,15 @@ class GuestSteps:
         if trapped:
             self.trapped(run, TrappedAccess(full, 0, 8, value, full))
 
-    def write(self, run: VcpuRun, register: str, owner: VcpuRun, intid: int, value: int, access: TrappedAccess) -> None:
-        """It writes what concerns one interrupt in a register of its distributor, which traps."""
-        self.m.tell.guest_writes(run, register, owner, intid, value)
-        self.trapped(run, access)
-        self.m.tell.guest_wrote(run, register, owner, intid, value)
+    def write(self, run: VcpuRun, register: str, owner: VcpuRun, intids: Sequence[int], value: int,
+              *accesses: TrappedAccess) -> None:
+        """It writes the same for some interrupts in a register of its distributor, by accesses that trap."""
+        for intid in intids:
+            self.m.tell.guest_writes(run, register, owner, intid, value)
+        for access in accesses:
+            self.trapped(run, access)
+        for intid in intids:
+            self.m.tell.guest_wrote(run, register, owner, intid, value)
 
     def _trapped_timer(self, name: str) -> bool:
         return name in self.m.trapped_timers

@@ -159,8 +159,9 @@ class Story(Moments[VcpuView]):
             self.count("ended")
         self.guest_says(who, f"writes {register} = {vintid}")
 
-    def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: bool) -> None:
-        self.guest_says(who, f"reads {register} of {vintid}: {int(value)}")
+    def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
+        shown = f"{value:#x}" if register == "IPRIORITYR" else str(value)
+        self.guest_says(who, f"reads {register} of {vintid}: {shown}")
 
     def timer_written(self, who: VcpuView, register: str, value: int) -> None:
         self.guest_says(who, f"writes {register} = {'never' if value == NEVER else value}")

@@ -71,7 +71,7 @@ RULES: dict[int, Rule] = {r.id: r for r in (
          "KVM vcpu-requests", SYSTEM),
     Rule(21, "Save then restore is the identity on what the guest sees; userspace alone alters no physical state.",
          "KVM arm-vgic-v3, arm-vgic devices", SYSTEM),
-    Rule(22, "A guest's read of pending or active state returns what was true at some moment of the read.",
+    Rule(22, "A guest's read of pending, active or priority state returns what was true at some moment of the read.",
          "IHI 0069 GICD_ISACTIVER<n>", SYSTEM),
     Rule(23, "At entry, at block and after timer writes the virtual line equals ENABLE and condition and not IMASK.",
          "DDI 0487 CNTV_CTL_EL0", SYSTEM),

@@ -193,13 +193,14 @@ class Moments(Generic[W]):
 
     def guest_writes(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """It is about to write a register of its distributor for one interrupt, which is private to `owner` or shared:
-        one of the set and clear registers, IPRIORITYR (a priority) or IROUTER (the index of a vCPU)."""
+        one of the set and clear registers, IPRIORITYR (a priority), IROUTER (the index of a vCPU), SPENDSGIR or
+        CPENDSGIR (a bit for each source)."""
 
     def guest_wrote(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """That write has returned."""
 
-    def guest_read(self, who: W, register: str, owner: W, vintid: int, value: bool) -> None:
-        """It has read the bit of one interrupt in ISPENDR or ISACTIVER."""
+    def guest_read(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
+        """It has read the bit of one interrupt in ISPENDR or ISACTIVER, or its byte of IPRIORITYR."""
 
     def guest_sends_sgi(self, who: W, target: W, intid: int) -> None:
         """It is about to send an SGI."""

@@ -73,17 +73,19 @@ class NothingKeepsItBack(MomentCheck):
 
 class ReadsAreTrue(MomentCheck):
     """Rule 22: what a guest reads of active is what guests did; of pending, what devices and guests did, as far as it
-    cannot be on its way."""
+    cannot be on its way; of a priority, what it wrote, of the bits that there are."""
 
     rule_id = 22
 
-    def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: bool) -> None:
+    def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
         ghost = owner.irqs[vintid]
-        if register == "ISACTIVER":
+        if register == "IPRIORITYR":
+            true = (value ^ ghost.priority) & IMPLEMENTED == 0
+        elif register == "ISACTIVER":
             true = value == (ghost.active is not None)
         elif value:
             true = ghost.owed or ghost.soft or ghost.cause in (PRESENT, DROPPED) or ghost.credit > 0
         else:
             true = not ghost.soft
         if not true:
-            self.broken(f"{who.name} reads {register} of {vintid} as {int(value)}")
+            self.broken(f"{who.name} reads {register} of {vintid} as {value:#x}")

@@ -19,16 +19,31 @@ once more (list_push), or where another vCPU owns the most urgent spilled one (v
 from __future__ import annotations
 
 from vgic.arch.intid import PRIVATE
+from vgic.arch.register import Register
 from vgic.designs.bao.irq import BaoIrq
 from vgic.designs.bao.lists import ACT, CONFIG, ENABLE, INJECT, PEND, PRIORITY, ROUTE, TARGET, BaoLists
+from vgic.designs.base import Unsupported
 from vgic.designs.vm import Vcpu
 from vgic.parts import step
+
+WHOLE = frozenset(("GICD_IROUTER<n>", "GICR_TYPER", "GICD_SPENDSGIR<n>", "GICD_CPENDSGIR<n>"))
+"""Registers that it lets be accessed at their full width alone."""
 
 
 class Bao(BaoLists):
     """Bao's virtual GIC: what the guest's registers do."""
 
     name = "bao"
+
+    # -- accesses
+
+    def permits(self, register: Register, size: int) -> bool:
+        """A doubleword is not to be had by halves, and SPENDSGIR and CPENDSGIR not by bytes."""
+        return super().permits(register, size) and (register.name not in WHOLE or size == register.width // 8)
+
+    def bad_width(self, vcpu: Vcpu, register: str, size: int) -> None:
+        """Unsupported: Bao itself stops."""
+        raise Unsupported(f"bao: a guest accesses {register} by {size} bytes: Bao stops with an error for that")
 
     # -- the guest's distributor
 

@@ -1,8 +1,8 @@
 """The frames of a guest's GIC: from an address to what happens (GICD and GICR of a GICv3; GICD and GICC of a GICv2).
 
 What a register does to an interrupt is a hypervisor's business (`vgic.designs.vgic.registers`); here are addresses,
-words and bits. Accesses of a size that a register does not permit, and registers that aren't there, read as zero and
-ignore writes.
+widths and bits. Registers that aren't there read as zero and ignore writes; so do accesses of a width that a register
+does not permit, unless the hypervisor says otherwise (`GuestRegisters.bad_width`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from vgic.designs.vgic.irq import VirtualIrq
 from vgic.designs.vgic.registers import GuestRegisters
 from vgic.designs.vm import Vcpu, Vm
 
+ROUTE = GICD_V3["GICD_IROUTER<n>"].mask("Aff3", "Aff2", "Aff1", "Aff0")
 ENABLE_GRP1, ARE, DS = (GICD_V3["GICD_CTLR"].mask(name) for name in ("EnableGrp1", "ARE", "DS"))
 
 
@@ -71,7 +72,11 @@ class GuestFrames:
             extent = STRIDE if frame is GICR else frame.size
             if base <= address < base + extent:
                 place = frame.at(address - base)
-                if place is None or size not in place.register.sizes or place.byte % size:
+                if place is None:
+                    return None
+                if not self.registers.permits(place.register, size) or place.byte % size:
+                    if not user:
+                        self.registers.bad_width(accessor, place.register.instance(place.n), size)
                     return None
                 owner = self.vm.vcpus[index - 1] if frame is GICR else accessor
                 read, write = table.get(place.register.name, (None, None))
@@ -222,8 +227,10 @@ class GuestFrames:
 
         def write_route(a: RegisterAccess, value: int, lanes: int) -> None:
             irq = v.find_irq(vm, None, a.n)
-            if irq is not None and lanes & 0xFFFFFF:
-                v.set_route(a.accessor, irq, value & 0xFFFFFF)
+            lanes &= ROUTE if v.aff3 else ROUTE & 0xFFFF_FFFF
+            if irq is not None and lanes:
+                route = read_route(a) & ~lanes | value & lanes
+                v.set_route(a.accessor, irq, route & 0xFFFFFF | route >> 32 << 24)
 
         lines = (32 + vm.spis) // 32 - 1
         return {

@@ -1,10 +1,13 @@
 """What a guest does at its distributor, and at its redistributors: each is an access that traps. SGIs, too."""
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+from vgic.lab.guest import FaceV2
 from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.operations import operands
-from vgic.lab.operations.operands import Intid, Owner, Priority, Spi, Vcpu
-from vgic.lab.operations.operation import Operation
+from vgic.lab.operations.operands import Intid, Owner, Priority, Spi, Vcpu, VmShape, Width
+from vgic.lab.operations.operation import Op, Operation
 from vgic.lab.vcpus import VcpuRun
 from vgic.parts import step
 
@@ -18,7 +21,7 @@ class WriteBit(Operation):
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int, of: int | None) -> None:
         owner = run if of is None else run.vm.vcpus[of]
         if intid in owner.irqs:
-            guests.write(run, self.word, owner, intid, 1, run.vm.face.bit(self.word, intid, owner.vcpu))
+            guests.write(run, self.word, owner, (intid,), 1, run.vm.face.bit(self.word, intid, owner.vcpu))
 
 
 class ReadBit(Operation):
@@ -35,31 +38,52 @@ class ReadBit(Operation):
         if intid in run.irqs:
             access = run.vm.face.bit(self.register, intid, run.vcpu, write=False)
             shown = guests.trapped(run, access) >> intid % 32 & 1
-            guests.m.tell.guest_read(run, self.register, run, intid, bool(shown))
+            guests.m.tell.guest_read(run, self.register, run, intid, shown)
 
 
 class SetPriority(Operation):
-    """Writes an interrupt's byte of IPRIORITYR."""
+    """Writes IPRIORITYR: an interrupt's byte, or the word, where all that are in it get the priority."""
 
-    operands = (Intid(), Priority())
+    operands = (Intid(), Priority(), Width())
 
     @step
-    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, priority: int) -> None:
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, priority: int, width: int | None) -> None:
         if intid in run.irqs:
-            access = run.vm.face.priority(intid, run.vcpu, priority)
-            guests.write(run, "IPRIORITYR", run, intid, priority, access)
+            size = width or 1
+            access = run.vm.face.priority(intid, run.vcpu, priority, size)
+            guests.write(run, "IPRIORITYR", run, covered(run, intid, size), priority, access)
+
+
+class ReadPriority(Operation):
+    """Reads IPRIORITYR, and sees whether an interrupt's priority is what the guest wrote; rule 22."""
+
+    operands = (Intid(), Width())
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, width: int | None) -> None:
+        if intid in run.irqs:
+            size = width or 1
+            value = guests.trapped(run, run.vm.face.priority(intid, run.vcpu, None, size))
+            if size in BYTES:
+                guests.m.tell.guest_read(run, "IPRIORITYR", run, intid, value >> 8 * (intid % size) & 0xFF)
 
 
 class Route(Operation):
-    """Writes an SPI's IROUTER or ITARGETSR."""
+    """Writes an SPI's IROUTER, or ITARGETSR: a byte, or the word, where all that are in it go to the vCPU."""
 
-    operands = (Spi(), Vcpu())
+    operands = (Spi(), Vcpu(), Width())
 
     @step
-    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, target: int) -> None:
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, target: int, width: int | None) -> None:
         if intid in run.irqs:
-            access = run.vm.face.route(intid, run.vm.vcpus[target].vcpu)
-            guests.write(run, "IROUTER", run, intid, target, access)
+            face = run.vm.face
+            size = width or face.route_size
+            if run.vcpu.vm.gic == 3:
+                written: Sequence[int] = (intid,) if size >= 4 else ()
+            else:
+                written = covered(run, intid, size)
+            accesses = face.route(intid, run.vm.vcpus[target].vcpu, size)
+            guests.write(run, "IROUTER", run, written, target, *accesses)
 
 
 class Sgi(Operation):
@@ -74,16 +98,49 @@ class Sgi(Operation):
         guests.trapped(run, run.vm.face.sgi(intid, target.vcpu))
 
 
+class SgiSource(Operation):
+    """Writes SPENDSGIR or CPENDSGIR: a GICv2 guest makes an SGI of its own pending from a source, or no more."""
+
+    operands = (operands.Sgi(), Vcpu("from"), Width())
+
+    def wrong(self, op: Op, vm: VmShape) -> Iterator[str]:
+        yield from super().wrong(op, vm)
+        if vm.gic == 3:
+            yield f"a GICv3 guest has no {self.word}: expected ISPENDR or ICPENDR"
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, source: int, width: int | None) -> None:
+        face, size = run.vm.face, width or 1
+        assert isinstance(face, FaceV2)
+        access = face.sgi_sources(self.word, intid, run.vm.vcpus[source].vcpu, size)
+        guests.write(run, self.word, run, (intid,) if size in BYTES else (), 1 << source, access)
+
+
+BYTES = (1, 4)
+"""The widths that registers with a byte for each interrupt have (IHI 0048B 4.1.4; IHI 0069, GICD_IPRIORITYR<n>)."""
+
+
+def covered(run: VcpuRun, intid: int, size: int) -> tuple[int, ...]:
+    """The interrupts of a vCPU that an access of this size reaches, to a register with a byte for each, this one included;
+    none where the register does not have the size."""
+    first = intid - intid % size
+    return tuple(i for i in range(first, first + size) if i in run.irqs) if size in BYTES else ()
+
+
 DISTRIBUTOR: tuple[Operation, ...] = (
-    WriteBit("ISENABLER", "enables an interrupt"),
-    WriteBit("ICENABLER", "disables an interrupt"),
-    WriteBit("ISPENDR", "makes an interrupt pending"),
-    WriteBit("ICPENDR", "makes an interrupt not pending"),
-    WriteBit("ISACTIVER", "makes an interrupt active"),
-    WriteBit("ICACTIVER", "makes an interrupt inactive"),
-    SetPriority("IPRIORITYR", "sets an interrupt's priority"),
-    Route("ROUTE", "sends an SPI to a vCPU (IROUTER, ITARGETSR)"),
+    WriteBit("ISENABLER", "enables an interrupt (a word)"),
+    WriteBit("ICENABLER", "disables an interrupt (a word)"),
+    WriteBit("ISPENDR", "makes an interrupt pending (a word)"),
+    WriteBit("ICPENDR", "makes an interrupt not pending (a word)"),
+    WriteBit("ISACTIVER", "makes an interrupt active (a word)"),
+    WriteBit("ICACTIVER", "makes an interrupt inactive (a word)"),
+    SetPriority("IPRIORITYR", "sets an interrupt's priority: by byte, or by word those of all that are in it"),
+    Route("ROUTE", "sends an SPI to a vCPU: IROUTER, a doubleword or by word its halves; ITARGETSR, a byte or by word"
+                   " all that are in it"),
     ReadBit("ISPENDR", "reads an interrupt's pending bit, and sees whether that is true"),
     ReadBit("ISACTIVER", "reads an interrupt's active bit, and sees whether that is true"),
+    ReadPriority("READ IPRIORITYR", "reads an interrupt's priority (a byte), and sees whether it is what was written"),
     Sgi("SGI", "sends an SGI to a vCPU"),
+    SgiSource("SPENDSGIR", "makes an SGI of its own pending from a vCPU (GICv2): a byte, or by word"),
+    SgiSource("CPENDSGIR", "makes an SGI of its own not pending from a vCPU (GICv2): a byte, or by word"),
 )

@@ -162,6 +162,27 @@ class Priority(Number):
 
 
 @dataclass(frozen=True)
+class Width(Operand):
+    """How wide an access is; in bytes."""
+
+    keyword: str = "by"
+    optional: bool = True
+    usage: ClassVar[str] = "WIDTH"
+    names: ClassVar[dict[str, int]] = {"byte": 1, "halfword": 2, "word": 4, "doubleword": 8}
+
+    def parse(self, text: str) -> int:
+        if text not in self.names:
+            raise ValueError(f"{text!r}: expected a width, {', '.join(self.names)}")
+        return self.names[text]
+
+    def text(self, value: int) -> str:
+        return next(name for name, size in self.names.items() if size == value)
+
+    def values(self) -> Collection[int]:
+        return self.names.values()
+
+
+@dataclass(frozen=True)
 class Mask(Priority):
     """What PMR takes: only interrupts of a higher priority, that is a lower number, are signalled."""
 
