@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vgic.arch.affinity import text
 from vgic.arch.ich import EN, UIE
 from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.arch.timer import ENABLE, IMASK
@@ -27,7 +28,7 @@ from vgic.designs.vgic.gic import VirtualGic
 from vgic.designs.vgic.irq import Lr, VirtualDist
 from vgic.designs.vgic.resident import NO_LR, ResidentCpu, ResidentIrq, ResidentLists, need_deactivation
 from vgic.designs.vgic.timer import GuestTimer
-from vgic.designs.vm import Vcpu, Vm
+from vgic.designs.vm import Vcpu, Vm, default_affinity
 from vgic.host import IrqDesc, Kernel
 from vgic.parts import step
 
@@ -343,11 +344,22 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
 
     @step
     def set_route(self, vcpu: Vcpu, irq: XenIrq, mpidr: int) -> None:
-        """IROUTER: where there is no such vCPU the write is ignored."""
-        if any(vcpu.vm.affinity(v) == mpidr for v in vcpu.vm.vcpus):
+        """IROUTER: where there is no such vCPU the write is ignored. Aff3 and Aff2 are not looked at
+        (vaffinity_to_vcpuid)."""
+        if vcpu.vm.vcpu_at(mpidr & 0xFFFF) is not None:
             old = irq.target_vcpu
-            super().set_route(vcpu, irq, mpidr)
+            super().set_route(vcpu, irq, mpidr & 0xFFFF)
             self.migrate(vcpu.vm, irq, old)
+
+    def named_by_sgi(self, vm: Vm, value: int) -> Sequence[Vcpu]:
+        """vgic_v3_to_sgi: by Aff1 and the list; Aff3, Aff2 and RS are not looked at."""
+        return super().named_by_sgi(vm, value & ~(0xFF << 48 | 0xF << 44 | 0xFF << 32))
+
+    def check_affinity(self, vm: Vm, affinity: int) -> None:
+        """Unsupported for others than Xen gives its vCPUs."""
+        if affinity not in map(default_affinity, range(len(vm.vcpus))):
+            raise Unsupported(f"xen: {vm.name}: affinity {text(affinity)}: Xen numbers vCPUs itself, sixteen to a"
+                              " cluster")
 
     def migrate(self, vm: Vm, irq: XenIrq, old: Vcpu | None) -> None:
         """vgic_migrate_irq, for those with a twin: one that only waits moves at once; one in a list register when the

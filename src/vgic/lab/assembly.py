@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vgic.arch import affinity
 from vgic.arch.intid import MAINTENANCE, PRIVATE
 from vgic.designs.build import Build
 from vgic.lab.errors import ScenarioError
@@ -22,6 +23,8 @@ def make_chip(scenario: Scenario, build: Build, tap: Tap | None, list_registers:
     common: dict[str, Any] = {
         "pes": spec.pes, "list_registers": list_registers or spec.list_registers, "spis": spis, "ppis": ppis,
         "intids": -(-(max(spis, default=PRIVATE - 1) + 1) // 32) * 32, **spec.options}
+    if spec.affinities is not None:
+        common["affinities"] = tuple(map(affinity.parse, spec.affinities))
     try:
         if spec.gic == 2:
             v2 = GicV2Options(**common)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vgic.arch.affinity import to_route, to_sgi
 from vgic.arch.gicc import INTID
 from vgic.arch.gicd import GICD_V3
 from vgic.arch.intid import LPI_START
@@ -138,19 +139,24 @@ class FaceV3:
         return TrappedAccess(*self.vm.frame(16 * n, vcpu)[f"ICFGR{n}"], sum(2 << 2 * (i % 16) for i in intids))
 
     def route(self, intid: int, target: Vcpu, size: int) -> tuple[TrappedAccess, ...]:
+        """What sends an SPI to a vCPU."""
+        return self.irouter(intid, self.vm.affinity(target), size)
+
+    def irouter(self, intid: int, affinity: int, size: int) -> tuple[TrappedAccess, ...]:
         """IROUTER; by words its lower half, then its upper one. Narrower accesses reach its first bytes alone."""
         name, address, whole = self.vm.gicd.of("IROUTER", intid)
-        aff = self.vm.affinity(target)
-        value = aff & 0xFF_FFFF | aff >> 24 << 32
+        value = to_route(affinity)
         if size == whole // 2:
             return tuple(TrappedAccess(name, address + at, size, value >> 8 * at & 0xFFFF_FFFF) for at in (0, size))
         return (TrappedAccess(name, address, size, value & (1 << 8 * size) - 1),)
 
     def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
-        """ICC_SGI1R_EL1."""
-        aff = self.vm.affinity(target)
-        value = intid << 24 | (aff >> 8 & 0xFF) << 16 | 1 << (aff & 15)
-        return TrappedAccess("ICC_SGI1R_EL1", 0, 8, value, "ICC_SGI1R_EL1")
+        """What sends an SGI to a vCPU."""
+        return self.sgi1r(intid, to_sgi(self.vm.affinity(target)))
+
+    def sgi1r(self, intid: int, targets: int) -> TrappedAccess:
+        """ICC_SGI1R_EL1, whose other fields say who gets it."""
+        return TrappedAccess("ICC_SGI1R_EL1", 0, 8, intid << 24 | targets, "ICC_SGI1R_EL1")
 
 
 Reach = Callable[[Vcpu, TrappedAccess], int]

@@ -40,6 +40,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from vgic.arch import affinity
+from vgic.designs.vm import default_affinity
 from vgic.lab.errors import ScenarioError
 from vgic.lab.lines import KeyLines
 from vgic.lab.operations.operands import VmShape
@@ -76,6 +78,11 @@ def _printable(text: str) -> str:
     return text
 
 
+def _affinity(text: str) -> str:
+    affinity.parse(text)
+    return text
+
+
 def _handled(key: str) -> str:
     if not (key.isdigit() and int(key) < 1020):
         raise ValueError(f'"{key}": expected an INTID, 0 to 1019')
@@ -88,6 +95,7 @@ ProgramOp = Annotated[str, AfterValidator(_program)]
 HandlerOp = Annotated[str, AfterValidator(_handler)]
 Handlers = dict[Annotated[str, AfterValidator(_handled)], Annotated[list[HandlerOp], Field(max_length=32)]]
 Intid = Annotated[int, Field(ge=0, le=1019)]
+Affinity = Annotated[str, AfterValidator(_affinity)]
 
 
 class _Table(BaseModel):
@@ -101,6 +109,7 @@ class MachineSpec(_Table):
         gic: 2 or 3. pes: 1 to 8. list_registers: of each PE, 1 to 16, GICv2 to 64.
         host_split: whether the host uses EOImode 1.
         options: more options of the chip, by the names of `vgic.silicon.options`.
+        affinities: of each PE, as MPIDR_EL1 has it (GICv3); sixteen to a cluster by default.
     """
 
     gic: Literal[2, 3] = 3
@@ -108,6 +117,7 @@ class MachineSpec(_Table):
     list_registers: int = Field(4, ge=1, le=64)
     host_split: bool = True
     options: dict[str, bool | int | str] = Field(default_factory=dict)
+    affinities: list[Affinity] | None = None
 
 
 class VcpuSpec(_Table):
@@ -116,12 +126,14 @@ class VcpuSpec(_Table):
     Attributes:
         pe: the PE that its thread runs on, first. program, handlers: see `vgic.lab.program`; without a handler an
             interrupt is served, ended and (EOImode 1) deactivated. idle: what follows the program.
+        affinity: as its MPIDR_EL1 has it (GICv3); by default by its number, sixteen to a cluster.
     """
 
     pe: int = Field(0, ge=0, le=7)
     program: list[ProgramOp] = Field(default_factory=list, max_length=64)
     handlers: Handlers = Field(default_factory=dict)
     idle: Literal["wfi", "spin"] = "wfi"
+    affinity: Affinity | None = None
 
 
 class VmSpec(_Table):
@@ -272,6 +284,12 @@ class Scenario(_Table):
         return names.index(device.vm) if device.vm is not None else 0
 
 
+def affinities(vm: VmSpec) -> tuple[int, ...]:
+    """Those of a VM's vCPUs."""
+    return tuple(
+        default_affinity(n) if v.affinity is None else affinity.parse(v.affinity) for n, v in enumerate(vm.vcpu))
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of a scenario file, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Scenario.model_json_schema()}
@@ -322,6 +340,11 @@ def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
         wrong(("expect",), '"breaks": expected rules = [...] too: those that are broken')
     if s.expect == "holds" and s.rules:
         wrong(("rules",), 'rules are broken: expected expect = "breaks"')
+    pes = s.machine.affinities
+    if pes is not None and s.machine.gic == 2:
+        wrong(("machine", "affinities"), "a GICv2 knows no affinities: expected gic = 3")
+    if pes is not None and len(set(pes)) != s.machine.pes:
+        wrong(("machine", "affinities"), f"expected {s.machine.pes} different ones, one of each PE")
     names = [s.vm_name(n) for n in range(len(s.vm))]
     for n, vm in enumerate(s.vm):
         if "host" in names:
@@ -332,6 +355,11 @@ def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
             if vcpu.pe >= s.machine.pes:
                 wrong(("vm", n, "vcpu", v, "pe"), f"{vcpu.pe}: expected a PE of the machine, 0 to {s.machine.pes - 1}")
             here: tuple[str | int, ...] = ("vm", n, "vcpu", v)
+            if vcpu.affinity is not None:
+                if (vm.gic or s.machine.gic) == 2:
+                    wrong((*here, "affinity"), "a GICv2 guest knows no affinities: expected a GICv3")
+                if affinities(vm).count(affinity.parse(vcpu.affinity)) > 1:
+                    wrong((*here, "affinity"), f'"{vcpu.affinity}": another vCPU has that affinity')
             texts = [((*here, "program", o), text) for o, text in enumerate(vcpu.program)]
             texts += [((*here, "handlers", key, o), text) for key, ops in vcpu.handlers.items()
                       for o, text in enumerate(ops)]

@@ -7,7 +7,7 @@ from vgic.designs.vm import Vm
 from vgic.lab.guest import FaceV2, FaceV3, Guest, Reach
 from vgic.lab.operations.operands import Intid, Sgi
 from vgic.lab.program import parse
-from vgic.lab.scenario import DeviceSpec, Scenario, VcpuSpec, VmSpec
+from vgic.lab.scenario import DeviceSpec, Scenario, VcpuSpec, VmSpec, affinities
 from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.rules.ghost import VmGhosts
 from vgic.silicon import Gic
@@ -39,7 +39,7 @@ class VmRun(GuestVm):
         highest = max((i for i in self.intids if i < LPI_START), default=0)
         vm = Vm(name, len(spec.vcpu), gic=spec.gic or scenario.machine.gic,
                 spis=-(-(max(highest, 32) - 31) // 32) * 32, implemented=self.intids, lpis=lpis,
-                alone=len(scenario.vm) == 1)
+                affinities=affinities(spec), alone=len(scenario.vm) == 1)
         timers: dict[str, int] = {d.timer: vintid_of(d) for d in self.devices.values() if d.kind == "timer"}
         self.ghosts = VmGhosts(
             len(spec.vcpu), self.intids, self._priority, {v: d.routed for v, d in self.devices.items()},

@@ -193,7 +193,7 @@ class Moments(Generic[W]):
 
     def guest_writes(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """It is about to write a register of its distributor for one interrupt, which is private to `owner` or shared:
-        one of the set and clear registers, IPRIORITYR (a priority), IROUTER (the index of a vCPU), SPENDSGIR or
+        one of the set and clear registers, IPRIORITYR (a priority), IROUTER (the index of a vCPU, NOBODY), SPENDSGIR or
         CPENDSGIR (a bit for each source)."""
 
     def guest_wrote(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:

@@ -18,12 +18,15 @@ once more (list_push), or where another vCPU owns the most urgent spilled one (v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from vgic.arch.affinity import text
 from vgic.arch.intid import PRIVATE
 from vgic.arch.register import Register
 from vgic.designs.bao.irq import BaoIrq
 from vgic.designs.bao.lists import ACT, CONFIG, ENABLE, INJECT, PEND, PRIORITY, ROUTE, TARGET, BaoLists
 from vgic.designs.base import Unsupported
-from vgic.designs.vm import Vcpu
+from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
 
 WHOLE = frozenset(("GICD_IROUTER<n>", "GICR_TYPER", "GICD_SPENDSGIR<n>", "GICD_CPENDSGIR<n>"))
@@ -44,6 +47,15 @@ class Bao(BaoLists):
     def bad_width(self, vcpu: Vcpu, register: str, size: int) -> None:
         """Unsupported: Bao itself stops."""
         raise Unsupported(f"bao: a guest accesses {register} by {size} bytes: Bao stops with an error for that")
+
+    def named_by_sgi(self, vm: Vm, value: int) -> Sequence[Vcpu]:
+        """vgic_icc_sgir_handler: by the list alone, as if all vCPUs were of one cluster."""
+        return super().named_by_sgi(vm, value & 0xFFFF)
+
+    def check_affinity(self, vm: Vm, affinity: int) -> None:
+        """Unsupported for others than Bao gives its vCPUs: by Aff0 alone."""
+        if affinity >= len(vm.vcpus):
+            raise Unsupported(f"bao: {vm.name}: affinity {text(affinity)}: Bao numbers vCPUs itself, by Aff0 alone")
 
     # -- the guest's distributor
 

@@ -22,7 +22,7 @@ class GuestDistributor(ListRegisters):
     """The operations behind the guest's registers (`vgic.designs.vgic.registers`)."""
 
     iidr = 0x4B << 24 | 3 << 12 | 0x43B     # product "K", revision 3, implementer Arm
-    aff3 = False
+    aff3 = range_selector = False
 
     @step
     def set_enabled(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:

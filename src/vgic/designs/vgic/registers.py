@@ -32,11 +32,12 @@ class GuestRegisters(ABC, Generic[I]):
     Attributes:
         iidr: what GICD_IIDR and GICR_IIDR read as: implementer Arm, and nothing else.
         aff3: whether SPIs may be sent to any Aff3 (GICD_TYPER.A3V); the upper half of IROUTER ignores writes without.
-            Class attribute.
+            range_selector: whether SGIs may be sent to any Aff0 (GICD_TYPER.RSS), or to 0 to 15 alone. Class
+            attributes.
     """
 
     iidr = 0x43B
-    aff3 = True
+    aff3 = range_selector = True
 
     # -- what there is
 
@@ -147,9 +148,8 @@ class GuestRegisters(ABC, Generic[I]):
     @step
     def set_route(self, vcpu: Vcpu, irq: I, mpidr: int) -> None:
         """IROUTER: the vCPU of that affinity takes it; nobody where there is none."""
-        vm = vcpu.vm
         irq.mpidr = mpidr
-        irq.target_vcpu = next((v for v in vm.vcpus if vm.affinity(v) == mpidr), None)
+        irq.target_vcpu = vcpu.vm.vcpu_at(mpidr)
 
     # -- SGIs
 

@@ -3,13 +3,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from vgic.arch.affinity import of_sgi
 from vgic.lab.guest import FaceV2
 from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.operations import operands
-from vgic.lab.operations.operands import Intid, Owner, Priority, Spi, Vcpu, VmShape, Width
+from vgic.lab.operations.operands import (
+    OTHERS,
+    Affinity,
+    Intid,
+    Owner,
+    Priority,
+    Spi,
+    Targets,
+    Vcpu,
+    VmShape,
+    Width,
+)
 from vgic.lab.operations.operation import Op, Operation
 from vgic.lab.vcpus import VcpuRun
 from vgic.parts import step
+from vgic.rules.ghost import NOBODY
 
 
 class WriteBit(Operation):
@@ -86,6 +99,36 @@ class Route(Operation):
             guests.write(run, "IROUTER", run, written, target, *accesses)
 
 
+class RouteTo(Operation):
+    """Writes an SPI's IROUTER with an affinity; where no vCPU has it, nobody is to get the SPI."""
+
+    operands = (Spi(), Affinity(), Width())
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, affinity: int, width: int | None) -> None:
+        if intid in run.irqs:
+            face, target = run.vm.face, run.vcpu.vm.vcpu_at(affinity)
+            size = width or face.route_size
+            accesses = face.irouter(intid, affinity, size)
+            guests.write(run, "IROUTER", run, (intid,) if size >= 4 else (), NOBODY if target is None else target.index,
+                         *accesses)
+
+
+class SgiTo(Operation):
+    """Writes ICC_SGI1R_EL1 with what names vCPUs; those that there are get the SGI."""
+
+    operands = (operands.Sgi(), Targets())
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, targets: int) -> None:
+        vm = run.vcpu.vm
+        named = of_sgi(targets)
+        for target in run.vm.vcpus:
+            if target is not run if targets == OTHERS else vm.affinity(target.vcpu) in named:
+                guests.m.tell.guest_sends_sgi(run, target, intid)
+        guests.trapped(run, run.vm.face.sgi1r(intid, targets))
+
+
 class Sgi(Operation):
     """Writes ICC_SGI1R_EL1 or GICD_SGIR."""
 
@@ -121,7 +164,7 @@ BYTES = (1, 4)
 
 
 def covered(run: VcpuRun, intid: int, size: int) -> tuple[int, ...]:
-    """The interrupts of a vCPU that an access of this size reaches, to a register with a byte for each, this one included;
+    """The interrupts of a vCPU that an access of this size reaches in a register with a byte for each, with this one;
     none where the register does not have the size."""
     first = intid - intid % size
     return tuple(i for i in range(first, first + size) if i in run.irqs) if size in BYTES else ()
@@ -137,10 +180,12 @@ DISTRIBUTOR: tuple[Operation, ...] = (
     SetPriority("IPRIORITYR", "sets an interrupt's priority: by byte, or by word those of all that are in it"),
     Route("ROUTE", "sends an SPI to a vCPU: IROUTER, a doubleword or by word its halves; ITARGETSR, a byte or by word"
                    " all that are in it"),
+    RouteTo("IROUTER", "sends an SPI to an affinity, be there a vCPU or not (GICv3)"),
     ReadBit("ISPENDR", "reads an interrupt's pending bit, and sees whether that is true"),
     ReadBit("ISACTIVER", "reads an interrupt's active bit, and sees whether that is true"),
     ReadPriority("READ IPRIORITYR", "reads an interrupt's priority (a byte), and sees whether it is what was written"),
     Sgi("SGI", "sends an SGI to a vCPU"),
+    SgiTo("ICC_SGI1R", "sends an SGI to those of an affinity and a list of Aff0, be there such or not (GICv3)"),
     SgiSource("SPENDSGIR", "makes an SGI of its own pending from a vCPU (GICv2): a byte, or by word"),
     SgiSource("CPENDSGIR", "makes an SGI of its own not pending from a vCPU (GICv2): a byte, or by word"),
 )
