@@ -147,7 +147,11 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
         return True
 
     def queue(self, vcpu: Vcpu, irq: XenIrq) -> None:
-        """A cause came for the vCPU that it goes to now; it may be in flight on another."""
+        """A cause came for the vCPU that it goes to now; it may be in flight on another. One that is off gets
+        nothing."""
+        if vcpu.off:
+            self.event("refused", vcpu, irq.intid)
+            return
         irq.queued = True
         if irq.vcpu is not None:
             self.raise_inflight(vcpu, irq)
@@ -303,6 +307,26 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
         """The list registers are saved first."""
         self.lists.save(vcpu, self.here(vcpu))
         super().vcpu_put(vcpu)
+
+    # -- power
+
+    @step
+    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
+        """do_common_cpu_on: nothing is in flight any more (vgic_clear_pending_irqs), and no list register is taken,
+        though their saved values stay. Timers go on."""
+        was_off = super().psci_cpu_on(vcpu)
+        if was_off:
+            cpu = self.cpus[vcpu]
+            for irq in (*self.private[vcpu].values(), *self.shared[vcpu.vm].values()):
+                if irq in cpu.inflight:
+                    cpu.inflight.remove(irq)
+                    irq.vcpu = None
+                if irq in cpu.lr_pending:
+                    cpu.lr_pending.remove(irq)
+                if irq in cpu.held:
+                    cpu.held[irq.lr] = None
+                    irq.on_lr, irq.lr = False, NO_LR
+        return was_off
 
     # -- the guest's distributor
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from vgic.arch import affinity
@@ -9,10 +10,25 @@ from vgic.arch.intid import MAINTENANCE, PRIVATE
 from vgic.designs.build import Build
 from vgic.lab.errors import ScenarioError
 from vgic.lab.observe import Tap, tapped_v2, tapped_v3
-from vgic.lab.scenario import MachineSpec, Scenario
+from vgic.lab.scenario import FirmwareSpec, MachineSpec, Scenario
 from vgic.lab.vms import pintid_of
 from vgic.silicon import Gic, GicV2Options, GicV3Options, OptionError
+from vgic.silicon.interrupt import G0, G1NS
 from vgic.silicon.report import ignore
+
+
+def leave_behind(chip: Gic, left: Iterable[FirmwareSpec]) -> None:
+    """Puts the state into a chip that firmware is to have left there."""
+    for spec in left:
+        irq = chip.distributor.find(spec.intid, spec.pe)
+        assert irq is not None
+        irq.active, irq.latch, irq.enabled = spec.active, spec.pending, spec.enabled
+        if spec.group is not None:
+            irq.group = G1NS if spec.group else G0
+        if spec.priority is not None:
+            irq.priority = spec.priority
+        if spec.edge is not None:
+            irq.edge = spec.edge
 
 
 def make_chip(scenario: Scenario, build: Build, tap: Tap | None, list_registers: int | None) -> Gic:

@@ -22,6 +22,8 @@ from vgic.parts import Part
 from vgic.silicon import Gic, GicV3
 
 PMR = 0xF0
+START, OFF = -1, -2
+"""Positions in a program: before its first operation, where a vCPU is that was switched on; and nowhere."""
 
 
 class TrappedAccess(NamedTuple):
@@ -38,7 +40,8 @@ class GuestState(Part):
     """What changes in a guest.
 
     Attributes:
-        pc: the next operation of the program. stack: (IAR's value, the next operation) of each handler under way.
+        pc: the next operation of the program, START or OFF. stack: (IAR's value, the next operation) of each handler
+            under way.
         masked: PSTATE.I. pmr, grpen, split: what it wrote to PMR, IGRPEN1 and EOImode.
         dropped: of each handler under way, whether EOIR was written. owing: IAR's value for each handler that returned
             without.
@@ -57,6 +60,16 @@ class GuestState(Part):
         self.grpen = True
         self.split = split
         self.handled: frozenset[int] = frozenset()
+
+    @property
+    def off(self) -> bool:
+        """Whether the guest has switched the vCPU off."""
+        return self.pc == OFF
+
+    @property
+    def starting(self) -> bool:
+        """Whether the vCPU was switched on, and its guest has done nothing since."""
+        return self.pc == START
 
 
 class GuestTimer(Part):
@@ -214,14 +227,16 @@ class Guest:
     """One guest: its program, its handlers, its state.
 
     Args:
-        program: of the main line. handlers: by INTID; others get the usual one. spins: how it idles.
+        program: of the main line. handlers: by INTID; others get the usual one. start: what comes before the program
+            where it was switched on. split: its EOImode, at first. spins: how it idles.
     """
 
     def __init__(
-        self, program: tuple[Op, ...], handlers: dict[int, tuple[Op, ...]], usual: tuple[Op, ...], *, split: bool,
-        spins: bool,
+        self, program: tuple[Op, ...], handlers: dict[int, tuple[Op, ...]], usual: tuple[Op, ...], *, start: Op,
+        split: bool, spins: bool,
     ) -> None:
         self.program, self.handlers, self.usual, self.spins = program, handlers, usual, spins
+        self.start, self.split = start, split
         self.awaited = frozenset(intid for op in program for intid in op.named(Awaited))
         self.state = GuestState(split)
 
@@ -235,6 +250,8 @@ class Guest:
         if s.stack:
             iar, pc = s.stack[-1]
             return self.handler(iar)[pc]
+        if s.pc < 0:
+            return self.start
         return self.program[s.pc] if s.pc < len(self.program) else None
 
     def advance(self) -> None:
@@ -253,6 +270,17 @@ class Guest:
         s.masked = False
         if intid_of(iar) in self.awaited:
             s.handled = s.handled | {intid_of(iar)}
+
+    def switches_off(self) -> None:
+        """It is off. What its handlers have not ended stays so."""
+        s = self.state
+        s.stack, s.dropped = (), ()
+        s.pc, s.masked, s.handled = OFF, True, frozenset()
+
+    def starts(self) -> None:
+        """It was switched on: its PE comes out of its reset, with interrupts masked."""
+        s = self.state
+        s.pc, s.pmr, s.grpen, s.split = START, PMR, True, self.split
 
     def enters_handler(self, iar: int) -> None:
         """It acknowledged an interrupt."""

@@ -48,13 +48,9 @@ class GuestSteps:
         accesses[:0] = [face.edges(n, [i for i in edges if i // 16 == n], run.vcpu) for n in words]
         for access in accesses:
             self._emulate(run, access)
-        state, pe = run.guest.state, self.pe(run)
-        for write, value in ((partial(face.pmr, run.vcpu, state.pmr), state.pmr),
-                             (partial(face.eoimode, run.vcpu, state.split, True), 2 * state.split),
-                             (partial(face.group, run.vcpu, state.split, True), 1)):
-            if self.m.can_enter(run):
-                self.m.enter(run)
-            self.set_register(run, write, value)
+        pe = self.pe(run)
+        self.m.host_takes_all(pe)           # what firmware left
+        self.set_up_interface(run)
         for name, timer in run.timers.items():
             timer.enable = True
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
@@ -66,6 +62,26 @@ class GuestSteps:
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
                 if self._trapped_timer(name):
                     self.m.design.sysreg_write(run.vcpu, f"{name}_{register}_EL0", value)
+
+    def set_up_interface(self, run: VcpuRun) -> None:
+        """It sets up its CPU interface: mask, EOImode, group."""
+        face, state = run.vm.face, run.guest.state
+        for write, value in ((partial(face.pmr, run.vcpu, state.pmr), state.pmr),
+                             (partial(face.eoimode, run.vcpu, state.split, True), 2 * state.split),
+                             (partial(face.group, run.vcpu, state.split, True), 1)):
+            if self.m.can_enter(run):
+                self.m.enter(run)
+            self.set_register(run, write, value)
+
+    def start(self, run: VcpuRun) -> None:
+        """It was switched on: it sets up its timers and its CPU interface, and takes interrupts. The registers of its
+        distributor are as it left them."""
+        self.m.tell.guest_says(run, "starts: sets up its CPU interface")
+        for name in sorted(run.timers, key=self._trapped_timer):
+            for register, value in (("CVAL", NEVER), ("CTL", 1)):
+                self.write_timer(run, name, register, value)
+        self.set_up_interface(run)
+        run.guest.state.masked = False
 
     # -- what it may do
 
@@ -81,7 +97,7 @@ class GuestSteps:
 
     def can_step(self, run: VcpuRun) -> bool:
         """Whether it can do its next operation now."""
-        if not run.vcpu.in_guest:
+        if not run.vcpu.in_guest or run.guest.state.off:
             return False
         op = run.guest.next_op()
         if op is None:
@@ -129,6 +145,33 @@ class GuestSteps:
             return
         self.m.tell.guest_says(run, "executes WFI")
         self.m.leave(run, "WFI")
+        run.sched.blocking = True
+
+    def switch_off(self, run: VcpuRun) -> None:
+        """It calls CPU_OFF, which does not return; its thread sleeps until it is switched on."""
+        self.m.tell.switched_off(run)
+        if run.vcpu.in_guest:
+            self.m.leave(run, "hypercall")
+        run.guest.switches_off()
+        self.m.design.psci_cpu_off(run.vcpu)
+        self.m.put(run)
+
+    def switch_on(self, run: VcpuRun, target: VcpuRun) -> None:
+        """It calls CPU_ON for another vCPU, or for itself."""
+        self.m.tell.guest_says(run, f"calls CPU_ON of {target.name}")
+        self.m.leave(run, "hypercall")
+        started = self.m.design.psci_cpu_on(target.vcpu)
+        self.m.tell.switched_on(run, target, started)
+        if started:
+            target.guest.starts()
+            for timer in target.timers.values():
+                timer.enable = timer.imask = False
+            self.m.timers_moved()
+
+    def suspend(self, run: VcpuRun) -> None:
+        """It calls CPU_SUSPEND: it waits as in WFI, and goes on after the call."""
+        self.m.tell.guest_says(run, "calls CPU_SUSPEND")
+        self.m.leave(run, "hypercall")
         run.sched.blocking = True
 
     @step

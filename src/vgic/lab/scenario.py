@@ -41,6 +41,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from vgic.arch import affinity
+from vgic.arch.intid import MAINTENANCE, PRIVATE, TIMER_PPIS
 from vgic.designs.vm import default_affinity
 from vgic.lab.errors import ScenarioError
 from vgic.lab.lines import KeyLines
@@ -126,6 +127,7 @@ class VcpuSpec(_Table):
     Attributes:
         pe: the PE that its thread runs on, first. program, handlers: see `vgic.lab.program`; without a handler an
             interrupt is served, ended and (EOImode 1) deactivated. idle: what follows the program.
+        off: whether it begins switched off: its guest has set up its GIC, and called CPU_OFF.
         affinity: as its MPIDR_EL1 has it (GICv3); by default by its number, sixteen to a cluster.
     """
 
@@ -133,6 +135,7 @@ class VcpuSpec(_Table):
     program: list[ProgramOp] = Field(default_factory=list, max_length=64)
     handlers: Handlers = Field(default_factory=dict)
     idle: Literal["wfi", "spin"] = "wfi"
+    off: bool = False
     affinity: Affinity | None = None
 
 
@@ -214,6 +217,25 @@ class DeviceSpec(_Table):
         return self
 
 
+class FirmwareSpec(_Table):
+    """What firmware, or a kernel that ran before, left of one interrupt in the chip. What is not said is as after a
+    reset.
+
+    Attributes:
+        intid: which; one of a device's, a timer's PPI, the maintenance PPI or an SGI. pe: whose, of a private one.
+        active, pending, enabled: its state. group, priority, edge: its configuration.
+    """
+
+    intid: Intid
+    pe: int = Field(0, ge=0, le=7)
+    active: bool = False
+    pending: bool = False
+    enabled: bool = False
+    group: Literal[0, 1] | None = None
+    priority: int | None = Field(None, ge=0, le=255)
+    edge: bool | None = None
+
+
 class RunSpec(_Table):
     """One schedule.
 
@@ -248,6 +270,7 @@ class Scenario(_Table):
     Attributes:
         design: which hands interrupts over, and design_options: more arguments of its constructor.
         userspace: whether a VMM may save and restore the guest's GIC.
+        firmware: what the kernel finds in the chip when it boots.
     """
 
     name: Name
@@ -259,6 +282,7 @@ class Scenario(_Table):
     expect: Literal["holds", "breaks"] = "holds"
     rules: list[Annotated[int, AfterValidator(_rule)]] = Field(default_factory=list)
     userspace: bool = False
+    firmware: list[FirmwareSpec] = Field(default_factory=list, max_length=16)
     machine: MachineSpec = MachineSpec.model_validate({})
     vm: list[VmSpec] = Field(min_length=1, max_length=4)
     device: list[DeviceSpec] = Field(default_factory=list, max_length=64)
@@ -319,7 +343,7 @@ def parse_scenario(text: str, name: str = "scenario") -> Scenario:
 
 _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     (): Scenario, ("machine",): MachineSpec, ("vm",): VmSpec, ("vm", "vcpu"): VcpuSpec, ("device",): DeviceSpec,
-    ("run",): RunSpec, ("check",): CheckSpec,
+    ("firmware",): FirmwareSpec, ("run",): RunSpec, ("check",): CheckSpec,
 }
 
 
@@ -364,8 +388,18 @@ def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
             texts += [((*here, "handlers", key, o), text) for key, ops in vcpu.handlers.items()
                       for o, text in enumerate(ops)]
             for where, text in texts:
-                for what in parse(text, handler=True).wrong(_shape(s, n)):
+                op = parse(text, handler=True)
+                if op.operation.outside and "handlers" in where:
+                    wrong(where, f'"{text}": a handler can\'t do this: expected it in a program')
+                for what in op.wrong(_shape(s, n)):
                     wrong(where, f'"{text}": {what}')
+    there = {*range(16), MAINTENANCE, *(TIMER_PPIS[d.timer] if d.intid is None else d.intid for d in s.device
+                                        if not d.emulated())}
+    for n, left in enumerate(s.firmware):
+        if left.intid not in there:
+            wrong(("firmware", n, "intid"), f"{left.intid}: the chip has none of that: expected a device's, or an SGI")
+        if left.pe >= (s.machine.pes if left.intid < PRIVATE else 1):
+            wrong(("firmware", n, "pe"), f"{left.pe}: expected 0 to {s.machine.pes - 1}, of a private interrupt")
     seen: dict[str, int] = {}
     pintids: dict[int, int] = {}
     for n, d in enumerate(s.device):

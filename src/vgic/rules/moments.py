@@ -57,6 +57,10 @@ class Moments(Generic[W]):
     def edge_accepted(self, who: W, vintid: int) -> None:
         """That edge was latched, by the chip or by the hypervisor: from now on it may not be lost."""
 
+    def left_pending(self, who: W, vintid: int) -> None:
+        """Firmware left an interrupt of a guest's pending in the chip, before the machine began: it may be delivered
+        once, and need not be."""
+
     def time_passed(self, count: int) -> None:
         """The system counter reached this count."""
 
@@ -204,6 +208,12 @@ class Moments(Generic[W]):
 
     def guest_sends_sgi(self, who: W, target: W, intid: int) -> None:
         """It is about to send an SGI."""
+
+    def switched_off(self, who: W) -> None:
+        """It called PSCI CPU_OFF, and is put for good; `put` comes next."""
+
+    def switched_on(self, who: W, target: W, started: bool) -> None:
+        """Its call of CPU_ON for another vCPU has returned: whether that one starts, or is on already."""
 
     def timer_written(self, who: W, register: str, value: int) -> None:
         """It wrote a timer's CTL or CVAL."""

@@ -82,6 +82,12 @@ class ArchTimer(KvmTimer[Queueing]):
         """The PPI is active while the guest has the interrupt, or the line is high."""
         self.set_phys_active(self.load_active(), pe)
 
+    def reset(self) -> None:
+        """kvm_timer_vcpu_reset: what the guest had of the interrupt is forgotten, too."""
+        super().reset()
+        if self.desc is not None:
+            self.design.reset_mapped_irq(self.vcpu, self.vintid)
+
     def load_active(self) -> bool:
         """Whether the PPI must be active for this vCPU."""
         return self.design.map_is_active(self.vcpu, self.vintid) or self.state.level

@@ -150,6 +150,12 @@ class GuestTimer(ABC, Generic[G]):
         self.timers.sysreg_write(self.ctl_name, state.ctl, pe)
         state.loaded = True
 
+    def reset(self) -> None:
+        """Its vCPU, which is not loaded, is reset: the timer is off, and its line low."""
+        self.state.ctl = 0
+        self.soft.cancel()
+        self.update_irq(False)
+
     # -- emulated
 
     def emulate(self) -> None:
@@ -244,6 +250,11 @@ class Timers:
     def unblock(self, vcpu: Vcpu) -> None:
         """The vCPU is awake: that timer is no longer needed."""
         self.wake_ups[vcpu].soft.cancel()
+
+    def reset(self, vcpu: Vcpu) -> None:
+        """The vCPU is reset."""
+        for timer in self.by_vcpu[vcpu]:
+            timer.reset()
 
     # -- the registers of an emulated timer
 
