@@ -37,6 +37,7 @@ def make_chip(scenario: Scenario, build: Build, tap: Tap | None, list_registers:
     spis = tuple(d.intid for d in scenario.device if d.intid is not None and d.intid >= PRIVATE)
     ppis = tuple(sorted({MAINTENANCE, *(pintid_of(d) for d in scenario.device if d.kind == "timer")}))
     common: dict[str, Any] = {
+        "ppi_edge": tuple(sorted({pintid_of(d) for d in scenario.device if d.trigger == "edge"})),
         "pes": spec.pes, "list_registers": list_registers or spec.list_registers, "spis": spis, "ppis": ppis,
         "intids": -(-(max(spis, default=PRIVATE - 1) + 1) // 32) * 32, **spec.options}
     if spec.affinities is not None:

@@ -167,7 +167,8 @@ class DeviceSpec(_Table):
         intid: of its physical interrupt; an emulated device has none. vintid: what the guest sees; the same by default;
             of an irqfd's edge also an LPI, whose translation is not modelled.
         vm: whose it is, by name; "host" for the host's own; the first VM by default.
-        timer: which timer, for kind "timer".
+        timer: which timer, for kind "timer". trigger: that of its PPI as the chip has it at reset and the device tree
+            says it; a timer's line is a level whatever that is. Fixed so by `options = {ppi_config_writable = false}`.
         wiring: "physical": an interrupt of the machine that is the guest's; "injected": an emulated device, whose model
             drives the line (each access of its guest is a trap); "irqfd": a device of the VMM that asserts through
             an irqfd and is told of the guest's EOI by a resamplefd.
@@ -182,6 +183,7 @@ class DeviceSpec(_Table):
     vintid: int | None = Field(None, ge=16, le=8703)
     vm: str | None = None
     timer: Literal["CNTV", "CNTP"] = "CNTV"
+    trigger: Literal["level", "edge"] = "level"
     wiring: Literal["physical", "injected", "irqfd"] = "physical"
     routed: int = Field(0, ge=0, le=7)
     disables: bool = False
@@ -193,6 +195,8 @@ class DeviceSpec(_Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> DeviceSpec:
+        if self.kind != "timer" and self.trigger != "level":
+            raise ValueError(f'trigger: "{self.trigger}": only a timer has one: expected kind "edge"')
         if self.kind == "timer":
             if self.emulated():
                 raise ValueError(f'wiring: "{self.wiring}": expected "physical": a timer is a device of the PE')

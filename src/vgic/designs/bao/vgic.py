@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vgic.arch.affinity import text
-from vgic.arch.intid import PRIVATE
+from vgic.arch.intid import PRIVATE, SGIS
 from vgic.arch.register import Register
 from vgic.designs.bao.irq import BaoIrq
 from vgic.designs.bao.lists import ACT, CONFIG, ENABLE, INJECT, PEND, PRIORITY, ROUTE, TARGET, BaoLists
@@ -87,8 +87,8 @@ class Bao(BaoLists):
             irq.active = bool(value)
         elif what == PRIORITY:
             self.set_priority(irq, value)
-        elif what == CONFIG:
-            self.set_config(irq, bool(value))
+        elif what == CONFIG and irq.intid >= SGIS:
+            irq.edge = bool(value)
         elif what == TARGET and irq.intid >= PRIVATE:
             (super().set_targets if vcpu.vm.gic == 2 else super().set_route)(vcpu, irq, value)
         return before != (irq.enabled, irq.pending_latch, irq.active, irq.priority, irq.edge, irq.targets, irq.mpidr)
@@ -105,6 +105,8 @@ class Bao(BaoLists):
             self.set_phys_enabled(irq, pe)
         elif what == ENABLE:
             (self.kernel.enable_percpu_irq if irq.enabled else self.kernel.disable_percpu_irq)(desc, pe)
+        elif what == CONFIG:
+            self.kernel.irq_set_irq_type(desc, irq.edge, pe)
         elif what == TARGET:
             homes = [h for v in self.targets_of(vcpu.vm, irq) if (h := self.cpus[v].home) is not None]
             if homes:
@@ -166,7 +168,7 @@ class Bao(BaoLists):
 
     @step
     def write_config(self, vcpu: Vcpu, irq: BaoIrq, edge: bool) -> None:
-        """ICFGR: what is in a list register is written there anew."""
+        """ICFGR, of PPIs too: what is in a list register is written there anew, and the twin's trigger follows."""
         self.set_field(vcpu, irq, CONFIG, int(edge))
 
     @step

@@ -29,7 +29,10 @@ G = TypeVar("G", bound=Design)
 
 class KvmTimer(GuestTimer[G]):
     """How KVM switches a timer, however its interrupt is handed on: the line is told at a load and when the PPI
-    arrives."""
+    arrives. One that firmware calls an edge is taken for a level (kvm_irq_fixup_flags); a PPI whose trigger is fixed
+    stays what it is, which the GIC driver warns of and no more."""
+
+    makes_level = True
 
     def load(self, pe: int) -> None:
         """kvm_timer_vcpu_load: the line, the PPI, the registers."""

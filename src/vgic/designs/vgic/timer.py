@@ -54,10 +54,11 @@ class GuestTimer(ABC, Generic[G]):
         desc: the host's PPI, None for an emulated timer.
 
     Attributes:
-        forwarded: whether the host leaves the PPI active for the guest to deactivate. Class attribute.
+        forwarded: whether the host leaves the PPI active for the guest to deactivate. makes_level: whether it makes the
+            PPI level-sensitive, whatever it was. Class attributes.
     """
 
-    forwarded = False
+    forwarded = makes_level = False
 
     def __init__(self, design: G, vcpu: Vcpu, name: str, vintid: int, desc: IrqDesc | None) -> None:
         self.design, self.vcpu, self.name, self.vintid, self.desc = design, vcpu, name, vintid, desc
@@ -230,6 +231,8 @@ class Timers:
         if self.timer_class.forwarded:
             kernel.irq_set_vcpu_affinity(desc, self.design)
         for pe in range(kernel.pes):
+            if self.timer_class.makes_level:
+                kernel.irq_set_irq_type(desc, False, pe)
             kernel.enable_percpu_irq(desc, pe)
 
     def handler(self, desc: IrqDesc, pe: int) -> bool:

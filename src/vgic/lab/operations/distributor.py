@@ -12,9 +12,11 @@ from vgic.lab.operations.operands import (
     Affinity,
     Intid,
     Owner,
+    Ppi,
     Priority,
     Spi,
     Targets,
+    Trigger,
     Vcpu,
     VmShape,
     Width,
@@ -79,6 +81,18 @@ class ReadPriority(Operation):
             value = guests.trapped(run, run.vm.face.priority(intid, run.vcpu, None, size))
             if size in BYTES:
                 guests.m.tell.guest_read(run, "IPRIORITYR", run, intid, value >> 8 * (intid % size) & 0xFF)
+
+
+class SetTrigger(Operation):
+    """Writes the word of ICFGR with the PPIs: this one edge-triggered or not, the others not. Whether it can be changed
+    is IMPLEMENTATION DEFINED (IHI 0069, GICR_ICFGR1), and a hypervisor's choice."""
+
+    operands = (Ppi(), Trigger())
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, edge: int) -> None:
+        if intid in run.irqs:
+            guests.trapped(run, run.vm.face.edges(1, (intid,) if edge else (), run.vcpu))
 
 
 class Route(Operation):
@@ -178,6 +192,7 @@ DISTRIBUTOR: tuple[Operation, ...] = (
     WriteBit("ISACTIVER", "makes an interrupt active (a word)"),
     WriteBit("ICACTIVER", "makes an interrupt inactive (a word)"),
     SetPriority("IPRIORITYR", "sets an interrupt's priority: by byte, or by word those of all that are in it"),
+    SetTrigger("ICFGR", "asks for a PPI to be edge-triggered or level-sensitive (a word, all others level-sensitive)"),
     Route("ROUTE", "sends an SPI to a vCPU: IROUTER, a doubleword or by word its halves; ITARGETSR, a byte or by word"
                    " all that are in it"),
     RouteTo("IROUTER", "sends an SPI to an affinity, be there a vCPU or not (GICv3)"),

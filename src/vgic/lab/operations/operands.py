@@ -119,6 +119,15 @@ class Spi(Intid):
 
 
 @dataclass(frozen=True)
+class Ppi(Intid):
+    """A private interrupt of a device's."""
+
+    def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
+        if not 16 <= value < 32:
+            yield f"{value}: expected a PPI, 16 to 31: the trigger of an SPI is its device's"
+
+
+@dataclass(frozen=True)
 class Sgi(Number):
     """A software generated interrupt."""
 
@@ -242,6 +251,25 @@ class Mask(Priority):
 
     usage = "VALUE"
     what = "a value"
+
+
+@dataclass(frozen=True)
+class Trigger(Operand):
+    """What ICFGR has of an interrupt."""
+
+    usage = "edge or level"
+    names: ClassVar[tuple[str, ...]] = ("level", "edge")
+
+    def parse(self, text: str) -> int:
+        if text not in self.names:
+            raise ValueError(f"{text!r}: expected edge or level")
+        return self.names.index(text)
+
+    def text(self, value: int) -> str:
+        return self.names[value]
+
+    def values(self) -> Collection[int]:
+        return range(2)
 
 
 @dataclass(frozen=True)
