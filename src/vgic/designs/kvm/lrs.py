@@ -312,14 +312,14 @@ class ListRegisters(Queueing):
             return
         holder = irq.vcpu
         if irq.on_lr:
-            self.change_active(vcpu, irq, False)
+            self.write_cactive(vcpu, irq)
         elif vcpu.vm.gic == 3 or intid >= SGIS or irq.active_source == value >> 10 & 7:
             self.deactivate_outside(vcpu, irq, self.here(vcpu))
         self.cpus[holder].update = True
 
     @abstractmethod
-    def change_active(self, vcpu: Vcpu, irq: VgicIrq, active: bool) -> None:
-        """A guest's write to ISACTIVER or ICACTIVER; see `vgic.designs.kvm.mmio`."""
+    def write_cactive(self, vcpu: Vcpu, irq: VgicIrq) -> None:
+        """A guest's write to ICACTIVER; see `vgic.designs.kvm.mmio`."""
 
 
 def lowest(bits: int) -> int:
