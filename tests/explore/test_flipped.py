@@ -47,3 +47,50 @@ def test_a_write_to_another_redistributor_touches_the_writers_timer() -> None:
         broken = verdict(scenario, Kvm, [rule])
         assert broken.rule is not None, scenario
         assert verdict(scenario, Trap).result.verdict == "HOLDS", "a timer without a twin"
+
+
+# -- entries that others divide (docs/findings.md, 22)
+
+class NoLastCheck(Kvm):
+    """It looks for kicks before it fills list registers, and not again."""
+
+    name = "no-last-check"
+
+    def last_check(self, vcpu: Vcpu) -> bool:
+        return True
+
+
+class SendsIpis(NoLastCheck):
+    """So does this one, and whoever kicks sends an IPI."""
+
+    name = "sends-ipis"
+    kicks_outside = True
+
+
+class WaitsForWhoeverEnters(Kvm):
+    """A vCPU that is about to enter is taken back, and synced."""
+
+    name = "waits"
+
+    def halt_vcpu(self, vcpu: Vcpu) -> None:
+        super().halt_vcpu(vcpu)
+        if vcpu.entering:
+            self.sync(vcpu)
+
+
+def test_an_injection_between_flush_and_guest_needs_a_last_look_or_an_ipi() -> None:
+    held = verdict("entry-divided-kick", Kvm)
+    assert held.result.verdict == "HOLDS", held.what
+    assert held.result.states < 5000
+    broken = verdict("entry-divided-kick", NoLastCheck)
+    assert broken.rule is not None
+    assert broken.rule.id == 20
+    assert broken.schedule == ("vcpu0 exits", "vcpu0 flushes", "net pulses", "vcpu0 enters")
+    assert verdict("entry-divided-kick", SendsIpis).result.verdict == "HOLDS"
+
+
+def test_whoever_is_about_to_enter_must_be_stopped() -> None:
+    broken = verdict("entry-divided-icactiver", Kvm)
+    assert broken.rule is not None
+    assert broken.rule.id == 11
+    assert verdict("entry-divided-icactiver", WaitsForWhoeverEnters, [11, 12]).result.verdict == "HOLDS"

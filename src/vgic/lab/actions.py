@@ -1,8 +1,8 @@
 """What can happen next: each action an object that knows whether it is possible, does it, and tells itself by `str`.
 
 An action is what no interrupt can divide: an operation of a guest, the host's whole handler with the exit that it
-causes, an entry with its flush. Scripts and patterns of scenarios name actions by their text; a random schedule draws
-from them; the explorer tries all.
+causes, an entry with its flush (which other PEs may divide, where a scenario says so). Scripts and patterns of
+scenarios name actions by their text; a random schedule draws from them; the explorer tries all.
 
     nic raises, nic lowers, nic pulses      a device's line
     time passes                             the system counter goes on by one tick; timers fire
@@ -10,6 +10,8 @@ from them; the explorer tries all.
     pe0 takes IRQ                           the guest on PE 0, if one runs, is left; the host handles one interrupt
     vcpu0 enters                            flush, then its guest runs
     vcpu0 gives up entry                    flush, then sync: something turned up before the guest could run
+    vcpu0 flushes                           flush, of an entry that is divided: what other PEs do may come before the
+                                            rest of it, "vcpu0 enters" or "vcpu0 gives up entry"
     vcpu0 kicked out                        it is left for a kick
     vcpu0 exits                             it is left for no reason of ours
     vcpu0 acks                              its guest takes the virtual interrupt that is signalled
@@ -105,7 +107,7 @@ class Takes(Action):
         self.pe = pe
 
     def possible(self) -> bool:
-        return self.m.gic.irq(self.pe)
+        return self.m.gic.irq(self.pe) and not self.m.masked(self.pe)
 
     def happens(self) -> None:
         m = self.m
@@ -200,6 +202,32 @@ class Enters(OfVcpu):
 
     def happens(self) -> None:
         self.m.enter(self.run)
+
+
+class Flushes(OfVcpu):
+    """The first part of an entry that other PEs may divide: flush, with interrupts masked from there on. (KVM has
+    consumed its requests before.)"""
+
+    kind, fair = "flushes", True
+
+    def possible(self) -> bool:
+        return not self.run.vcpu.entering and self.m.can_enter(self.run)
+
+    def happens(self) -> None:
+        self.m.begin_entry(self.run)
+
+
+class EndsEntry(OfVcpu):
+    """The rest of it: the guest is entered, unless the design sees that something turned up. A kick from here on is an
+    IPI, and so is a physical interrupt that came since flush: the guest is left as soon as it takes that."""
+
+    kind, fair = Enters.kind, True
+
+    def possible(self) -> bool:
+        return self.run.vcpu.entering
+
+    def happens(self) -> None:
+        self.m.end_entry(self.run)
 
 
 class Loaded(OfVcpu):
@@ -338,7 +366,8 @@ class Put(OfVcpu):
     kind = "put"
 
     def possible(self) -> bool:
-        return self.run.vcpu.pe is not None and not self.run.sched.blocking
+        run = self.run
+        return run.vcpu.pe is not None and not run.sched.blocking and not (self.m.divided and run.vcpu.entering)
 
     def happens(self) -> None:
         self.m.put(self.run)
@@ -358,6 +387,18 @@ class GivesUpEntry(Enters):
         m.settle()
 
 
+class GivesUpDivided(OfVcpu):
+    """An entry that was begun is given up: there is something else to do (a signal)."""
+
+    kind = GivesUpEntry.kind
+
+    def possible(self) -> bool:
+        return self.run.vcpu.entering
+
+    def happens(self) -> None:
+        self.m.give_up_entry(self.run)
+
+
 class Saved(Action):
     """Userspace saves a stopped VM's GIC, and restores it. It does not happen where the design can't be saved."""
 
@@ -368,7 +409,7 @@ class Saved(Action):
         self.vm = vm
 
     def possible(self) -> bool:
-        return not any(run.vcpu.in_guest for run in self.vm.vcpus)
+        return not any(run.vcpu.in_guest or (self.m.divided and run.vcpu.entering) for run in self.vm.vcpus)
 
     def happens(self) -> None:
         self.do()
@@ -388,7 +429,8 @@ def all_actions(m: Mainboard) -> Iterator[Action]:
     for run in m.vcpus:
         yield from (Acknowledges(m, run), Steps(m, run))
     for run in m.vcpus:
-        yield from (Blocks(m, run), Enters(m, run), Loaded(m, run, run.home))
+        entry = (EndsEntry(m, run), Flushes(m, run)) if m.divided else (Enters(m, run),)
+        yield from (Blocks(m, run), *entry, Loaded(m, run, run.home))
     for device in m.devices:
         yield from (Pulses(m, device),) if device.edge else (Raises(m, device), Lowers(m, device))
         if device.spec.disables:
@@ -396,7 +438,7 @@ def all_actions(m: Mainboard) -> Iterator[Action]:
     if m.timers.ppis:
         yield TimePasses(m)
     for run in m.vcpus:
-        yield from (Exits(m, run), Put(m, run), GivesUpEntry(m, run))
+        yield from (Exits(m, run), Put(m, run), (GivesUpDivided if m.divided else GivesUpEntry)(m, run))
         yield from (Moved(m, run, pe) for pe in range(m.pes) if pe != run.home)
     if m.scenario.userspace:
         yield from (Saved(m, vm) for vm in m.vms)

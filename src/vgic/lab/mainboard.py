@@ -47,6 +47,7 @@ class Mainboard(ABC):
                  list_registers: int | None = None) -> None:
         build, heard = build_of(design), tuple(listeners)
         self.scenario = scenario
+        self.divided = scenario.entry == "divided"
         self.tell: Teller[VcpuView] = Teller()
         self.gic = make_chip(scenario, build, self._accessed if heard else None, list_registers)
         self.pes = scenario.machine.pes
@@ -219,11 +220,47 @@ class Mainboard(ABC):
         pe = run.vcpu.pe
         return pe is not None and not run.vcpu.in_guest and not run.sched.blocking and not self.gic.irq(pe)
 
+    def masked(self, pe: int) -> bool:
+        """Whether a PE's host has interrupts masked over more than a step: it divides an entry."""
+        return self.divided and any(run.vcpu.entering for run in self.vcpus if run.vcpu.pe == pe)
+
     def enter(self, run: VcpuRun) -> None:
-        """Flush and entry."""
-        run.vcpu.kicked = False
+        """Flush and entry, at once."""
         self.tell.enters(run)
+        self._flush(run)
+        self._in_guest(run)
+
+    def begin_entry(self, run: VcpuRun) -> None:
+        """Flush, of an entry that others may divide."""
+        self._flush(run)
+        run.vcpu.entering = True
+        self.settle()
+
+    def end_entry(self, run: VcpuRun) -> None:
+        """The rest of it: the guest runs, unless something turned up that the design sees."""
+        if not self.design.last_check(run.vcpu):
+            self.give_up_entry(run)
+            return
+        run.vcpu.entering = False
+        self.tell.enters(run)
+        if not self.design.kicks_outside:
+            run.vcpu.kicked = False             # who kicked it saw it outside, and sent no IPI
+        self._in_guest(run)
+
+    def give_up_entry(self, run: VcpuRun) -> None:
+        """After flush: no entry, but sync."""
+        run.vcpu.entering = False
+        self.tell.entry_given_up(run)
+        self.design.abandon_entry(run.vcpu)
+        self.settle()
+
+    def _flush(self, run: VcpuRun) -> None:
+        run.vcpu.kicked = False
+        self.tell.flushes(run)
         self.design.flush(run.vcpu)
+        self.tell.flushed(run)
+
+    def _in_guest(self, run: VcpuRun) -> None:
         run.vcpu.in_guest = True
         self.settle()
         self.tell.entered(run)

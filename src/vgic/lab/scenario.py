@@ -236,6 +236,7 @@ class Scenario(_Table):
     Attributes:
         design: which hands interrupts over, and design_options: more arguments of its constructor.
         userspace: whether a VMM may save and restore the guest's GIC.
+        entry: "whole": nothing comes between flush and the guest; "divided": what other PEs do may.
     """
 
     name: Name
@@ -247,6 +248,7 @@ class Scenario(_Table):
     expect: Literal["holds", "breaks"] = "holds"
     rules: list[Annotated[int, AfterValidator(_rule)]] = Field(default_factory=list)
     userspace: bool = False
+    entry: Literal["whole", "divided"] = "whole"
     machine: MachineSpec = MachineSpec.model_validate({})
     vm: list[VmSpec] = Field(min_length=1, max_length=4)
     device: list[DeviceSpec] = Field(default_factory=list, max_length=64)
