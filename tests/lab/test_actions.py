@@ -91,7 +91,7 @@ def test_interrupts_are_masked_from_flush_to_guest() -> None:
 
 
 def test_a_kick_after_the_flush_is_seen_by_the_last_check() -> None:
-    m = divided("edge-again")
+    m = divided("entry-divided-kick")
     vcpu = m.vcpus[0].vcpu
     for name in ("vcpu0 exits", "vcpu0 flushes", "net pulses"):
         assert m.actions[name].do(), name

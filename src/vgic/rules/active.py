@@ -27,7 +27,8 @@ def _held_active(w: World, run: VcpuView, vintid: int) -> bool | None:
 
 
 def _differs(w: World, run: VcpuView, guest_active: bool) -> str | None:
-    """An interrupt whose active state the design has otherwise than its guests made it, no vCPU of the VM running, or about to."""
+    """An interrupt whose active state the design has otherwise than its guests made it, while no vCPU of the VM runs or
+    is about to."""
     if any(each.vcpu.in_guest or each.vcpu.entering for each in run.vm.vcpus):
         return None
     for vintid, ghost in run.irqs.items():
