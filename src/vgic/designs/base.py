@@ -126,6 +126,10 @@ class Design(ABC):
         self.observer = observer
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
 
+    def of(self, vm: Vm) -> Design:
+        """The design that serves a VM: this one, unless each VM has its own (`vgic.designs.mixed`)."""
+        return self
+
     # -- where vCPUs are
 
     @step

@@ -58,8 +58,12 @@ class Machine(Mainboard):
                         f"{self.scenario.where('check', key, n)}: check: {key} {n}: {pattern!r} names no action:"
                         f" expected names or patterns (*) of {', '.join(self.actions)}")
         return [
-            action for name, action in self.actions.items() if not (self.design.pinned and isinstance(action, Moved))
+            action for name, action in self.actions.items() if not (isinstance(action, Moved) and self._stays(action))
             if any(fnmatchcase(name, p) for p in check.actions) and not any(fnmatchcase(name, p) for p in check.never)]
+
+    def _stays(self, move: Moved) -> bool:
+        """Whether a vCPU moves nowhere, or not to that PE: one that is pinned, or one's that is."""
+        return self.design.of(move.run.vcpu.vm).pinned or move.pe in self.taken_pes
 
     @step
     def quiescent(self) -> bool:

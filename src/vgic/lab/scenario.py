@@ -35,6 +35,7 @@ Schema for editors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -129,6 +130,7 @@ class VmSpec(_Table):
 
     Attributes:
         name: for people. gic: what its guest sees, None for what the machine has.
+        design: which hands interrupts to its guests, None for the scenario's.
         eoimode: of its guests. disabled: the interrupts that it does not enable at boot.
         priorities: of its interrupts, 0xa0 by default. sgis: those that its guests use.
         vcpu: its vCPUs.
@@ -136,6 +138,7 @@ class VmSpec(_Table):
 
     name: Name | None = None
     gic: Literal[2, 3] | None = None
+    design: str | None = None
     eoimode: Literal[0, 1] = 0
     disabled: list[Intid] = Field(default_factory=list)
     priorities: dict[Annotated[str, AfterValidator(_handled)], Annotated[int, Field(ge=0, le=254)]] = Field(
@@ -283,7 +286,13 @@ def load(path: Path | str) -> Scenario:
     """Reads a scenario. A design of a file beside it is named from there. ScenarioError where it can't be used."""
     scenario = parse_scenario(
         read_toml(path, "a scenario file, or the name of one of ours (vgic scenarios lists them)"), str(path))
-    return scenario.model_copy(update={"design": design_beside(scenario.design, Path(path).parent)})
+    return with_designs(scenario, lambda design: design_beside(design, Path(path).parent))
+
+
+def with_designs(scenario: Scenario, named: Callable[[str], str]) -> Scenario:
+    """The scenario with every design that it names called otherwise."""
+    vms = [vm if vm.design is None else vm.model_copy(update={"design": named(vm.design)}) for vm in scenario.vm]
+    return scenario.model_copy(update={"design": named(scenario.design), "vm": vms})
 
 
 def design_beside(design: str, directory: Path) -> str:
