@@ -7,6 +7,8 @@ scenarios name actions by their text; a random schedule draws from them; the exp
     nic raises, nic lowers, nic pulses      a device's line
     time passes                             the system counter goes on by one tick; timers fire
     vcpu0's wake-up timer fires             work that the host put off, once it is due (`vgic.host.work`)
+    pe0's write arrives                     a write of its host's to GICD or GICR reaches the chip (`posted`)
+    pe0's disable takes effect              one to ICENABLER does (GICv3)
     pe0 takes IRQ                           the guest on PE 0, if one runs, is left; the host handles one interrupt
     vcpu0 enters                            flush, then its guest runs
     vcpu0 gives up entry                    flush, then sync: something turned up before the guest could run
@@ -33,6 +35,7 @@ from typing import ClassVar
 from vgic.host import Work
 from vgic.lab.device import Device
 from vgic.lab.mainboard import Mainboard
+from vgic.lab.posted import Posting
 from vgic.lab.vcpus import VcpuRun
 from vgic.lab.vms import VmRun, pintid_of
 
@@ -95,6 +98,33 @@ class WorkRuns(Action):
 
     def __str__(self) -> str:
         return self.work.action
+
+
+class Arrives(Action):
+    """A posted write reaches the chip."""
+
+    kind, fair = "write arrives", True
+    late: ClassVar[bool] = False
+
+    def __init__(self, machine: Mainboard, chip: Posting, pe: int) -> None:
+        super().__init__(machine, where=pe)
+        self.chip, self.pe = chip, pe
+
+    def possible(self) -> bool:
+        return self.chip.next_of(self.pe, self.late) is not None
+
+    def happens(self) -> None:
+        self.chip.arrive(self.pe, self.late)
+        self.m.settle()
+
+    def __str__(self) -> str:
+        return f"pe{self.pe}'s {self.kind}"
+
+
+class TakesEffect(Arrives):
+    """A disable that was posted takes effect, of a GICv3."""
+
+    kind, late = "disable takes effect", True
 
 
 class Takes(Action):
@@ -424,6 +454,9 @@ class Saved(Action):
 def all_actions(m: Mainboard) -> Iterator[Action]:
     """Everything that can happen on a machine: first what it does by itself, in the order in which it does."""
     yield from (WorkRuns(m, work) for work in m.work)
+    if isinstance(m.gic, Posting):
+        for pe in range(m.pes):
+            yield from (Arrives(m, m.gic, pe), *((TakesEffect(m, m.gic, pe),) if m.gic.version == 3 else ()))
     yield from (Takes(m, pe) for pe in range(m.pes))
     yield from (KickedOut(m, run) for run in m.vcpus)
     for run in m.vcpus:

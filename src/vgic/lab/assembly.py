@@ -16,6 +16,7 @@ from vgic.host import Kernel
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import find_design
 from vgic.lab.observe import Tap, tapped_v2, tapped_v3
+from vgic.lab.posted import posting_v2, posting_v3
 from vgic.lab.scenario import MachineSpec, Scenario
 from vgic.lab.vms import VmRun, pintid_of
 from vgic.silicon import GenericTimers, Gic, GicV2Options, GicV3Options, OptionError
@@ -32,14 +33,10 @@ def make_chip(scenario: Scenario, build: Build, tap: Tap | None, list_registers:
         "intids": -(-(max(spis, default=PRIVATE - 1) + 1) // 32) * 32, **spec.options}
     try:
         if spec.gic == 2:
-            v2 = GicV2Options(**common)
-            if tap is None:
-                return build.gicv2(v2, report=ignore)
-            return tapped_v2(build.gicv2)(v2, report=ignore, tap=tap)
-        v3 = GicV3Options(**common)
-        if tap is None:
-            return build.gicv3(v3, report=ignore)
-        return tapped_v3(build.gicv3)(v3, report=ignore, tap=tap)
+            v2, chip2 = GicV2Options(**common), posting_v2(build.gicv2) if spec.posted else build.gicv2
+            return chip2(v2, report=ignore) if tap is None else tapped_v2(chip2)(v2, report=ignore, tap=tap)
+        v3, chip3 = GicV3Options(**common), posting_v3(build.gicv3) if spec.posted else build.gicv3
+        return chip3(v3, report=ignore) if tap is None else tapped_v3(chip3)(v3, report=ignore, tap=tap)
     except OptionError as e:
         raise ScenarioError(f"{scenario.where('machine')}: machine: options: {e}") from None
 

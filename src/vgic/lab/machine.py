@@ -9,6 +9,7 @@ from vgic.designs.build import Buildable
 from vgic.lab.actions import Action, Moved, all_actions
 from vgic.lab.errors import ScenarioError
 from vgic.lab.mainboard import Mainboard
+from vgic.lab.posted import Posting
 from vgic.lab.scenario import Scenario
 from vgic.parts import step
 from vgic.rules.moments import Moments
@@ -46,6 +47,8 @@ class Machine(Mainboard):
                 self.load(run, run.home)
                 if self.can_enter(run):
                     self.enter(run)
+        if isinstance(self.gic, Posting):
+            self.gic.arrive_all()
         self.witness.booted(self.vcpus)
 
     def alphabet(self) -> list[Action]:

@@ -101,6 +101,7 @@ class MachineSpec(_Table):
     Attributes:
         gic: 2 or 3. pes: 1 to 8. list_registers: of each PE, 1 to 16, GICv2 to 64.
         host_split: whether the host uses EOImode 1.
+        posted: whether a write to GICD or GICR may reach the chip later than the next step.
         options: more options of the chip, by the names of `vgic.silicon.options`.
     """
 
@@ -108,6 +109,7 @@ class MachineSpec(_Table):
     pes: int = Field(1, ge=1, le=8)
     list_registers: int = Field(4, ge=1, le=64)
     host_split: bool = True
+    posted: bool = False
     options: dict[str, bool | int | str] = Field(default_factory=dict)
 
 
