@@ -20,7 +20,7 @@ import vgic.designs
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.bugs.bug import Historical
 from vgic.designs.build import Build, Buildable, build_of
-from vgic.explore.check import NO_BOUNDS, Bounds, Verdict, uninterrupted, warm
+from vgic.explore.check import LOST, NO_BOUNDS, Bounds, Verdict, uninterrupted, warm
 from vgic.explore.differ import fitting
 from vgic.explore.processes import each
 from vgic.lab.errors import NotOffered, ScenarioError
@@ -133,10 +133,10 @@ def judged(
 
     breaks: dict[int, bool | None] = {}
     found = verdict(ALL - known if confirm else ALL)
+    if confirm and known & LOST and found.result.broken is not None and found.result.broken.kind == "lost":
+        found = verdict(ALL - known, False)     # what is lost breaks another rule further on
     if found.rule is not None and found.rule.id in known:
         breaks[found.rule.id] = True
-        if confirm:                             # what is lost for ever is judged besides the rules
-            found = verdict(ALL - known, False)
     elif not confirm and found.rule is None:
         breaks = dict.fromkeys(said, None if found.result.why_cut else False)
     if confirm and known:

@@ -20,11 +20,11 @@ from vgic.lab.posted import posting_v2, posting_v3
 from vgic.lab.scenario import MachineSpec, Scenario
 from vgic.lab.vms import VmRun, pintid_of
 from vgic.silicon import GenericTimers, Gic, GicV2Options, GicV3Options, OptionError
-from vgic.silicon.report import ignore
+from vgic.silicon.report import OnNotice
 
 
-def make_chip(scenario: Scenario, build: Build, tap: Tap | None, list_registers: int | None) -> Gic:
-    """The chip; with a tap, one that tells its accesses. ScenarioError for options that it can't have."""
+def make_chip(scenario: Scenario, build: Build, report: OnNotice, tap: Tap | None, list_registers: int | None) -> Gic:
+    """The chip, which tells its notices; with a tap, its accesses too. ScenarioError for options that it can't have."""
     spec: MachineSpec = scenario.machine
     spis = tuple(d.intid for d in scenario.device if d.intid is not None and d.intid >= PRIVATE)
     ppis = tuple(sorted({MAINTENANCE, *(pintid_of(d) for d in scenario.device if d.kind == "timer")}))
@@ -34,9 +34,9 @@ def make_chip(scenario: Scenario, build: Build, tap: Tap | None, list_registers:
     try:
         if spec.gic == 2:
             v2, chip2 = GicV2Options(**common), posting_v2(build.gicv2) if spec.posted else build.gicv2
-            return chip2(v2, report=ignore) if tap is None else tapped_v2(chip2)(v2, report=ignore, tap=tap)
+            return chip2(v2, report=report) if tap is None else tapped_v2(chip2)(v2, report=report, tap=tap)
         v3, chip3 = GicV3Options(**common), posting_v3(build.gicv3) if spec.posted else build.gicv3
-        return chip3(v3, report=ignore) if tap is None else tapped_v3(chip3)(v3, report=ignore, tap=tap)
+        return chip3(v3, report=report) if tap is None else tapped_v3(chip3)(v3, report=report, tap=tap)
     except OptionError as e:
         raise ScenarioError(f"{scenario.where('machine')}: machine: options: {e}") from None
 
