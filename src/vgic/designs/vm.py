@@ -35,18 +35,19 @@ class Vcpu(Part):
         vm: its machine.
         pe: the PE that its thread is loaded on, None between vcpu_put and vcpu_load.
         in_guest: it executes the guest; only then may the guest access its virtual CPU interface.
+        entering: its host is between `flush` and the guest, with interrupts masked: of an entry that others can divide.
         blocked: it waits in WFI, put, until it is kicked.
         kicked: something was queued for it: in the guest it has to exit (a physical IPI is under way), else it must
             look again before it enters. The design sets it, whoever runs the vCPU clears it just before `flush`.
     """
 
-    __slots__ = ("blocked", "in_guest", "index", "kicked", "pe", "vm")
+    __slots__ = ("blocked", "entering", "in_guest", "index", "kicked", "pe", "vm")
 
     def __init__(self, index: int, vm: Vm) -> None:
         self.index = index
         self.vm = vm
         self.pe: int | None = None
-        self.in_guest = self.blocked = self.kicked = False
+        self.in_guest = self.entering = self.blocked = self.kicked = False
 
     @property
     def name(self) -> str:

@@ -58,13 +58,13 @@ class GuestSteps:
         for name, timer in run.timers.items():
             timer.enable = True
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
-                if not self._trapped_timer(name):
+                if not self._trapped_timer(run, name):
                     self.m.timers.sysreg_write(f"{name}_{register}_EL0", value, pe)
         if run.vcpu.in_guest:
             self.m.leave(run, "boot")
         for name in run.timers:
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
-                if self._trapped_timer(name):
+                if self._trapped_timer(run, name):
                     self.m.design.sysreg_write(run.vcpu, f"{name}_{register}_EL0", value)
 
     # -- what it may do
@@ -148,7 +148,7 @@ class GuestSteps:
     @step
     def write_timer(self, run: VcpuRun, name: str, register: str, value: int) -> None:
         """It writes CTL or CVAL of a timer."""
-        trapped = self._trapped_timer(name)
+        trapped = self._trapped_timer(run, name)
         full = f"{name}_{register}_EL0"
         if not trapped:
             self.m.timers.sysreg_write(full, value, self.pe(run))
@@ -166,8 +166,8 @@ class GuestSteps:
         self.trapped(run, access)
         self.m.tell.guest_wrote(run, register, owner, intid, value)
 
-    def _trapped_timer(self, name: str) -> bool:
-        return name in self.m.trapped_timers
+    def _trapped_timer(self, run: VcpuRun, name: str) -> bool:
+        return name in self.m.design.of(run.vcpu.vm).trapped_timers
 
     def interface_state(self, pe: int) -> tuple[object, ...]:
         """What an acknowledge or an end changes in a PE's virtual interface."""

@@ -108,7 +108,13 @@ class Moments(Generic[W]):
         """It is about to leave its PE."""
 
     def enters(self, who: W) -> None:
-        """It is about to enter its guest: flush comes next."""
+        """It is about to enter its guest: flush comes next, unless it has come already (an entry that is divided)."""
+
+    def flushes(self, who: W) -> None:
+        """Flush comes next: what its list registers show is decided now."""
+
+    def flushed(self, who: W) -> None:
+        """Its list registers are filled. It is not in its guest yet."""
 
     def entered(self, who: W) -> None:
         """It is in its guest: the virtual CPU interface is enabled and holds all that the hypervisor shows. Recordings

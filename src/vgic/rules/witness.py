@@ -68,7 +68,7 @@ class Witness(Moments[VcpuView]):
 
     # -- vCPUs
 
-    def enters(self, who: VcpuView) -> None:
+    def flushes(self, who: VcpuView) -> None:
         """What the guest's own model has lowered is known to be low from here on."""
         for vintid, ghost in who.irqs.items():
             if (ghost.software and ghost.cause == DROPPED and ghost.target == who.vcpu.index

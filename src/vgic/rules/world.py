@@ -109,8 +109,6 @@ class World(Protocol):
     @property
     def twins(self) -> Mapping[tuple[str, int], int]: ...
     @property
-    def trapped_timers(self) -> frozenset[str]: ...
-    @property
     def host_lines(self) -> Mapping[int, object]: ...
     def quiescent(self) -> bool: ...
     def level_of(self, run: VcpuView, vintid: int) -> bool: ...
@@ -167,7 +165,7 @@ def on_its_way(w: World, run: VcpuView, vintid: int) -> bool:
     """Whether the interrupt may be pending where its hypervisor does not know of it yet: at the physical distributor,
     where the host would take it or its twin is still active; in a timer that the hypervisor emulates; or with a kick
     that has not arrived."""
-    if run.timer_of.get(vintid) in w.trapped_timers or w.withheld(run, vintid):
+    if run.timer_of.get(vintid) in w.design.of(run.vcpu.vm).trapped_timers or w.withheld(run, vintid):
         return True
     if run.vm.vcpus[run.irqs[vintid].target].vcpu.kicked:
         return True
