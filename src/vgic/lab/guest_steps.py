@@ -31,7 +31,7 @@ class GuestSteps:
     def boot(self, run: VcpuRun) -> None:
         """The guest sets up its distributor and its CPU interface. The vCPU is loaded, and is again afterwards."""
         vm, face = run.vm, run.vm.face
-        accesses = [face.enable_distributor()] if run.vcpu.index == 0 else []
+        accesses = [face.distributor(True)] if run.vcpu.index == 0 else []
         for intid, ghost in run.irqs.items():
             if intid >= LPI_START:      # its tables are enabled, and name vCPU 0
                 self.m.tell.guest_writes(run, "ISENABLER", run, intid, 1)

@@ -198,6 +198,9 @@ class Moments(Generic[W]):
     def guest_wrote(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """That write has returned."""
 
+    def guest_switches(self, who: W, on: bool) -> None:
+        """It is about to have its distributor forward interrupts (GICD_CTLR), or has had it forward none."""
+
     def guest_read(self, who: W, register: str, owner: W, vintid: int, value: bool) -> None:
         """It has read the bit of one interrupt in ISPENDR or ISACTIVER."""
 

@@ -59,7 +59,7 @@ class Witness(Moments[VcpuView]):
     def edge_accepted(self, who: VcpuView, vintid: int) -> None:
         ghost = who.irqs[vintid]
         ghost.edge_came()
-        ghost.was_disabled = ghost.was_disabled or not ghost.enabled
+        ghost.was_disabled = ghost.was_disabled or not ghost.enabled or not who.vm.ghost.forwards
 
     def time_passed(self, count: int) -> None:
         self._anew()
@@ -212,6 +212,13 @@ class Witness(Moments[VcpuView]):
     def guest_wrote(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
         if register == "ICENABLER":             # disabled from the moment that the write has returned
             owner.irqs[vintid].enabled = False
+
+    def guest_switches(self, who: VcpuView, on: bool) -> None:
+        who.vm.ghost.forwards = on
+        for run in who.vm.vcpus:
+            for ghost in run.irqs.values():
+                if not on and ghost.owed:
+                    ghost.was_disabled = True
 
     def booted(self, vcpus: Iterable[VcpuView]) -> None:
         """The machine begins here: what came of the way there does not count."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.operations import operands
-from vgic.lab.operations.operands import Intid, Owner, Priority, Spi, Vcpu
+from vgic.lab.operations.operands import Flag, Intid, Owner, Priority, Spi, Vcpu
 from vgic.lab.operations.operation import Operation
 from vgic.lab.vcpus import VcpuRun
 from vgic.parts import step
@@ -62,6 +62,21 @@ class Route(Operation):
             guests.write(run, "IROUTER", run, intid, target, access)
 
 
+class Switch(Operation):
+    """Writes GICD_CTLR. Off, nothing is forwarded from the moment that the write has returned."""
+
+    operands = (Flag(),)
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, on: int) -> None:
+        access = run.vm.face.distributor(bool(on))
+        if on:
+            guests.m.tell.guest_switches(run, True)
+        guests.trapped(run, access)
+        if not on:
+            guests.m.tell.guest_switches(run, False)
+
+
 class Sgi(Operation):
     """Writes ICC_SGI1R_EL1 or GICD_SGIR."""
 
@@ -86,4 +101,5 @@ DISTRIBUTOR: tuple[Operation, ...] = (
     ReadBit("ISPENDR", "reads an interrupt's pending bit, and sees whether that is true"),
     ReadBit("ISACTIVER", "reads an interrupt's active bit, and sees whether that is true"),
     Sgi("SGI", "sends an SGI to a vCPU"),
+    Switch("GICD_CTLR", "has its distributor forward no interrupts, or forward them again"),
 )
