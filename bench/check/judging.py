@@ -24,6 +24,8 @@ SCRIPT, SEARCH = "script", "search"
 JUDGES = ("parts.py", "engine", "arch", "silicon", "host", "designs", "rules", "lab", "explore")
 """Below src/vgic: what a verdict depends on."""
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vgic" / "mutants.json"
+LONGEST = 60
+"""Seconds of CPU time that no search takes: a mutant that is not done after them never comes back."""
 Answer = dict[str, Any]
 """What a process says of one script or search, and what is kept of a mutant, as JSON has it."""
 
@@ -223,7 +225,7 @@ def judge(mutant: Mutant, bases: Bases, before: Answer, seconds: int) -> Answer:
         if last is not None and last["told"]:
             if bases.sound(*todo[len(answers) - 1]):
                 record |= {k: last[k] for k in ("told", "by", "scenario", "steps")}
-        elif not ended and spent < seconds / 2:       # most of its time went by in one of them
+        elif not ended and seconds - spent > LONGEST:
             record |= {"told": "hangs", "by": todo[len(answers)][1], "scenario": todo[len(answers)][0].name}
         elif not ended:
             break

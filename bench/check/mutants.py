@@ -24,7 +24,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from bench.check.judging import Answer, Bases, judge
@@ -34,7 +34,7 @@ from bench.check.mutation import KINDS, POPULATIONS, Mutant, equivalents, mutant
 def judged(
     drawn: Sequence[Mutant], bases: Bases, keep: Path | None, jobs: int, seconds: int,
 ) -> Iterator[tuple[Mutant, Answer]]:
-    """Each mutant with its record, in order."""
+    """Each mutant with its record, as they are done."""
     lines = keep.read_text(encoding="utf-8").splitlines() if keep is not None and keep.is_file() else []
     known: dict[str, Answer] = {record["key"]: record for record in map(json.loads, lines)}
 
@@ -43,11 +43,16 @@ def judged(
         return before if before.get("told") else judge(mutant, bases, before, seconds)
 
     with ThreadPoolExecutor(jobs) as pool:
-        for mutant, record in zip(drawn, pool.map(one, drawn), strict=True):
-            if keep is not None and record is not known.get(mutant.key):
-                with keep.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(record) + "\n")
-            yield mutant, record
+        under_way = {pool.submit(one, mutant): mutant for mutant in drawn}
+        try:
+            for done in as_completed(under_way):
+                mutant, record = under_way[done], done.result()
+                if keep is not None and record != known.get(mutant.key):
+                    with keep.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(record) + "\n")
+                yield mutant, record
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def words(record: Answer, reasons: dict[str, str]) -> str:

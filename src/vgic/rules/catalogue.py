@@ -108,4 +108,5 @@ RULES: dict[int, Rule] = {r.id: r for r in (
          "IHI 0048B 3.2.2, 4.4.4", SYSTEM),
     Rule(40, "A virtual interrupt that is signalled is there to be acknowledged, or is signalled no more.",
          "IHI 0069 4.8.6, 6.2; IHI 0048B 5.2", SYSTEM),
+    Rule(42, "A vCPU that executes WFI with nothing to take is put to sleep, not sent round.", "DDI 0487 WFI", SYSTEM),
 )}
