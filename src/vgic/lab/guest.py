@@ -135,6 +135,10 @@ class FaceV3:
         """IROUTER."""
         return TrappedAccess(*self.vm.gicd.of("IROUTER", intid), self.vm.affinity(target))
 
+    def sgi_source(self, register: str, intid: int, source: int) -> TrappedAccess:
+        """SPENDSGIR's or CPENDSGIR's byte, one bit of it: GICv2 alone."""
+        return TrappedAccess(*self.vm.gicd.byte(register, intid), 1 << source)
+
     def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
         """ICC_SGI1R_EL1."""
         aff = self.vm.affinity(target)

@@ -54,8 +54,8 @@ class GuestVm:
         completions: the vINTIDs whose completion somebody waits for. ghost: what rules remember of it.
     """
 
-    def __init__(self, name: str, vm: Vm, face: FaceV3, vcpus: tuple[VcpuRun, ...], ghost: VmGhost, *, edges: Collection[int],
-                 disabled: Collection[int], completions: Collection[int]) -> None:
+    def __init__(self, name: str, vm: Vm, face: FaceV3, vcpus: tuple[VcpuRun, ...], ghost: VmGhost, *,
+                 edges: Collection[int], disabled: Collection[int], completions: Collection[int]) -> None:
         self.name, self.vm, self.face, self.vcpus, self.ghost = name, vm, face, vcpus, ghost
         self.edges, self.disabled, self.completions = frozenset(edges), frozenset(disabled), frozenset(completions)
         for run in vcpus:

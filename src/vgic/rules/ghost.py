@@ -143,4 +143,5 @@ class VmGhosts:
 
     def parts(self) -> tuple[object, ...]:
         """Every object here that changes."""
-        return (*self.shared.values(), *(g for irqs in self.irqs for v, g in irqs.items() if v < 32), *self.vcpus, self.vm)
+        private = (g for irqs in self.irqs for v, g in irqs.items() if v < 32)
+        return (*self.shared.values(), *private, *self.vcpus, self.vm)

@@ -192,6 +192,10 @@ class Witness(Moments[VcpuView]):
                 ghost.was_disabled = True
             case "ISPENDR" | "ICPENDR":
                 self._pends(who, register, vintid, ghost)
+            case "SPENDSGIR":
+                ghost.sources |= 1 << value
+            case "CPENDSGIR":
+                ghost.sources &= ~(1 << value)
             case "ISACTIVER":
                 ghost.active = NOBODY if ghost.active is None else ghost.active
             case "ICACTIVER":
