@@ -334,7 +334,7 @@ def lost(verdict: Verdict) -> bool:
 def breaks(tables: Tables, design: str, rule: int, bounds: Bounds, for_ever: bool) -> Verdict | None:
     """The verdict if this rule breaks."""
     try:
-        verdict = check(scenario_of(tables), find_design(design), rules=[] if for_ever else [rule], bounds=bounds,
+        verdict = check(scenario_of(tables), find_design(design), rules=[rule], bounds=bounds,
                         liveness=for_ever)
     except ScenarioError:
         return None

@@ -123,8 +123,8 @@ class FaceV3:
         """One of the registers with a bit for each interrupt."""
         return TrappedAccess(*self.vm.frame(intid, vcpu).of(register, intid), 1 << intid % 32 if write else None)
 
-    def priority(self, intid: int, vcpu: Vcpu, priority: int) -> TrappedAccess:
-        """IPRIORITYR's byte."""
+    def priority(self, intid: int, vcpu: Vcpu, priority: int | None) -> TrappedAccess:
+        """IPRIORITYR's byte; None: read."""
         return TrappedAccess(*self.vm.frame(intid, vcpu).byte("IPRIORITYR", intid), priority)
 
     def edges(self, n: int, intids: Sequence[int], vcpu: Vcpu) -> TrappedAccess:

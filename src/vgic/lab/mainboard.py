@@ -32,6 +32,8 @@ from vgic.rules.moments import Moments, Teller
 from vgic.rules.witness import Witness
 from vgic.rules.world import VcpuView
 from vgic.silicon import GenericTimers, GicV3
+from vgic.silicon.ends import is_physical
+from vgic.silicon.report import Notice
 
 
 class Mainboard(ABC):
@@ -48,15 +50,14 @@ class Mainboard(ABC):
         build, heard = build_of(design), tuple(listeners)
         self.scenario = scenario
         self.tell: Teller[VcpuView] = Teller()
-        self.gic = make_chip(scenario, build, self._accessed if heard else None, list_registers)
+        self.gic = make_chip(scenario, build, self._noticed, self._accessed if heard else None, list_registers)
         self.pes = scenario.machine.pes
         self.vms = tuple(VmRun(n, scenario, self.gic, self.reach) for n in range(len(scenario.vm)))
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
         self.of_vcpu = {v.vcpu: v for v in self.vcpus}
         specs = scenario.device
-        forwarded = {pintid_of(d) for d in specs if d.kind != "edge" and d.vm != "host" and not d.emulated()}
-        self.witness = Witness(self, forwarded, self.pes)
-        self.faults, self.taken = self.witness.faults, self.witness.taken
+        self.witness = Witness(self)
+        self.faults = self.witness.faults
         self.tell = Teller((*(check(self) for check in MOMENT_CHECKS), self.witness, *heard))
         physical = sorted({pintid_of(d) for d in specs if not d.emulated()})
         self.kernel = build.kernel(
@@ -115,6 +116,10 @@ class Mainboard(ABC):
 
     def _accessed(self, pe: int, kind: str, write: bool, place: str, value: int, guest: bool) -> None:
         self.tell.accessed(pe, kind, write, place, value, guest)
+
+    def _noticed(self, notice: Notice) -> None:
+        if is_physical(notice):
+            self.tell.host_ended_nothing(notice)
 
     def _host_takes(self, what: str, pintid: int, pe: int) -> None:
         self.tell.host_takes(pe, what, pintid)

@@ -159,8 +159,8 @@ class Story(Moments[VcpuView]):
             self.count("ended")
         self.guest_says(who, f"writes {register} = {vintid}")
 
-    def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: bool) -> None:
-        self.guest_says(who, f"reads {register} of {vintid}: {int(value)}")
+    def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
+        self.guest_says(who, f"reads {register} of {vintid}: {value if value < 2 else hex(value)}")
 
     def timer_written(self, who: VcpuView, register: str, value: int) -> None:
         self.guest_says(who, f"writes {register} = {'never' if value == NEVER else value}")

@@ -119,7 +119,7 @@ def edge_is_lost(w: World) -> str | None:
         if not u.level or u.ghost.soft:
             where = carried(w, u)
             if not where:
-                return f"{u}; it is pending nowhere"
+                return f"{u}; it is pending nowhere that can be seen"
     return None
 
 
@@ -157,7 +157,8 @@ class NotAfterTheDrop(MomentCheck):
 
 
 class OnceAnEdge(MomentCheck):
-    """Rule 4, at each acknowledge: of an interrupt that there is, that is not active, and (an edge) that came."""
+    """Rule 4, at each acknowledge: of an interrupt that there is, that is not active, and (an edge) that came and was
+    not cleared."""
 
     rule_id = 4
 
@@ -170,7 +171,7 @@ class OnceAnEdge(MomentCheck):
         if ghost.active is not None:
             self.broken(f"{said}, which is active: vCPU {ghost.active} has not deactivated it")
         if not ghost.credit and is_edge(who, vintid):
-            self.broken(f"{said} once more than edges came")
+            self.broken(f"{said} once more than edges came and were not cleared")
 
 
 def is_edge(run: VcpuView, vintid: int) -> bool:

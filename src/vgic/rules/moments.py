@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from vgic.silicon.interrupt import Interrupt
+from vgic.silicon.report import Notice
 from vgic.silicon.virtual_interface import ListRegister
 
 W = TypeVar("W")
@@ -79,6 +80,9 @@ class Moments(Generic[W]):
 
     def host_ended(self, pe: int, register: str, pintid: int) -> None:
         """The host wrote EOIR or DIR."""
+
+    def host_ended_nothing(self, notice: Notice) -> None:
+        """What it wrote to EOIR or DIR matched nothing that it had acknowledged and not ended."""
 
     def host_disables(self, pintid: int, disable: bool) -> None:
         """A driver of the host's calls disable_irq, or enable_irq."""
@@ -202,8 +206,8 @@ class Moments(Generic[W]):
     def guest_switches(self, who: W, on: bool) -> None:
         """It is about to have its distributor forward interrupts (GICD_CTLR), or has had it forward none."""
 
-    def guest_read(self, who: W, register: str, owner: W, vintid: int, value: bool) -> None:
-        """It has read the bit of one interrupt in ISPENDR or ISACTIVER."""
+    def guest_read(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
+        """It has read the bit of one interrupt in ISENABLER, ISPENDR or ISACTIVER, or its byte of IPRIORITYR."""
 
     def guest_sends_sgi(self, who: W, target: W, intid: int) -> None:
         """It is about to send an SGI."""

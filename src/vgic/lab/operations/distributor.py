@@ -22,7 +22,7 @@ class WriteBit(Operation):
 
 
 class ReadBit(Operation):
-    """Reads an interrupt's pending or active bit, and sees whether that is true; rule 22."""
+    """Reads an interrupt's bit of a register, and sees whether that is true; rule 22."""
 
     operands = (Intid(),)
 
@@ -35,7 +35,19 @@ class ReadBit(Operation):
         if intid in run.irqs:
             access = run.vm.face.bit(self.register, intid, run.vcpu, write=False)
             shown = guests.trapped(run, access) >> intid % 32 & 1
-            guests.m.tell.guest_read(run, self.register, run, intid, bool(shown))
+            guests.m.tell.guest_read(run, self.register, run, intid, shown)
+
+
+class ReadPriority(Operation):
+    """Reads an interrupt's byte of IPRIORITYR, and sees whether that is true; rule 22."""
+
+    operands = (Intid(),)
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int) -> None:
+        if intid in run.irqs:
+            shown = guests.trapped(run, run.vm.face.priority(intid, run.vcpu, None))
+            guests.m.tell.guest_read(run, "IPRIORITYR", run, intid, shown)
 
 
 class SetPriority(Operation):
@@ -121,6 +133,8 @@ DISTRIBUTOR: tuple[Operation, ...] = (
     Route("ROUTE", "sends an SPI to a vCPU (IROUTER, ITARGETSR)"),
     ReadBit("ISPENDR", "reads an interrupt's pending bit, and sees whether that is true"),
     ReadBit("ISACTIVER", "reads an interrupt's active bit, and sees whether that is true"),
+    ReadBit("ISENABLER", "reads an interrupt's enable bit, and sees whether that is true"),
+    ReadPriority("READ IPRIORITYR", "reads an interrupt's priority, and sees whether that is true"),
     Sgi("SGI", "sends an SGI to a vCPU"),
     OtherGroup("SGI0R", "asks for an SGI of group 0: none comes, for its SGIs are of group 1 (GICv3)"),
     SgiSource("SPENDSGIR", "makes an SGI of its own pending, as if that vCPU had sent it (GICv2)"),
