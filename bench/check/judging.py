@@ -24,6 +24,8 @@ SCRIPT, SEARCH = "script", "search"
 JUDGES = ("parts.py", "engine", "arch", "silicon", "host", "designs", "rules", "lab", "explore")
 """Below src/vgic: what a verdict depends on."""
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vgic" / "mutants.json"
+COVERED = 5000
+"""States of a search in which the lines that it runs are noted, at most."""
 LONGEST = 60
 """Seconds of CPU time that no search takes: a mutant that is not done after them never comes back."""
 Answer = dict[str, Any]
@@ -100,12 +102,14 @@ def _search(task: Answer) -> Answer:
     return {"told": f"rule {verdict.rule.id}" if verdict.rule is not None else "", "steps": len(verdict.schedule)}
 
 
-def _process(tasks: list[Answer], mutant: Mutant | None, seconds: int = 0, cover: bool = False) -> tuple[list[Answer], bool]:
+def _process(
+    tasks: list[Answer], mutant: Mutant | None, seconds: int = 0, cover: bool = False,
+) -> tuple[list[Answer], bool]:
     """The answers of a process, and whether it ended by itself."""
     job = {"mutant": mutant and list(mutant), "tasks": tasks, "seconds": seconds, "cover": cover}
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     done = subprocess.run([sys.executable, "-m", "bench.check.judging"], input=json.dumps(job), text=True, cwd=ROOT,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, check=False)
+                          capture_output=True, env=environment, check=False)
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"scenario"')]
     if done.returncode > 0:                     # not even its modules can be imported
         last = done.stderr.strip().splitlines()[-1:] or ["no words"]
@@ -153,7 +157,7 @@ class Bases:
         self.held: dict[str, Any] = json.loads(CACHE.read_text(encoding="utf-8")) if CACHE.is_file() else {}
         self.sources = _hash(file for name in JUDGES for file in (
             (ROOT / "src/vgic" / name).rglob("*.py") if not name.endswith(".py") else [ROOT / "src/vgic" / name]))
-        design = _hash((DESIGNS / file for file in POPULATIONS["all"]), str(states))
+        design = _hash((DESIGNS / file for file in POPULATIONS["all"]), str(COVERED))
         self.by_name: dict[str, Base] = {}
         todo = []
         for scenario in all_scenarios():
@@ -176,7 +180,7 @@ class Bases:
         scenario = find_scenario(name)
         known = sorted(announced(scenario, "kvm", scenario.machine.list_registers))
         base = Base(name, key, known, [], True, {}, {}, 0.0)
-        (script, search), _ = _process([base.task(by, self.states) for by in (SCRIPT, SEARCH)], None, cover=True)
+        (script, search), _ = _process([base.task(by, COVERED) for by in (SCRIPT, SEARCH)], None, cover=True)
         lost = search["told"] in {f"rule {n}" for n in known}
         return base._replace(scripted=script["broken"], liveness=not lost, script=script["lines"],
                              search=search["lines"], cpu=search["cpu"])

@@ -74,7 +74,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--only", default="")
-    parser.add_argument("--states", type=int, default=5000, help="of each search, at most")
+    parser.add_argument("--states", type=int, default=20_000, help="of each search, at most")
     parser.add_argument("--seconds", type=int, default=200, help="of CPU time, for each mutant")
     options = parser.parse_args()
     population = [m for m in mutants(POPULATIONS[options.of]) if options.only in str(m)]
