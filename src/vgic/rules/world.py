@@ -14,7 +14,7 @@ from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.arch.state import INVALID, PENDING_ACTIVE
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu, Vm
-from vgic.rules.ghost import Faults, IrqGhost, VcpuGhost
+from vgic.rules.ghost import Faults, IrqGhost, VcpuGhost, VmGhost
 from vgic.silicon import GenericTimers, Gic
 from vgic.silicon.virtual_interface import ListRegister
 
@@ -88,6 +88,8 @@ class VmView(Protocol):
     def vm(self) -> Vm: ...
     @property
     def vcpus(self) -> Sequence[VcpuView]: ...
+    @property
+    def ghost(self) -> VmGhost: ...
     @property
     def completions(self) -> frozenset[int]: ...
     def is_level(self, vintid: int) -> bool: ...
