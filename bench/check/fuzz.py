@@ -88,8 +88,8 @@ POLITE = (
     ("CTL", 3), ("CVAL", 4), ("WFI", 3), ("AWAIT", 2), ("IAR", 1), ("AGAIN", 1),
     ("READ IPRIORITYR", 1), ("SPENDSGIR", 1), ("CPENDSGIR", 1), ("ICC_SGI1R", 1), ("CPU_ON", 2), ("CPU_SUSPEND", 1))
 RUDE = (
-    *POLITE, ("IROUTER", 1), ("CPU_OFF", 1), ("ICFGR", 1), ("ISACTIVER", 2), ("ICACTIVER", 2), ("DIR", 2), ("EOIMODE", 1),
-    ("EOIR", 1), ("OF", 2))
+    *POLITE, ("IROUTER", 1), ("CPU_OFF", 1), ("ICFGR", 1), ("ISACTIVER", 2), ("ICACTIVER", 2), ("DIR", 2),
+    ("EOIMODE", 1), ("EOIR", 1), ("OF", 2))
 BITS: list[Operation] = [operation for operation in OPERATIONS if isinstance(operation, WriteBit)]
 BY_WORD = {operation.word: operation for operation in OPERATIONS if not operation.own}
 OPTIONS: tuple[Tables, ...] = (
@@ -289,7 +289,7 @@ class Maker:
             operation = BY_WORD[word]
         if others and v2:
             return ""
-        choices: dict[type[Operand], Sequence[int]] = {
+        choices: dict[type[Operand], Sequence[int | None]] = {
             operands.Intid: intids, operands.Awaited: intids, operands.Spi: spis, operands.Sgi: (1, 1, 2),
             operands.Vcpu: range(vcpus), operands.Owner: range(vcpus), operands.Priority: PRIORITIES,
             operands.Mask: (0x80, 0xF0, 0x40, 0xA4, 0xFF), operands.Flag: (0, 1), operands.Control: (0, 1, 1, 3),
@@ -351,7 +351,7 @@ def lost(verdict: Verdict) -> bool:
 def breaks(tables: Tables, design: str, rule: int, bounds: Bounds, for_ever: bool) -> Verdict | None:
     """The verdict if this rule breaks."""
     try:
-        verdict = check(scenario_of(tables), find_design(design), rules=[] if for_ever else [rule], bounds=bounds,
+        verdict = check(scenario_of(tables), find_design(design), rules=[rule], bounds=bounds,
                         liveness=for_ever)
     except ScenarioError:
         return None

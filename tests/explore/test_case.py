@@ -34,6 +34,7 @@ u32 gic_read_iar(void); u32 gic_iar_irqnr(u32 iar); void gic_write_eoir(u32 irqs
 void gic_ipi_send_single(int irq, int cpu);
 void gicv3_write_pmr(u32 v); void gicv3_write_grpen1(u32 v);
 void writel(u32 v, void *at); void writeb(u32 v, void *at); void writeq(u64 v, void *at); u32 readl(void *at);
+u32 readb(void *at);
 enum { cntv_ctl_el0, cntp_ctl_el0, cntv_cval_el0, cntp_cval_el0, cntvct_el0, cntpct_el0 };
 u64 read_sysreg(int which); void write_sysreg(u64 v, int which); void write_sysreg_s(u64 v, int which);
 #define sys_reg(a, b, c, d, e) ((a) + (b) + (c) + (d) + (e))
@@ -112,8 +113,9 @@ BITS = ("ISENABLER", "ICENABLER", "ISPENDR", "ICPENDR", "ISACTIVER", "ICACTIVER"
 def test_every_operation_is_code(tree: Tree, v2: bool) -> None:
     texts = [f"{word} {intid}" for word in BITS for intid in (1, 27, 40)]
     texts += ["ICENABLER 1 of 1", "IPRIORITYR 40 0x80", "ROUTE 40 1", "READ ISPENDR 40", "READ ISACTIVER 27",
-              "SGI 1 to 0", "PMR 0x80", "EOIMODE 1", "IGRPEN 0", "MASK", "UNMASK", "CNTV_CTL 1", "CNTP_CTL 3",
-              "CNTV_CVAL +1", "CNTP_CVAL never", "WFI", "AWAIT 40", "IAR", "EOIR 40", "DIR 40", "AGAIN"]
+              "READ ISENABLER 27", "READ IPRIORITYR 40", "SGI 1 to 0", "PMR 0x80", "EOIMODE 1", "IGRPEN 0", "MASK",
+              "UNMASK", "CNTV_CTL 1", "CNTP_CTL 3", "CNTV_CVAL +1", "CNTP_CVAL never", "WFI", "AWAIT 40", "IAR",
+              "EOIR 40", "DIR 40", "AGAIN"]
     ops = [*map(parse, texts), *(parse(t, handler=True) for t in ("HANDLE", "EOI", "DIR"))]
     assert {op.operation for op in ops} == set(OPERATIONS)
     lines = [line for op in ops for line in operation_code(op, "iar[0]", v2)]

@@ -46,7 +46,7 @@ class RouteByAff0(Kvm):
 
 
 class QueuesAtRoute(Kvm):
-    """A new target gets what is pending for nobody: what would mend finding 20."""
+    """A new target gets what is pending for nobody: what would mend finding 24."""
 
     def set_route(self, vcpu: Vcpu, irq: VgicIrq, mpidr: int) -> None:
         super().set_route(vcpu, irq, mpidr)

@@ -40,6 +40,7 @@ class Vcpu(Part):
         vm: its machine.
         pe: the PE that its thread is loaded on, None between vcpu_put and vcpu_load.
         in_guest: it executes the guest; only then may the guest access its virtual CPU interface.
+        entering: its host is between `flush` and the guest, with interrupts masked: of an entry that others can divide.
         blocked: it waits in WFI, put, until it is kicked.
         off: its guest has switched it off (PSCI CPU_OFF), or has not switched it on yet: it is put, and no kick brings
             it back. The design sets and clears it.
@@ -47,13 +48,13 @@ class Vcpu(Part):
             look again before it enters. The design sets it, whoever runs the vCPU clears it just before `flush`.
     """
 
-    __slots__ = ("blocked", "in_guest", "index", "kicked", "off", "pe", "vm")
+    __slots__ = ("blocked", "entering", "in_guest", "index", "kicked", "off", "pe", "vm")
 
     def __init__(self, index: int, vm: Vm) -> None:
         self.index = index
         self.vm = vm
         self.pe: int | None = None
-        self.in_guest = self.blocked = self.kicked = self.off = False
+        self.in_guest = self.entering = self.blocked = self.kicked = self.off = False
 
     @property
     def name(self) -> str:

@@ -121,6 +121,7 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
 
     name = "xen"
     host_disables = False
+    kicks_outside = True
     irq_class = XenIrq
     cpu_class = XenCpu
     dist_class = VirtualDist

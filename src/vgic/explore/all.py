@@ -20,7 +20,7 @@ import vgic.designs
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.bugs.bug import Historical
 from vgic.designs.build import Build, Buildable, build_of
-from vgic.explore.check import NO_BOUNDS, Bounds, Verdict, uninterrupted, warm
+from vgic.explore.check import LOST, NO_BOUNDS, Bounds, Verdict, uninterrupted, warm
 from vgic.explore.differ import fitting
 from vgic.explore.processes import each
 from vgic.lab.errors import NotOffered, ScenarioError
@@ -133,16 +133,16 @@ def judged(
 
     breaks: dict[int, bool | None] = {}
     found = verdict(ALL - known if confirm else ALL)
+    if confirm and known & LOST and found.result.broken is not None and found.result.broken.kind == "lost":
+        found = verdict(ALL - known, False)     # what is lost breaks another rule further on
     if found.rule is not None and found.rule.id in known:
         breaks[found.rule.id] = True
-        if confirm:                             # what is lost for ever is judged besides the rules
-            found = verdict(ALL - known, False)
     elif not confirm and found.rule is None:
         breaks = dict.fromkeys(said, None if found.result.why_cut else False)
     if confirm and known:
         breaks |= dict.fromkeys(known.intersection(_scripted(scenario, design, n)), True)
     for rule in sorted(known - breaks.keys()) if confirm else ():
-        looked = verdict([rule], False)
+        looked = verdict([rule])
         if looked.rule is not None or rule in said:
             breaks[rule] = True if looked.rule is not None else None if looked.result.why_cut else False
     r = found.result

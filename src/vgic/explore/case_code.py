@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from vgic.lab.operations.control import Again, Await, Handle, Mask, Unmask, Wfi
 from vgic.lab.operations.cpu_interface import Dir, Eoi, EoiMode, Eoir, GroupEnable, Iar, OwnDir, Pmr
-from vgic.lab.operations.distributor import ReadBit, Route, SetPriority, Sgi, WriteBit
+from vgic.lab.operations.distributor import ReadBit, ReadPriority, Route, SetPriority, Sgi, WriteBit
 from vgic.lab.operations.operands import NEVER
 from vgic.lab.operations.operation import Op, Operation
 from vgic.lab.operations.timers import TimerCompare, TimerControl
@@ -86,6 +86,11 @@ def _read_bit(operation: ReadBit, where: Where, intid: int) -> Lines:
             f"\t    readl({_bank(where, intid, None)} + GICD_{register}{_at(intid // 32 * 4)}));"]
 
 
+def _read_priority(operation: ReadPriority, where: Where, intid: int) -> Lines:
+    return ['report_info("IPRIORITYR: 0x%x",',
+            f"\t    readb({_bank(where, intid, None)} + GICD_IPRIORITYR{_at(intid)}));"]
+
+
 def _priority(operation: SetPriority, where: Where, intid: int, priority: int) -> Lines:
     return [f"writeb({priority:#x}, {_bank(where, intid, None)} + GICD_IPRIORITYR{_at(intid)});"]
 
@@ -153,7 +158,8 @@ def _handle(operation: Handle, where: Where) -> Lines:
 
 CODE: Final[dict[type[Operation], Callable[..., Lines]]] = {
     Pmr: _pmr, EoiMode: _eoimode, GroupEnable: _igrpen, Iar: _iar, Eoi: _eoi, Eoir: _eoir, OwnDir: _own_dir, Dir: _dir,
-    WriteBit: _write_bit, ReadBit: _read_bit, SetPriority: _priority, Route: _route, Sgi: _sgi,
+    WriteBit: _write_bit, ReadBit: _read_bit, SetPriority: _priority, ReadPriority: _read_priority, Route: _route,
+    Sgi: _sgi,
     TimerControl: _timer_control, TimerCompare: _timer_compare,
     Mask: _mask, Unmask: _unmask, Wfi: _wfi, Await: _await, Again: _again, Handle: _handle,
 }

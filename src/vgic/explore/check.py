@@ -40,8 +40,10 @@ from vgic.rules.checks import MACHINE_RULES, anytime, at_rest
 from vgic.rules.delivery import Undelivered, outstanding, waits
 from vgic.rules.twins import Stuck, ownerless
 
-NEVER_BROUGHT: Final = 17
-"""The rule that is broken where a machine goes on for ever and an interrupt does not get to its guest."""
+LOST: Final = frozenset({1, 2, 8, 19})
+"""The rules that are broken where an interrupt is lost for ever, by where it is."""
+STUCK: Final = 8
+"""Of them, that of a physical one."""
 
 SAVED_EVERY: Final = 10.0
 """Seconds between two saves of a search, at least."""
@@ -127,7 +129,8 @@ def check(
 
     Args:
         list_registers: of each PE, instead of the scenario's. rules: only these (ids). liveness: whether nothing must
-            be lost, too. threads, engine, progress, checkpoint, anew: as `Explorer.search` has them.
+            be lost for ever, too, by what breaks one of these rules then (`LOST`). threads, engine, progress,
+            checkpoint, anew: as `Explorer.search` has them.
 
     Raises DesignCrashed, with the schedule, where an action raises; ScenarioError where it can't be explored: a design
     that can't be built, that keeps state outside its parts, or whose actions are not deterministic.
@@ -156,15 +159,16 @@ def check(
                 as_named(f"{scenario.name}: design {design.name} can't be explored: {e}")) from e
 
     try:
-        result = guarded(file, what, lambda: search(all_at_once if liveness else _nothing))
+        lost = LOST if only is None else LOST & only
+        result = guarded(file, what, lambda: search(partial(all_at_once, only=lost) if liveness and lost else _nothing))
         if result.broken is not None and result.broken.kind == "lost":
-            result = replace(guarded(file, what, lambda: search(each_alone)), rules=result.rules)
+            result = replace(guarded(file, what, lambda: search(partial(each_alone, only=lost))), rules=result.rules)
         verdict = Verdict(scenario, design.name, list_registers or scenario.machine.list_registers, result,
                           tuple(n for n in MACHINE_RULES if only is None or n in only), resumed=resumed)
         broken = result.broken
         if broken is None:
             return verdict
-        return guarded(file, what, lambda: _shown(verdict, broken, design, list_registers))
+        return guarded(file, what, lambda: _shown(verdict, broken, design, list_registers, lost))
     except Unsupported as e:
         raise NotOffered(f"{scenario.name}: {e}") from e
 
@@ -231,13 +235,13 @@ def fair_names(machine: Machine) -> frozenset[str]:
         name for name, action in machine.actions.items() if action.fair or (several and isinstance(action, Put)))
 
 
-def all_at_once(machine: Machine) -> list[Goal]:
+def all_at_once(machine: Machine, only: frozenset[int] = LOST) -> list[Goal]:
     """Fair steps can always bring the machine to where every interrupt is with its guest at once."""
     fair = fair_names(machine).__contains__
-    return [Goal("all", partial(_all_brought, machine, crowded_out(machine)), fair)]
+    return [Goal("all", partial(_all_brought, machine, crowded_out(machine), only), fair)]
 
 
-def each_alone(machine: Machine) -> list[Goal]:
+def each_alone(machine: Machine, only: frozenset[int] = LOST) -> list[Goal]:
     """Fair steps can always bring every single interrupt to its guest, and free its twin."""
     fair, crowded = fair_names(machine).__contains__, crowded_out(machine)
     out = []
@@ -246,7 +250,7 @@ def each_alone(machine: Machine) -> list[Goal]:
             for vintid in run.irqs:
                 if vintid < 32 or run.vcpu.index == 0:
                     which = (vm.name, run.name if vintid < 32 else "", vintid)
-                    out.append(Goal(_name(which), partial(_brought, machine, crowded, which), fair))
+                    out.append(Goal(_name(which), partial(_brought, machine, crowded, only, which), fair))
     return out
 
 
@@ -268,28 +272,35 @@ def crowded_out(machine: Machine) -> frozenset[str]:
         if other is not run and other not in leaving and (other.home == run.home or (other, run.home) in moves))
 
 
-def _open(machine: Machine, crowded: frozenset[str]) -> Iterator[Undelivered | Stuck]:
-    """What is not with its guest; not what waits, where that may be for ever."""
+def _open(
+    machine: Machine, crowded: frozenset[str], only: frozenset[int],
+) -> Iterator[tuple[int, Undelivered | Stuck]]:
+    """What is not with its guest, and the rule, of these, that is broken if that is for ever; not what waits, where
+    that may be for ever."""
     for found in outstanding(machine):
-        if found.run.name not in crowded or not waits(found.vm, found.run, found.ghost):
-            yield found
-    for stuck in ownerless(machine):
+        rule = 19 if found.run.vcpu.blocked else 2 if found.level else 1
+        if rule in only and (found.run.name not in crowded or not waits(found.vm, found.run, found.ghost)):
+            yield rule, found
+    for stuck in ownerless(machine) if STUCK in only else ():
         if stuck.run.name not in crowded or not waits(stuck.vm, stuck.run, stuck.run.irqs[stuck.vintid]):
-            yield stuck
+            yield STUCK, stuck
 
 
-def _all_brought(machine: Machine, crowded: frozenset[str]) -> bool:
-    return next(_open(machine, crowded), None) is None
+def _all_brought(machine: Machine, crowded: frozenset[str], only: frozenset[int]) -> bool:
+    return next(_open(machine, crowded, only), None) is None
 
 
-def _brought(machine: Machine, crowded: frozenset[str], which: Which) -> bool:
+def _brought(machine: Machine, crowded: frozenset[str], only: frozenset[int], which: Which) -> bool:
     vm, run, vintid = which
-    return not any(u.vintid == vintid and u.vm.name == vm and run in ("", u.run.name) for u in _open(machine, crowded))
+    return not any(u.vintid == vintid and u.vm.name == vm and run in ("", u.run.name)
+                   for _, u in _open(machine, crowded, only))
 
 
 # -- the counterexample
 
-def _shown(verdict: Verdict, broken: Broken, design: Buildable, list_registers: int | None) -> Verdict:
+def _shown(
+    verdict: Verdict, broken: Broken, design: Buildable, list_registers: int | None, lost: frozenset[int],
+) -> Verdict:
     """The verdict with its counterexample played again."""
     ended = verdict.scenario.run.model_copy(update={"finish": False})
     scenario = verdict.scenario.model_copy(update={"run": ended})
@@ -313,7 +324,7 @@ def _shown(verdict: Verdict, broken: Broken, design: Buildable, list_registers: 
     if broken.kind == "raised":
         raise ScenarioError(_not_replayed(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))
     if broken.kind == "lost":
-        rule = RULES[_lost_rule(schedule.machine, broken.rule)]
+        rule = RULES[_lost_rule(schedule.machine, broken.rule, lost)]
         what = f"{broken.rule} never gets to its guest: {broken.said}"
     else:
         n, what = broken.said if broken.rule == _REST else (int(broken.rule.split()[1]), broken.said)
@@ -351,14 +362,10 @@ def _watched(file: Path | None, schedule: Schedule, script: list[str]) -> tuple[
         sys.setprofile(before)
 
 
-def _lost_rule(machine: Machine, name: str) -> int:
+def _lost_rule(machine: Machine, name: str, only: frozenset[int]) -> int:
     """The rule that a lost interrupt breaks: by where it is when nothing can bring it any more."""
-    for u in _open(machine, crowded_out(machine)):
-        if name in (_name((u.vm.name, u.run.name, u.vintid)), _name((u.vm.name, "", u.vintid))):
-            if isinstance(u, Stuck):
-                return 8
-            return 19 if u.run.vcpu.blocked else 2 if u.level else 1
-    return NEVER_BROUGHT
+    return next(rule for rule, u in _open(machine, crowded_out(machine), only)
+                if name in (_name((u.vm.name, u.run.name, u.vintid)), _name((u.vm.name, "", u.vintid))))
 
 
 # -- more or fewer vCPUs

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from vgic.designs.base import Unsupported
 from vgic.designs.build import Build, Buildable, build_of
-from vgic.explore.check import Bounds, DesignCrashed, Verdict, uninterrupted, warm
+from vgic.explore.check import LOST, Bounds, DesignCrashed, Verdict, uninterrupted, warm
 from vgic.explore.processes import each
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, design_file, designs, find_design, find_scenario, guarded
@@ -150,7 +150,7 @@ def differ(scenario: Scenario, design: Buildable, base: Buildable, seconds: floa
                 return Distinction(scenario.name, found.result.verdict, None, "", 0, took)
             lost = broken.kind == "lost"
             steps = len(found.schedule)
-            judged, depth = (set(), None) if lost else ({found.rule.id}, steps)
+            judged, depth = (set(LOST), None) if lost else ({found.rule.id}, steps)
             without = explored(base, judged, lost, depth)
             if without.rule is None and without.result.why_cut not in (None, "depth"):
                 return Distinction(scenario.name, "BOUNDED", None, "", 0, time.perf_counter() - began)

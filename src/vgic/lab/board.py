@@ -31,7 +31,6 @@ class Board(Protocol):
     Attributes:
         gic, timers: the chip. design: what emulates accesses. tell: told what happens.
         device_of: devices, by the name of their VM and the vINTID.
-        trapped_timers: the timers whose registers the design emulates.
     """
 
     @property
@@ -44,8 +43,6 @@ class Board(Protocol):
     def tell(self) -> Teller[VcpuView]: ...
     @property
     def device_of(self) -> Mapping[tuple[str, int], Serviced]: ...
-    @property
-    def trapped_timers(self) -> frozenset[str]: ...
 
     def settle(self) -> None:
         """The lines between blocks of the machine follow what was done."""

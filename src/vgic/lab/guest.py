@@ -135,9 +135,9 @@ class FaceV3:
         """The group enable; where one register has both, EOImode, too."""
         self.gic.sysreg_write("ICC_IGRPEN1_EL1", int(grpen), _pe(vcpu), el=1)
 
-    def enable_distributor(self) -> TrappedAccess:
-        """GICD_CTLR: ARE and group 1."""
-        return TrappedAccess(*self.vm.gicd["CTLR"], GICD_V3["GICD_CTLR"].mask("ARE", "EnableGrp1"))
+    def distributor(self, on: bool) -> TrappedAccess:
+        """GICD_CTLR: ARE, and whether group 1 is forwarded."""
+        return TrappedAccess(*self.vm.gicd["CTLR"], GICD_V3["GICD_CTLR"].mask("ARE", *["EnableGrp1"] * on))
 
     def bit(self, register: str, intid: int, vcpu: Vcpu, write: bool = True) -> TrappedAccess:
         """One of the registers with a bit for each interrupt."""
@@ -162,6 +162,12 @@ class FaceV3:
         if size == whole // 2:
             return tuple(TrappedAccess(name, address + at, size, value >> 8 * at & 0xFFFF_FFFF) for at in (0, size))
         return (TrappedAccess(name, address, size, value & (1 << 8 * size) - 1),)
+
+    def sgi_source(self, register: str, intid: int, source: int, size: int) -> TrappedAccess:
+        """SPENDSGIR or CPENDSGIR: an SGI's bit of one source, and no other; GICv2 alone."""
+        name, address, _ = self.vm.gicd.byte(register, intid)
+        at = intid % size
+        return TrappedAccess(name, address - at, size, 1 << source + 8 * at)
 
     def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
         """What sends an SGI to a vCPU."""
@@ -206,18 +212,12 @@ class FaceV2(FaceV3):
     def group(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
         self.eoimode(vcpu, split, grpen)
 
-    def enable_distributor(self) -> TrappedAccess:
-        return TrappedAccess(*self.vm.gicd["CTLR"], 1)
+    def distributor(self, on: bool) -> TrappedAccess:
+        return TrappedAccess(*self.vm.gicd["CTLR"], int(on))
 
     def route(self, intid: int, target: Vcpu, size: int) -> tuple[TrappedAccess, ...]:
         """ITARGETSR, the part of this size: all in it go to this vCPU."""
         return (_spread(self.vm.gicd.byte("ITARGETSR", intid), size, 1 << target.index),)
-
-    def sgi_sources(self, register: str, intid: int, source: Vcpu, size: int) -> TrappedAccess:
-        """SPENDSGIR or CPENDSGIR: an SGI's bit of one source, and no other."""
-        name, address, _ = self.vm.gicd.byte(register, intid)
-        at = intid % size
-        return TrappedAccess(name, address - at, size, 1 << source.index + 8 * at)
 
     def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
         return TrappedAccess(*self.vm.gicd["SGIR"], intid | 1 << 16 + target.index)

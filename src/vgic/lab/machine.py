@@ -9,6 +9,7 @@ from vgic.designs.build import Buildable
 from vgic.lab.actions import Action, Moved, all_actions
 from vgic.lab.errors import ScenarioError
 from vgic.lab.mainboard import Mainboard
+from vgic.lab.posted import Posting
 from vgic.lab.scenario import Scenario
 from vgic.parts import step
 from vgic.rules.moments import Moments
@@ -50,6 +51,8 @@ class Machine(Mainboard):
                 self.load(run, run.home)
                 if self.can_enter(run):
                     self.enter(run)
+        if isinstance(self.gic, Posting):
+            self.gic.arrive_all()
         self.witness.booted(self.vcpus)
 
     def alphabet(self) -> list[Action]:
@@ -62,8 +65,12 @@ class Machine(Mainboard):
                         f"{self.scenario.where('check', key, n)}: check: {key} {n}: {pattern!r} names no action:"
                         f" expected names or patterns (*) of {', '.join(self.actions)}")
         return [
-            action for name, action in self.actions.items() if not (self.design.pinned and isinstance(action, Moved))
+            action for name, action in self.actions.items() if not (isinstance(action, Moved) and self._stays(action))
             if any(fnmatchcase(name, p) for p in check.actions) and not any(fnmatchcase(name, p) for p in check.never)]
+
+    def _stays(self, move: Moved) -> bool:
+        """Whether a vCPU moves nowhere, or not to that PE: one that is pinned, or one's that is."""
+        return self.design.of(move.run.vcpu.vm).pinned or move.pe in self.taken_pes
 
     @step
     def quiescent(self) -> bool:

@@ -7,7 +7,6 @@ knows of rules.
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +16,7 @@ from vgic.designs.base import Unsupported
 from vgic.designs.build import Buildable, build_of
 from vgic.designs.vm import Vcpu
 from vgic.host import CannotForward
-from vgic.lab.assembly import leave_behind, make_chip
+from vgic.lab.assembly import leave_behind, make_chip, make_design
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
 from vgic.lab.guest import TrappedAccess
@@ -32,6 +31,8 @@ from vgic.rules.moments import Moments, Teller
 from vgic.rules.witness import Witness
 from vgic.rules.world import VcpuView
 from vgic.silicon import GenericTimers, GicV3
+from vgic.silicon.ends import is_physical
+from vgic.silicon.report import Notice
 
 
 class Mainboard(ABC):
@@ -47,17 +48,17 @@ class Mainboard(ABC):
                  list_registers: int | None = None) -> None:
         build, heard = build_of(design), tuple(listeners)
         self.scenario = scenario
+        self.divided = scenario.entry == "divided"
         self.tell: Teller[VcpuView] = Teller()
-        self.gic = make_chip(scenario, build, self._accessed if heard else None, list_registers)
+        self.gic = make_chip(scenario, build, self._noticed, self._accessed if heard else None, list_registers)
         leave_behind(self.gic, scenario.firmware)
         self.pes = scenario.machine.pes
         self.vms = tuple(VmRun(n, scenario, self.gic, self.reach) for n in range(len(scenario.vm)))
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
         self.of_vcpu = {v.vcpu: v for v in self.vcpus}
         specs = scenario.device
-        forwarded = {pintid_of(d) for d in specs if d.kind != "edge" and d.vm != "host" and not d.emulated()}
-        self.witness = Witness(self, forwarded, self.pes)
-        self.faults, self.taken = self.witness.faults, self.witness.taken
+        self.witness = Witness(self)
+        self.faults = self.witness.faults
         self.tell = Teller((*(check(self) for check in MOMENT_CHECKS), self.witness, *heard))
         physical = sorted({pintid_of(d) for d in specs if not d.emulated()})
         self.kernel = build.kernel(
@@ -68,17 +69,12 @@ class Mainboard(ABC):
         for pe in range(self.pes):
             if isinstance(self.gic, GicV3):
                 self.gic.set_pe_state(pe, imo=True, fmo=True)
-        try:
-            self.design = build.design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
-                                       observer=self._designed if heard else None, **scenario.design_options)
-        except TypeError as e:
-            if not scenario.design_options or not re.search("keyword argument|multiple values", str(e)):
-                raise
-            raise ScenarioError(f"{scenario.where('design_options')}: design_options: {e}") from None
+        self.design = make_design(scenario, build, self.kernel, self.vms, self.timers,
+                                  self._designed if heard else None)
+        self.taken_pes = {run.home for run in self.vcpus if self.design.of(run.vcpu.vm).pinned}
         self.devices = tuple(self._device(d) for d in specs if d.kind != "timer")
         self.device_of = {(d.vm.name, d.vintid): d for d in self.devices if d.vm is not None}
         self.twins = {(vm.name, v): pintid_of(d) for vm in self.vms for v, d in vm.devices.items() if not d.emulated()}
-        self.trapped_timers = self.design.trapped_timers
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.guests = GuestSteps(self)
         self._left_pending()
@@ -98,8 +94,9 @@ class Mainboard(ABC):
     def _assign(self) -> None:
         kernel = self.kernel
         for device in [d for d in self.devices if not d.spec.emulated()]:
-            if device.spec.disables and not self.design.host_disables:
-                raise Unsupported(f"{self.design.name}: {device.name}: its host disables no interrupt of a guest's")
+            design = self.design if device.vm is None else self.design.of(device.vm.vm)
+            if device.spec.disables and not design.host_disables:
+                raise Unsupported(f"{design.name}: {device.name}: its host disables no interrupt of a guest's")
             desc = kernel.irq(pintid_of(device.spec))
             kernel.irq_set_irq_type(desc, device.edge)
             if device.vm is None:
@@ -128,6 +125,10 @@ class Mainboard(ABC):
 
     def _accessed(self, pe: int, kind: str, write: bool, place: str, value: int, guest: bool) -> None:
         self.tell.accessed(pe, kind, write, place, value, guest)
+
+    def _noticed(self, notice: Notice) -> None:
+        if is_physical(notice):
+            self.tell.host_ended_nothing(notice)
 
     def _host_takes(self, what: str, pintid: int, pe: int) -> None:
         self.tell.host_takes(pe, what, pintid)
@@ -239,11 +240,47 @@ class Mainboard(ABC):
         pe = run.vcpu.pe
         return pe is not None and not run.vcpu.in_guest and not run.sched.blocking and not self.gic.irq(pe)
 
+    def masked(self, pe: int) -> bool:
+        """Whether a PE's host has interrupts masked over more than a step: it divides an entry."""
+        return self.divided and any(run.vcpu.entering for run in self.vcpus if run.vcpu.pe == pe)
+
     def enter(self, run: VcpuRun) -> None:
-        """Flush and entry."""
-        run.vcpu.kicked = False
+        """Flush and entry, at once."""
         self.tell.enters(run)
+        self._flush(run)
+        self._in_guest(run)
+
+    def begin_entry(self, run: VcpuRun) -> None:
+        """Flush, of an entry that others may divide."""
+        self._flush(run)
+        run.vcpu.entering = True
+        self.settle()
+
+    def end_entry(self, run: VcpuRun) -> None:
+        """The rest of it: the guest runs, unless something turned up that the design sees."""
+        if not self.design.last_check(run.vcpu):
+            self.give_up_entry(run)
+            return
+        run.vcpu.entering = False
+        self.tell.enters(run)
+        if not self.design.of(run.vcpu.vm).kicks_outside:
+            run.vcpu.kicked = False             # who kicked it saw it outside, and sent no IPI
+        self._in_guest(run)
+
+    def give_up_entry(self, run: VcpuRun) -> None:
+        """After flush: no entry, but sync."""
+        run.vcpu.entering = False
+        self.tell.entry_given_up(run)
+        self.design.abandon_entry(run.vcpu)
+        self.settle()
+
+    def _flush(self, run: VcpuRun) -> None:
+        run.vcpu.kicked = False
+        self.tell.flushes(run)
         self.design.flush(run.vcpu)
+        self.tell.flushed(run)
+
+    def _in_guest(self, run: VcpuRun) -> None:
         run.vcpu.in_guest = True
         self.settle()
         self.tell.entered(run)

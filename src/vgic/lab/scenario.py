@@ -35,6 +35,7 @@ Schema for editors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -109,6 +110,7 @@ class MachineSpec(_Table):
     Attributes:
         gic: 2 or 3. pes: 1 to 8. list_registers: of each PE, 1 to 16, GICv2 to 64.
         host_split: whether the host uses EOImode 1.
+        posted: whether a write to GICD or GICR may reach the chip later than the next step.
         options: more options of the chip, by the names of `vgic.silicon.options`.
         affinities: of each PE, as MPIDR_EL1 has it (GICv3); sixteen to a cluster by default.
     """
@@ -117,6 +119,7 @@ class MachineSpec(_Table):
     pes: int = Field(1, ge=1, le=8)
     list_registers: int = Field(4, ge=1, le=64)
     host_split: bool = True
+    posted: bool = False
     options: dict[str, bool | int | str] = Field(default_factory=dict)
     affinities: list[Affinity] | None = None
 
@@ -144,6 +147,7 @@ class VmSpec(_Table):
 
     Attributes:
         name: for people. gic: what its guest sees, None for what the machine has.
+        design: which hands interrupts to its guests, None for the scenario's.
         eoimode: of its guests. disabled: the interrupts that it does not enable at boot.
         priorities: of its interrupts, 0xa0 by default. sgis: those that its guests use.
         vcpu: its vCPUs.
@@ -151,6 +155,7 @@ class VmSpec(_Table):
 
     name: Name | None = None
     gic: Literal[2, 3] | None = None
+    design: str | None = None
     eoimode: Literal[0, 1] = 0
     disabled: list[Intid] = Field(default_factory=list)
     priorities: dict[Annotated[str, AfterValidator(_handled)], Annotated[int, Field(ge=0, le=254)]] = Field(
@@ -274,6 +279,7 @@ class Scenario(_Table):
     Attributes:
         design: which hands interrupts over, and design_options: more arguments of its constructor.
         userspace: whether a VMM may save and restore the guest's GIC.
+        entry: "whole": nothing comes between flush and the guest; "divided": what other PEs do may.
         firmware: what the kernel finds in the chip when it boots.
     """
 
@@ -286,6 +292,7 @@ class Scenario(_Table):
     expect: Literal["holds", "breaks"] = "holds"
     rules: list[Annotated[int, AfterValidator(_rule)]] = Field(default_factory=list)
     userspace: bool = False
+    entry: Literal["whole", "divided"] = "whole"
     firmware: list[FirmwareSpec] = Field(default_factory=list, max_length=16)
     machine: MachineSpec = MachineSpec.model_validate({})
     vm: list[VmSpec] = Field(min_length=1, max_length=4)
@@ -327,7 +334,13 @@ def load(path: Path | str) -> Scenario:
     """Reads a scenario. A design of a file beside it is named from there. ScenarioError where it can't be used."""
     scenario = parse_scenario(
         read_toml(path, "a scenario file, or the name of one of ours (vgic scenarios lists them)"), str(path))
-    return scenario.model_copy(update={"design": design_beside(scenario.design, Path(path).parent)})
+    return with_designs(scenario, lambda design: design_beside(design, Path(path).parent))
+
+
+def with_designs(scenario: Scenario, named: Callable[[str], str]) -> Scenario:
+    """The scenario with every design that it names called otherwise."""
+    vms = [vm if vm.design is None else vm.model_copy(update={"design": named(vm.design)}) for vm in scenario.vm]
+    return scenario.model_copy(update={"design": named(scenario.design), "vm": vms})
 
 
 def design_beside(design: str, directory: Path) -> str:

@@ -160,8 +160,7 @@ class Story(Moments[VcpuView]):
         self.guest_says(who, f"writes {register} = {vintid}")
 
     def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
-        shown = f"{value:#x}" if register == "IPRIORITYR" else str(value)
-        self.guest_says(who, f"reads {register} of {vintid}: {shown}")
+        self.guest_says(who, f"reads {register} of {vintid}: {value if value < 2 else hex(value)}")
 
     def switched_off(self, who: VcpuView) -> None:
         self.guest_says(who, "calls CPU_OFF")

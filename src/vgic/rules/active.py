@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from vgic.arch.gicc import INTID
 from vgic.arch.ich import EN
 from vgic.arch.intid import LPI_START, special
 from vgic.arch.state import ACTIVE, INVALID
+from vgic.rules.delivery import IMPLEMENTED
 from vgic.rules.ghost import NOBODY
 from vgic.rules.judge import RecordingCheck
 from vgic.rules.world import ISACTIVER, OfVcpus, VcpuView, World, design_bit, lrs_of, named, valid
-from vgic.silicon.interrupt import G0, Interrupt
 from vgic.silicon.priority import IDLE, bit
 from vgic.silicon.virtual_interface import ListRegister
 
@@ -27,8 +28,11 @@ def _held_active(w: World, run: VcpuView, vintid: int) -> bool | None:
 
 
 def _differs(w: World, run: VcpuView, guest_active: bool) -> str | None:
-    """An interrupt whose active state the design has otherwise than its guests made it, no vCPU of the VM running."""
-    if any(each.vcpu.in_guest for each in run.vm.vcpus):
+    """An interrupt whose active state the design has otherwise than its guests made it, while no vCPU of the VM runs or
+    is about to. An end that a maintenance interrupt is still to tell of is under way."""
+    if any(each.vcpu.in_guest or each.vcpu.entering for each in run.vm.vcpus):
+        return None
+    if not guest_active and any(each.vcpu.pe is not None and w.gic.maintenance(each.vcpu.pe) for each in run.vm.vcpus):
         return None
     for vintid, ghost in run.irqs.items():
         if (vintid >= 32 and run.vcpu.index) or vintid >= LPI_START:
@@ -69,66 +73,51 @@ def priorities_differ(w: World, run: VcpuView) -> str | None:
     due = len(dropped) - sum(dropped) + len(run.guest.state.owing)
     if held != due:
         return f"{run.name}: {held} active priorities, {due} interrupts acknowledged and not dropped"
+    return _other_priorities(w, run, pe)
+
+
+def _other_priorities(w: World, run: VcpuView, pe: int) -> str | None:
+    """Priorities that are active in a vCPU's interface, and not those of what its guest has acknowledged. Nothing where
+    it has ended interrupts in another order, or has changed a priority."""
+    guest, virtual = run.guest.state, w.gic.virtual[pe]
+    if guest.owing or guest.dropped != tuple(sorted(guest.dropped)):
+        return None
+    due = 0
+    for (iar, _), dropped in zip(guest.stack, guest.dropped, strict=True):
+        ghost = run.irqs.get(iar & INTID if run.vcpu.vm.gic == 2 else iar)
+        if ghost is None or ghost.stale:
+            return None
+        if not dropped:
+            due |= bit(ghost.priority & IMPLEMENTED, virtual.preemption_bits)
+    held = virtual.groups[0].active | virtual.groups[1].active
+    if held != due:
+        return f"{run.name}: active priorities {held:#x}; those acknowledged and not dropped are {due:#x}"
     return None
 
 
 class AcknowledgesMatchDrops(RecordingCheck):
-    """Rule 14, at each EOIR, of hosts and guests: a priority is active; it is of the group that the register drops; and
-    it is that of the interrupt named, the last one acknowledged. What a guest has acknowledged is known only of
-    interrupts in list registers, as vCPUs come and go."""
+    """Rule 14, at each EOIR of a guest: a priority is active; it is of the group that the register drops; and it is
+    that of the interrupt named. What a guest has acknowledged is known only of interrupts in list registers, as vCPUs
+    come and go. The host's ends are rule 41's."""
 
     rule_id = 14
-    KEPT = 256
-
-    def prepare(self) -> None:
-        self.acknowledged: dict[int, list[int]] = {}
-
-    def _drop(self, running: int, group: int | None, who: str, pe: int, register: str, intid: int) -> bool:
-        """Judges what an EOIR drops: `group` 0 or 1."""
-        self.judged += 1
-        if running == IDLE:
-            self.broken(f"{register} of {intid} by the {who} on pe{pe}: no priority is active")
-        elif register[8:9] in ("0", "1") and group != int(register[8]):
-            self.broken(f"{register} of {intid} by the {who} on pe{pe}: the active priority is of group {group}")
-        else:
-            return True
-        return False
 
     def guest_ends(self, pe: int, register: str, vintid: int) -> None:
         """A drop needs an active priority, that of the list register named."""
         if "EOIR" not in register or special(vintid):
             return
+        self.judged += 1
         virtual = self.chip.virtual[pe]
         running = virtual.running_priority()
-        mine = 0 if running == IDLE else bit(running, virtual.preemption_bits)
-        group = 0 if virtual.groups[0].active & mine else 1
-        if self._drop(running, group, "guest", pe, register, vintid):
-            lr = virtual.find_active(vintid)
-            if lr is not None and lr.priority & virtual.mask(lr.group) != running:
-                self.broken(f"{register} of {vintid} by the guest on pe{pe}: drops {running:#x}, and {lr} is not that")
-
-    def host_acknowledged(self, pe: int, intid: int, irq: Interrupt | None) -> None:
-        """One more to be dropped."""
-        stack = self.acknowledged.setdefault(pe, [])
-        stack.append(intid)
-        del stack[:-self.KEPT]
-
-    def active_priorities_written(self, pe: int, virtual: bool) -> None:
-        """Software ended all of them."""
-        if not virtual and self.chip.cpus[pe].running_priority() == IDLE:
-            self.acknowledged.pop(pe, None)
-
-    def host_ends(self, pe: int, register: str, intid: int) -> None:
-        """A drop needs an active priority, that of the last acknowledged."""
-        if "EOIR" not in register or special(intid):
-            return
-        cpu = self.chip.cpus[pe]
-        group = cpu.active_group()
-        stack = self.acknowledged.get(pe)
-        last = stack.pop() if stack else None
-        if self._drop(cpu.running_priority(), None if group is None else int(group != G0), "host", pe, register,
-                      intid) and last is not None and last != intid:
-            self.broken(f"{register} of {intid} by the host on pe{pe}: the last acknowledged is {last}")
+        group = 0 if virtual.groups[0].active & bit(running, virtual.preemption_bits) else 1
+        said = f"{register} of {vintid} by the guest on pe{pe}"
+        lr = virtual.find_active(vintid)
+        if running == IDLE:
+            self.broken(f"{said}: no priority is active")
+        elif register[8:9] in ("0", "1") and group != int(register[8]):
+            self.broken(f"{said}: the active priority is of group {group}")
+        elif lr is not None and lr.priority & virtual.mask(lr.group) != running:
+            self.broken(f"{said}: drops {running:#x}, and {lr} is not that")
 
 
 # -- 15: an LPI has no active state

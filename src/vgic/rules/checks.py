@@ -41,7 +41,7 @@ CHECKS: dict[int, Forms] = {
     6: Forms((twins.twin_is_inactive,), recording=twins.TwinIsActive),
     7: Forms((list_registers.hw_pending_and_active,), recording=list_registers.NoHwPendingActive),
     8: Forms(at_rest=(twins.stuck_active,), recording=twins.NoneStaysActive),
-    9: Forms((twins.host_takes_again,), kernel=twins.NoRetake),
+    9: Forms(moment=(twins.TakenAgain,), kernel=twins.NoRetake),
     10: Forms((twins.wrong_twin,), recording=twins.OnlyTheNamed),
     11: Forms((active.completion_is_lost,)),
     12: Forms((active.active_is_lost,)),
@@ -63,7 +63,9 @@ CHECKS: dict[int, Forms] = {
     35: Forms(moment=(delivery.PendingWhereItGoes,)),
     39: Forms(at_rest=(delivery.sgi_of_a_source_lost,), moment=(delivery.OnceASource,)),
     40: Forms((waking.signalled_for_nothing,)),
-    42: Forms(at_rest=(waking.stays_off,), moment=(waking.OffUntilSwitchedOn,)),
+    41: Forms(moment=(twins.EndsWhatItTook,), recording=twins.HostEndsWhatItTook),
+    42: Forms(moment=(waking.NothingToTake,)),
+    43: Forms(at_rest=(waking.stays_off,), moment=(waking.OffUntilSwitchedOn,)),
 }
 
 MACHINE_RULES: tuple[int, ...] = tuple(n for n, f in CHECKS.items() if f.state or f.at_rest or f.moment)

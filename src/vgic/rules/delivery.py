@@ -40,10 +40,10 @@ class Undelivered(NamedTuple):
 
 
 def would_take(run: VcpuView, ghost: IrqGhost) -> bool:
-    """Whether the guest has enabled the interrupt and lets it through: its mask and its running priority do
-    (IHI 0069 4.8.6; IHI 0048B 3.3.3). Guests leave the binary point at its minimum."""
+    """Whether the guest has enabled the interrupt and lets it through: its distributor, its mask and its running
+    priority do (IHI 0069 4.8.6; IHI 0048B 3.3.3). Guests leave the binary point at its minimum."""
     g = run.guest.state
-    if not (ghost.enabled and ghost.active is None and not g.masked and g.grpen):
+    if not (run.vm.ghost.forwards and ghost.enabled and ghost.active is None and not g.masked and g.grpen):
         return False
     priority = ghost.priority & IMPLEMENTED
     return priority < g.pmr & IMPLEMENTED and preempted(run, priority, True) is None
@@ -119,7 +119,7 @@ def edge_is_lost(w: World) -> str | None:
         if not u.level or u.ghost.soft:
             where = carried(w, u)
             if not where:
-                return f"{u}; it is pending nowhere"
+                return f"{u}; it is pending nowhere that can be seen"
     return None
 
 
@@ -157,7 +157,8 @@ class NotAfterTheDrop(MomentCheck):
 
 
 class OnceAnEdge(MomentCheck):
-    """Rule 4, at each acknowledge: of an interrupt that there is, that is not active, and (an edge) that came."""
+    """Rule 4, at each acknowledge: of an interrupt that there is, that is not active, and (an edge) that came and was
+    not cleared."""
 
     rule_id = 4
 
@@ -170,7 +171,7 @@ class OnceAnEdge(MomentCheck):
         if ghost.active is not None:
             self.broken(f"{said}, which is active: vCPU {ghost.active} has not deactivated it")
         if not ghost.credit and is_edge(who, vintid):
-            self.broken(f"{said} once more than edges came")
+            self.broken(f"{said} once more than edges came and were not cleared")
 
 
 def is_edge(run: VcpuView, vintid: int) -> bool:
@@ -198,17 +199,20 @@ class NotWhileDisabled(MomentCheck):
         ghost = who.irqs.get(vintid)
         if ghost is not None and not ghost.enabled:
             self.broken(f"{who.name} acknowledges {vintid}, which its guest has disabled")
+        elif not who.vm.ghost.forwards:
+            self.broken(f"{who.name} acknowledges {vintid}, and its guest has switched the distributor off")
 
 
 # -- 35: what was sent elsewhere goes there
 
 class PendingWhereItGoes(MomentCheck):
-    """Rule 35, at each entry: no list register holds an SPI pending that goes to another vCPU."""
+    """Rule 35, as list registers are filled for an entry: none holds an SPI pending that goes to another vCPU."""
 
     rule_id = 35
 
-    def entered(self, who: VcpuView) -> None:
-        for lr in lrs_of(self.w, who):
+    def flushed(self, who: VcpuView) -> None:
+        pe = who.vcpu.pe
+        for lr in self.w.gic.virtual[pe].lrs if pe is not None else ():
             ghost = who.irqs.get(lr.vintid) if lr.state == PENDING and lr.vintid >= 32 else None
             if ghost is not None and ghost.target != who.vcpu.index:
                 self.broken(f"{who.name} enters with {lr.vintid} pending, which goes to vCPU {ghost.target}")

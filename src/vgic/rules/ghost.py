@@ -32,19 +32,22 @@ class IrqGhost(Part):
             NOBODY for none. routed: the one that it went to at boot; it never changes.
         credit: edges that came and may each be acknowledged once, 0 to MOST.
         owed: whether an edge came after the last acknowledge.
-        cause: NONE to GONE. soft: the guest set it pending by ISPENDR, and it has not been acknowledged since.
+        cause: NONE to GONE; of an edge DROPPED while one that was cleared may still be taken from the list register
+            that it is in, else NONE. soft: the guest set it pending by ISPENDR, and it has not been acknowledged since.
         active: the vCPU (its index in the VM) that acknowledged it and has not deactivated it, None if none; NOBODY
             where ISACTIVER made it active.
         was_disabled: whether it has been disabled while an edge was owed.
         stale: its priority was changed where the one that it had may still count: while it was active, or in a list
             register of a vCPU that runs, until that ends.
         software: no physical interrupt stands behind it; it never changes.
+        taken: the host has taken the physical interrupt behind this level for it, and since then its line has stayed
+            high, and no guest has ended or changed it: its guest has it pending or active.
         sources: GICv2 SGIs: bit n: vCPU n sent it, and it has not been acknowledged since.
     """
 
     __slots__ = (
         "active", "cause", "credit", "enabled", "owed", "priority", "routed", "soft", "software", "sources", "stale",
-        "target", "was_disabled")
+        "taken", "target", "was_disabled")
 
     def __init__(self, priority: int, target: int, software: bool = False) -> None:
         self.software = software
@@ -52,7 +55,7 @@ class IrqGhost(Part):
         self.priority = priority
         self.target = self.routed = target
         self.credit = self.cause = self.sources = 0
-        self.owed = self.soft = self.was_disabled = self.stale = False
+        self.owed = self.soft = self.was_disabled = self.stale = self.taken = False
         self.active: int | None = None
 
     def edge_came(self) -> None:
@@ -64,8 +67,15 @@ class IrqGhost(Part):
         """The line of a level-sensitive device."""
         if level:
             self.cause = PRESENT
-        elif self.cause == PRESENT:
-            self.cause = DROPPED
+        else:
+            self.taken = False
+            if self.cause == PRESENT:
+                self.cause = DROPPED
+
+    def cleared(self, may_come: int) -> None:
+        """Its guest cleared what is pending of an edge; so many are where that does not reach."""
+        self.owed = False
+        self.credit = min(self.credit, may_come)
 
 
 class VcpuGhost(Part):
@@ -85,13 +95,13 @@ class VcpuGhost(Part):
         self.maintained = False
 
 
-class TakenGhost(Part):
-    """One forwarded level interrupt of a PE: how often the host took it since anything else happened, 0 to STORM."""
+class VmGhost(Part):
+    """One VM. `forwards`: whether its distributor forwards interrupts (GICD_CTLR), as far as its guests know."""
 
-    __slots__ = ("times",)
+    __slots__ = ("forwards",)
 
     def __init__(self) -> None:
-        self.times = 0
+        self.forwards = True
 
 
 class Faults(Part):
@@ -121,7 +131,7 @@ class VmGhosts:
 
     Attributes:
         shared: those of its SPIs and LPIs. irqs: for each vCPU its private ones and the shared ones, by vINTID.
-        vcpus: one for each.
+        vcpus: one for each. vm: the VM's own.
     """
 
     def __init__(self, vcpus: int, vintids: Collection[int], priority: Callable[[int], int], routed: Mapping[int, int],
@@ -130,7 +140,9 @@ class VmGhosts:
         self.irqs: tuple[dict[int, IrqGhost], ...] = tuple(
             {**{v: IrqGhost(priority(v), n) for v in vintids if v < 32}, **self.shared} for n in range(vcpus))
         self.vcpus = tuple(VcpuGhost() for _ in range(vcpus))
+        self.vm = VmGhost()
 
     def parts(self) -> tuple[object, ...]:
         """Every object here that changes."""
-        return (*self.shared.values(), *(g for irqs in self.irqs for v, g in irqs.items() if v < 32), *self.vcpus)
+        private = (g for irqs in self.irqs for v, g in irqs.items() if v < 32)
+        return (*self.shared.values(), *private, *self.vcpus, self.vm)

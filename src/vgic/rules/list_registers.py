@@ -17,15 +17,15 @@ from vgic.silicon.virtual_interface import ListRegister
 @OfVcpus
 def two_list_registers(w: World, run: VcpuView) -> str | None:
     """Rule 5, of one vCPU."""
-    seen: set[tuple[int, int]] = set()
+    seen: set[int] = set()
     twins: set[int] = set()
     for lr in valid(lrs_of(w, run)):
-        key = (lr.vintid, lr.cpuid if lr.vintid < 16 else 0)
-        if key in seen:
-            return f"{run.name}: vINTID {lr.vintid} is in two list registers"
+        vintid = named(run, lr)
+        if vintid in seen:
+            return f"{run.name}: vINTID {vintid} is in two list registers"
         if lr.hw and lr.pintid in twins:
             return f"{run.name}: pINTID {lr.pintid} is in two list registers"
-        seen.add(key)
+        seen.add(vintid)
         if lr.hw:
             twins.add(lr.pintid)
     return None
@@ -63,11 +63,11 @@ class OneListRegisterEach(RecordingCheck):
         held = [lr for lr in self.chip.virtual[pe].lrs if lr.state != INVALID]
         if len(held) < 2 and not (held and held[0].hw):
             return
-        seen: dict[tuple[str, int, int], ListRegister] = {}
+        seen: dict[tuple[str, int], ListRegister] = {}
         for lr in held:
-            keys = [("vINTID", lr.vintid, lr.cpuid if lr.vintid < 16 else 0)]
+            keys = [("vINTID", lr.vintid)]
             if lr.hw:
-                keys.append(("pINTID", lr.pintid, 0))
+                keys.append(("pINTID", lr.pintid))
             for key in keys:
                 if key in seen:
                     self.broken(f"{key[0]} {key[1]} in {seen[key]} and {lr} of pe{pe}")
@@ -76,7 +76,7 @@ class OneListRegisterEach(RecordingCheck):
             interface = self.chip.virtual[other]
             if other != pe and interface.state.hcr & EN:
                 for lr in interface.lrs:
-                    mine = seen.get(("pINTID", lr.pintid, 0)) if lr.hw and lr.pintid >= 32 else None
+                    mine = seen.get(("pINTID", lr.pintid)) if lr.hw and lr.pintid >= 32 else None
                     if mine is not None and lr.state != INVALID:
                         self.broken(f"pINTID {lr.pintid} in {mine} of pe{pe} and {lr} of pe{other}")
 

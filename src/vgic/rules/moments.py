@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from vgic.silicon.interrupt import Interrupt
+from vgic.silicon.report import Notice
 from vgic.silicon.virtual_interface import ListRegister
 
 W = TypeVar("W")
@@ -84,6 +85,9 @@ class Moments(Generic[W]):
     def host_ended(self, pe: int, register: str, pintid: int) -> None:
         """The host wrote EOIR or DIR."""
 
+    def host_ended_nothing(self, notice: Notice) -> None:
+        """What it wrote to EOIR or DIR matched nothing that it had acknowledged and not ended."""
+
     def host_disables(self, pintid: int, disable: bool) -> None:
         """A driver of the host's calls disable_irq, or enable_irq."""
 
@@ -108,7 +112,13 @@ class Moments(Generic[W]):
         """It is about to leave its PE."""
 
     def enters(self, who: W) -> None:
-        """It is about to enter its guest: flush comes next."""
+        """It is about to enter its guest: flush comes next, unless it has come already (an entry that is divided)."""
+
+    def flushes(self, who: W) -> None:
+        """Flush comes next: what its list registers show is decided now."""
+
+    def flushed(self, who: W) -> None:
+        """Its list registers are filled. It is not in its guest yet."""
 
     def entered(self, who: W) -> None:
         """It is in its guest: the virtual CPU interface is enabled and holds all that the hypervisor shows. Recordings
@@ -198,13 +208,16 @@ class Moments(Generic[W]):
     def guest_writes(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """It is about to write a register of its distributor for one interrupt, which is private to `owner` or shared:
         one of the set and clear registers, IPRIORITYR (a priority), IROUTER (the index of a vCPU, NOBODY), SPENDSGIR or
-        CPENDSGIR (a bit for each source)."""
+        CPENDSGIR (the index of a source)."""
 
     def guest_wrote(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """That write has returned."""
 
+    def guest_switches(self, who: W, on: bool) -> None:
+        """It is about to have its distributor forward interrupts (GICD_CTLR), or has had it forward none."""
+
     def guest_read(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
-        """It has read the bit of one interrupt in ISPENDR or ISACTIVER, or its byte of IPRIORITYR."""
+        """It has read the bit of one interrupt in ISENABLER, ISPENDR or ISACTIVER, or its byte of IPRIORITYR."""
 
     def guest_sends_sgi(self, who: W, target: W, intid: int) -> None:
         """It is about to send an SGI."""

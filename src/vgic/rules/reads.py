@@ -1,12 +1,12 @@
-"""Rules of what a guest reads: IAR with nothing to take, and the pending and active state (16, 22)."""
+"""Rules of what a guest reads: IAR, and what its distributor tells of an interrupt (16, 22)."""
 
 from __future__ import annotations
 
 from vgic.arch.intid import special
-from vgic.rules.delivery import IMPLEMENTED, preempted
+from vgic.rules.delivery import IMPLEMENTED, is_edge, preempted
 from vgic.rules.ghost import DROPPED, PRESENT
 from vgic.rules.judge import MomentCheck, RecordingCheck
-from vgic.rules.world import VcpuView
+from vgic.rules.world import VcpuView, on_its_way
 from vgic.silicon.virtual_interface import ListRegister
 
 # -- 16: an IAR that finds nothing changes nothing
@@ -72,20 +72,25 @@ class NothingKeepsItBack(MomentCheck):
 # -- 22: what is read was true
 
 class ReadsAreTrue(MomentCheck):
-    """Rule 22: what a guest reads of active is what guests did; of pending, what devices and guests did, as far as it
-    cannot be on its way; of a priority, what it wrote, of the bits that there are."""
+    """Rule 22: what a guest reads of enable, priority and active is what guests did; of pending, what devices and
+    guests did, as far as it cannot be on its way. A level's line holds it pending whether it is active or not."""
 
     rule_id = 22
 
     def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
         ghost = owner.irqs[vintid]
-        if register == "IPRIORITYR":
-            true = (value ^ ghost.priority) & IMPLEMENTED == 0
-        elif register == "ISACTIVER":
-            true = value == (ghost.active is not None)
-        elif value:
-            true = ghost.owed or ghost.soft or ghost.cause in (PRESENT, DROPPED) or ghost.credit > 0
-        else:
-            true = not ghost.soft
+        match register:
+            case "ISENABLER":
+                true = bool(value) == ghost.enabled
+            case "IPRIORITYR":
+                true = value & IMPLEMENTED == ghost.priority & IMPLEMENTED
+            case "ISACTIVER":
+                true = bool(value) == (ghost.active is not None)
+            case _ if value:
+                true = (ghost.owed or ghost.soft or ghost.cause in (PRESENT, DROPPED) or ghost.credit > 0
+                        or ghost.sources != 0)
+            case _:
+                came = ghost.owed or (ghost.cause == PRESENT and not is_edge(owner, vintid))
+                true = not (ghost.soft or ghost.sources or (came and not on_its_way(self.w, owner, vintid)))
         if not true:
-            self.broken(f"{who.name} reads {register} of {vintid} as {value:#x}")
+            self.broken(f"{who.name} reads {register} of {vintid} as {value if value < 2 else hex(value)}")

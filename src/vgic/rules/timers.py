@@ -15,7 +15,7 @@ def timer_is_not_the_guests(w: World, run: VcpuView) -> str | None:
     if pe is None or not run.vcpu.in_guest or run.guest.state.starting:
         return None
     for name, ghost in run.timers.items():
-        if name in w.trapped_timers:
+        if name in w.design.of(run.vcpu.vm).trapped_timers:
             continue
         timer = w.timers.timers[pe][name]
         if (timer.enable, timer.imask, timer.cval) != (ghost.enable, ghost.imask, ghost.cval):

@@ -10,11 +10,12 @@ from vgic.arch.gicc import INTID
 from vgic.arch.intid import LPI_START, special
 from vgic.arch.state import ACTIVE, INVALID, STATE_NAMES
 from vgic.rules.delivery import full, waits, would_take
-from vgic.rules.ghost import TWICE
 from vgic.rules.judge import MomentCheck, RecordingCheck
 from vgic.rules.kernel import ALLOWED, BROKEN, UNKNOWN, KernelCheck, KernelLine, KernelVcpu
-from vgic.rules.world import OfVcpus, VcpuView, VmView, World, lrs_of, valid
+from vgic.rules.world import OfVcpus, VcpuView, VmView, World, forwarded, lrs_of, valid
+from vgic.silicon.ends import is_physical
 from vgic.silicon.interrupt import Interrupt
+from vgic.silicon.report import Notice
 from vgic.silicon.virtual_interface import ListRegister
 
 # -- 6: the twin is active whenever the guest can deactivate it
@@ -157,12 +158,15 @@ class _Forwarded:
 
 # -- 9: the host does not take again what its guest has
 
-def host_takes_again(w: World) -> str | None:
-    """Rule 9."""
-    for (pe, intid), ghost in w.taken.items():
-        if ghost.times >= TWICE:
-            return f"the host on pe{pe} took {intid} again, and neither its guest nor its device did anything between"
-    return None
+class TakenAgain(MomentCheck):
+    """Rule 9, wherever the host takes a physical interrupt: what it took before is still with its guest. That is so
+    until the guest ends it or writes its pending or active state, its line drops, or the host disables it."""
+
+    rule_id = 9
+
+    def host_took(self, pe: int, pintid: int) -> None:
+        if any(ghost.taken for ghost in forwarded(self.w, pintid, pe)):
+            self.broken(f"the host on pe{pe} took {pintid} again: its guest has not ended it, and its line stayed high")
 
 
 class NoRetake(KernelCheck):
@@ -239,6 +243,37 @@ class OnlyTheNamed(RecordingCheck):
                     self.broken(f"{register} of {vintid} on pe{pe}: its twin is {self.twins[pe, v]}, not {pintid}")
         if [i for i in ended if i != twin]:
             self.broken(f"{register} of {vintid} on pe{pe} deactivated pINTIDs {ended}, its twin is {twin}")
+
+
+# -- 41: the host ends what it has acknowledged
+
+class EndsWhatItTook(MomentCheck):
+    """Rule 41, at each EOIR and DIR of the host at the physical CPU interface: the chip knows what it acknowledged."""
+
+    rule_id = 41
+
+    def host_ended_nothing(self, notice: Notice) -> None:
+        self.broken(f"the host's {notice.register}, {notice.detail}")
+
+
+class HostEndsWhatItTook(RecordingCheck):
+    """Rule 41, at each EOIR and DIR of the host, whatever is not special: the chip tells what matches nothing."""
+
+    rule_id = 41
+
+    def prepare(self) -> None:
+        self.before = 0
+
+    def host_ends(self, pe: int, register: str, pintid: int) -> None:
+        """Remembers how many notices there were."""
+        self.before = self.chip.notices.total
+
+    def host_ended(self, pe: int, register: str, pintid: int) -> None:
+        """Whether one more is of it."""
+        notice = self.chip.notices.last
+        self.judged += not special(pintid)
+        if self.chip.notices.total > self.before and notice is not None and is_physical(notice):
+            self.broken(f"the host's {notice.register} on pe{pe}, {notice.detail}")
 
 
 # -- 21, 33: userspace changes nothing physical, and no VM leaves anything on what is the host's

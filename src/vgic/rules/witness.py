@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vgic.arch.intid import special
+from vgic.arch.state import PENDING
 from vgic.parts import step
-from vgic.rules.ghost import DROPPED, GONE, NOBODY, PRESENT, STORM, Faults, IrqGhost, TakenGhost
+from vgic.rules.delivery import is_edge
+from vgic.rules.ghost import DROPPED, GONE, NOBODY, NONE, PRESENT, STORM, Faults, IrqGhost
 from vgic.rules.moments import Moments
-from vgic.rules.world import VcpuView, World, elsewhere
+from vgic.rules.world import VcpuView, World, elsewhere, forwarded, on_its_way
 from vgic.silicon.virtual_interface import ListRegister
 
 
@@ -21,26 +23,18 @@ class Witness(Moments[VcpuView]):
     """Remembers. It never changes itself; the ghosts do.
 
     Args:
-        w: the machine. forwarded: the pINTIDs of the level interrupts that guests have. pes: how many PEs.
+        w: the machine.
 
     Attributes:
-        faults: what rules found as it happened. taken: by (PE, pINTID), how often the host took a forwarded interrupt.
+        faults: what rules found as it happened.
     """
 
-    def __init__(self, w: World, forwarded: Iterable[int], pes: int) -> None:
+    def __init__(self, w: World) -> None:
         self.w = w
         self.faults = Faults()
-        self.taken = {(pe, pintid): TakenGhost() for pe in range(pes) for pintid in sorted(forwarded)}
-
-    def _changed(self) -> None:
-        """Something happened that may let the host take an interrupt again."""
-        for ghost in self.taken.values():
-            if ghost.times:
-                ghost.times = 0
 
     def _anew(self) -> None:
         """Something happened that may signal an interrupt anew, to whomever."""
-        self._changed()
         for vm in self.w.vms:
             for run in vm.vcpus:
                 if run.ghost.spurious:
@@ -59,7 +53,7 @@ class Witness(Moments[VcpuView]):
     def edge_accepted(self, who: VcpuView, vintid: int) -> None:
         ghost = who.irqs[vintid]
         ghost.edge_came()
-        ghost.was_disabled = ghost.was_disabled or not ghost.enabled
+        ghost.was_disabled = ghost.was_disabled or not ghost.enabled or not who.vm.ghost.forwards
 
     def left_pending(self, who: VcpuView, vintid: int) -> None:
         ghost = who.irqs[vintid]
@@ -72,22 +66,16 @@ class Witness(Moments[VcpuView]):
         self._anew()
 
     def host_disables(self, pintid: int, disable: bool) -> None:
-        self._changed()
+        for ghost in forwarded(self.w, pintid, None):
+            ghost.taken = False
 
     def host_took(self, pe: int, pintid: int) -> None:
-        ghost = self.taken.get((pe, pintid))
-        if ghost is not None:
-            ghost.times = min(STORM, ghost.times + 1)
+        for ghost in forwarded(self.w, pintid, pe):
+            ghost.taken = True
 
     # -- vCPUs
 
-    def loaded(self, who: VcpuView, pe: int) -> None:
-        self._changed()
-
-    def put(self, who: VcpuView) -> None:
-        self._changed()
-
-    def enters(self, who: VcpuView) -> None:
+    def flushes(self, who: VcpuView) -> None:
         """What the guest's own model has lowered is known to be low from here on."""
         for vintid, ghost in who.irqs.items():
             if (ghost.software and ghost.cause == DROPPED and ghost.target == who.vcpu.index
@@ -103,8 +91,6 @@ class Witness(Moments[VcpuView]):
             who.ghost.barren = 0
 
     def left(self, who: VcpuView, reason: str) -> None:
-        if reason == "signal":
-            self._changed()
         self._exit(who)
         for ghost in who.irqs.values():
             if ghost.stale and ghost.active is None and ghost.target == who.vcpu.index:
@@ -126,6 +112,13 @@ class Witness(Moments[VcpuView]):
         ghost = who.irqs.get(lr.vintid) if lr.state else None
         if (ghost is not None and ghost.cause == DROPPED and ghost.target == who.vcpu.index
                 and lr.vintid not in who.vm.completions):
+            self._gone(who, lr.vintid, ghost)
+
+    def _gone(self, who: VcpuView, vintid: int, ghost: IrqGhost) -> None:
+        """What may have been taken from a list register, though it had dropped or was cleared, may be so no more."""
+        if is_edge(who, vintid):
+            ghost.cause, ghost.credit = NONE, int(ghost.owed)
+        else:
             ghost.cause = GONE
 
     # -- guests
@@ -138,7 +131,6 @@ class Witness(Moments[VcpuView]):
         self._goes_on(who)
 
     def _goes_on(self, who: VcpuView) -> None:
-        self._changed()
         if who.ghost.barren:
             who.ghost.barren = 0
         if who.ghost.maintained:
@@ -160,7 +152,9 @@ class Witness(Moments[VcpuView]):
             ghost.soft = False
         else:
             ghost.credit = max(0, ghost.credit - 1)
-            ghost.owed = ghost.was_disabled = False
+            ghost.owed = ghost.soft = ghost.was_disabled = False
+            if ghost.cause == DROPPED:
+                ghost.cause = NONE
         ghost.active = who.vcpu.index
 
     def guest_deactivates(self, who: VcpuView, vintid: int) -> None:
@@ -172,6 +166,7 @@ class Witness(Moments[VcpuView]):
 
     def _inactive(self, ghost: IrqGhost) -> None:
         ghost.active = None
+        ghost.taken = False
         if ghost.stale:
             ghost.stale = False
 
@@ -200,9 +195,9 @@ class Witness(Moments[VcpuView]):
             case "ISPENDR" | "ICPENDR":
                 self._pends(who, register, vintid, ghost)
             case "SPENDSGIR":
-                ghost.sources |= value
+                ghost.sources |= 1 << value
             case "CPENDSGIR":
-                ghost.sources &= ~value
+                ghost.sources &= ~(1 << value)
             case "ISACTIVER":
                 ghost.active = NOBODY if ghost.active is None else ghost.active
             case "ICACTIVER":
@@ -211,18 +206,29 @@ class Witness(Moments[VcpuView]):
     def _pends(self, who: VcpuView, register: str, vintid: int, ghost: IrqGhost) -> None:
         if who.vcpu.vm.gic == 2 and vintid < 16:
             return                              # a GICv2's SGIs have sources: writes are ignored (IHI 0048B 4.3.7)
-        if register == "ICPENDR":
-            if ghost.soft and ghost.cause != PRESENT and elsewhere(self.w, who, vintid):
-                ghost.cause = DROPPED           # it may be taken there until that vCPU is left
-            ghost.owed = ghost.soft = False
-        elif who.vm.is_level(vintid):
-            ghost.soft = True
-        else:
-            ghost.edge_came()
+        soft, ghost.taken = ghost.soft, False
+        ghost.soft = register == "ISPENDR"
+        edge = is_edge(who, vintid)
+        if register == "ISPENDR":
+            if edge:
+                ghost.edge_came()
+        elif edge:
+            there = elsewhere(self.w, who, vintid, PENDING)
+            ghost.cleared(there + on_its_way(self.w, who, vintid))
+            ghost.cause = DROPPED if there else NONE        # it may be taken there until that vCPU is left
+        elif soft and ghost.cause != PRESENT and elsewhere(self.w, who, vintid):
+            ghost.cause = DROPPED
 
     def guest_wrote(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
         if register == "ICENABLER":             # disabled from the moment that the write has returned
             owner.irqs[vintid].enabled = False
+
+    def guest_switches(self, who: VcpuView, on: bool) -> None:
+        who.vm.ghost.forwards = on
+        for run in who.vm.vcpus:
+            for ghost in run.irqs.values():
+                if not on and ghost.owed:
+                    ghost.was_disabled = True
 
     def booted(self, vcpus: Iterable[VcpuView]) -> None:
         """The machine begins here: what came of the way there does not count."""
@@ -231,4 +237,4 @@ class Witness(Moments[VcpuView]):
 
     def parts(self) -> tuple[object, ...]:
         """The ghosts that are of no VM; those of a VM are in its `VmGhosts`."""
-        return (*self.taken.values(), self.faults)
+        return (self.faults,)

@@ -6,15 +6,15 @@ what its guest or its userspace could read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from vgic.arch.gicc import INTID
-from vgic.arch.intid import LPI_START
-from vgic.arch.state import INVALID
+from vgic.arch.intid import LPI_START, PRIVATE
+from vgic.arch.state import INVALID, PENDING_ACTIVE
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu, Vm
-from vgic.rules.ghost import Faults, IrqGhost, TakenGhost, VcpuGhost
+from vgic.rules.ghost import Faults, IrqGhost, VcpuGhost, VmGhost
 from vgic.silicon import GenericTimers, Gic
 from vgic.silicon.virtual_interface import ListRegister
 
@@ -79,6 +79,8 @@ class VcpuView(Protocol):
     def irqs(self) -> Mapping[int, IrqGhost]: ...
     @property
     def timers(self) -> Mapping[str, TimerView]: ...
+    @property
+    def timer_of(self) -> Mapping[int, str]: ...
 
 
 class VmView(Protocol):
@@ -90,6 +92,8 @@ class VmView(Protocol):
     def vm(self) -> Vm: ...
     @property
     def vcpus(self) -> Sequence[VcpuView]: ...
+    @property
+    def ghost(self) -> VmGhost: ...
     @property
     def completions(self) -> frozenset[int]: ...
     def is_level(self, vintid: int) -> bool: ...
@@ -109,11 +113,7 @@ class World(Protocol):
     @property
     def faults(self) -> Faults: ...
     @property
-    def taken(self) -> Mapping[tuple[int, int], TakenGhost]: ...
-    @property
     def twins(self) -> Mapping[tuple[str, int], int]: ...
-    @property
-    def trapped_timers(self) -> frozenset[str]: ...
     @property
     def host_lines(self) -> Mapping[int, object]: ...
     def quiescent(self) -> bool: ...
@@ -160,10 +160,35 @@ def valid(lrs: Sequence[ListRegister]) -> list[ListRegister]:
     return [lr for lr in lrs if lr.state != INVALID]
 
 
-def elsewhere(w: World, run: VcpuView, vintid: int) -> bool:
-    """Whether another vCPU that is in its guest has the interrupt in a list register, where nobody reaches it."""
-    held = [lr.vintid for other in run.vm.vcpus if other is not run for lr in valid(lrs_of(w, other))]
+def elsewhere(w: World, run: VcpuView, vintid: int, state: int = PENDING_ACTIVE) -> bool:
+    """Whether another vCPU that is in its guest has the interrupt in a list register, where nobody reaches it. `state`:
+    PENDING: pending there."""
+    held = [lr.vintid for other in run.vm.vcpus if other is not run for lr in lrs_of(w, other) if lr.state & state]
     return vintid in held
+
+
+def on_its_way(w: World, run: VcpuView, vintid: int) -> bool:
+    """Whether the interrupt may be pending where its hypervisor does not know of it yet: at the physical distributor,
+    where the host would take it or its twin is still active; in a timer that the hypervisor emulates; or with a kick
+    that has not arrived."""
+    if run.timer_of.get(vintid) in w.design.of(run.vcpu.vm).trapped_timers or w.withheld(run, vintid):
+        return True
+    if run.vm.vcpus[run.irqs[vintid].target].vcpu.kicked:
+        return True
+    pintid = w.twins.get((run.vm.name, vintid))
+    irq = None if pintid is None else w.gic.distributor.find(pintid, run.vcpu.pe or 0)
+    return irq is not None and (irq.pending() if irq.edge else irq.forwardable())
+
+
+def forwarded(w: World, pintid: int, pe: int | None) -> Iterator[IrqGhost]:
+    """The level interrupts of guests that a physical one stands behind; a private one: of the vCPU that is loaded on
+    this PE."""
+    for vm in w.vms:
+        for run in vm.vcpus:
+            for vintid, ghost in run.irqs.items():
+                if (w.twins.get((vm.name, vintid)) == pintid and vm.is_level(vintid)
+                        and (run.vcpu.index == 0 if pintid >= PRIVATE else pe is not None and run.vcpu.pe == pe)):
+                    yield ghost
 
 
 def design_bit(w: World, run: VcpuView, register: str, vintid: int) -> bool | None:

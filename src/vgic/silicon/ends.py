@@ -13,6 +13,8 @@ from vgic.arch.gicc import CPUID_SHIFT, INTID
 from vgic.arch.intid import SGIS
 from vgic.silicon.report import Notice
 
+PHYSICAL = frozenset({"ICC_EOIR0_EL1", "ICC_EOIR1_EL1", "ICC_DIR_EL1", "GICC_EOIR", "GICC_AEOIR", "GICC_DIR"})
+"""The registers that end interrupts at a physical CPU interface."""
 UNKNOWN = (-1, -1)
 """An active priority that software has written: whose it is, is not known."""
 MOST = 128
@@ -22,6 +24,11 @@ MOST = 128
 def unmatched(register: str, value: int, expected: str) -> Notice:
     """A write to a register that ends interrupts, which matches nothing; `expected`: what would have."""
     return Notice("unpredictable", register, f"write of {value:#x} (INTID {value & 0xFFFFFF}): {expected}")
+
+
+def is_physical(notice: Notice) -> bool:
+    """Whether a notice tells of an end at a physical CPU interface that matches nothing."""
+    return notice.kind == "unpredictable" and notice.register in PHYSICAL
 
 
 def named(iar: int) -> str:

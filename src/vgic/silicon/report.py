@@ -26,17 +26,23 @@ class Notice(NamedTuple):
 
 
 class Notices:
-    """Collects notices, each once with its count. Bounded: past `most` kinds only the total grows."""
+    """Collects notices, each once with its count. Bounded: past `most` kinds only the total grows.
 
-    __slots__ = ("counts", "most", "total")
+    Attributes:
+        counts: of each. total: of all. last: the latest, None before the first.
+    """
+
+    __slots__ = ("counts", "last", "most", "total")
 
     def __init__(self, most: int = 1000) -> None:
         self.counts: dict[Notice, int] = {}
         self.most = most
         self.total = 0
+        self.last: Notice | None = None
 
     def __call__(self, notice: Notice) -> None:
         self.total += 1
+        self.last = notice
         if notice in self.counts or len(self.counts) < self.most:
             self.counts[notice] = self.counts.get(notice, 0) + 1
 

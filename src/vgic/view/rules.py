@@ -20,13 +20,16 @@ class RulesReport(Report):
         self.rules = tuple(rules)
 
     def text(self) -> str:
-        """Each with its section, and where it is judged."""
+        """Each with its section, where it is judged, and what is not seen of it there."""
         lines: list[str] = []
         for rule in self.rules:
             where = ", ".join(judged(rule.id))
             told = f"judged {where}" if where else AWAITS.get(awaits(rule.id), "judged nowhere yet")
             lines += textwrap.wrap(rule.sentence, 95, initial_indent=f"{rule.id:3}  ", subsequent_indent="     ")
             lines.append(f"     {rule.section}; {told}")
+            if rule.unseen:
+                lines += textwrap.wrap(f"does not see: {rule.unseen}", 95, initial_indent="     ",
+                                       subsequent_indent="       ")
         return "\n".join(lines)
 
     def json(self) -> list[dict[str, Any]]:

@@ -94,10 +94,13 @@ class Bao(BaoLists):
         return before != (irq.enabled, irq.pending_latch, irq.active, irq.priority, irq.edge, irq.targets, irq.mpidr)
 
     def update_hw(self, vcpu: Vcpu, irq: BaoIrq, what: str) -> None:
-        """The twin follows: what is pending in the guest is active there, what is pending and active is both."""
+        """The twin follows: what is pending in the guest is active there, what is pending and active is both. That of a
+        private one is in its own PE's redistributor, whoever writes (phys.redist)."""
         desc = irq.host_irq
         assert desc is not None
-        pe = self.here(vcpu)
+        owner = self.redistributor(vcpu.vm, irq) if self.v3_host and irq.intid < PRIVATE else vcpu
+        home = self.cpus[owner].home
+        pe = self.here(vcpu) if home is None else home
         if what in (PEND, ACT):
             self.set_phys_active(irq, irq.pending_latch or irq.active, pe)
             self.set_phys_pending(irq, irq.pending_latch and irq.active, pe)

@@ -102,13 +102,11 @@ class GuestDistributor(ListRegisters):
         """Whether another vCPU may hold the interrupt in a list register."""
         return intid >= PRIVATE or (accessor is not owner and owner.vm.gic == 3)
 
-    def change_active(self, vcpu: Vcpu, irq: VgicIrq, active: bool, user: bool = False) -> None:
-        """ISACTIVER and ICACTIVER. Userspace can't change it where there is a twin."""
-        if not user:
-            self.prepare_active(vcpu, vcpu, irq.intid)
-        self.set_active(vcpu, irq, active, user)
-        if not user:
-            self.finish_active(vcpu, vcpu, irq.intid)
+    def write_cactive(self, vcpu: Vcpu, irq: VgicIrq) -> None:
+        """vgic_mmio_write_cactive for one interrupt: with the vCPUs stopped."""
+        self.prepare_active(vcpu, vcpu, irq.intid)
+        self.mmio_write_cactive(vcpu, irq)
+        self.finish_active(vcpu, vcpu, irq.intid)
 
     @step
     def read_active(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> bool:

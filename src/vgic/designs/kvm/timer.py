@@ -78,8 +78,10 @@ class ArchTimer(KvmTimer[Queueing]):
             self.design.map_phys_irq(self.vcpu, self.desc, self.vintid, self.input_level)
 
     def input_level(self, vcpu: Vcpu) -> bool:
-        """What the virtual GIC asks when it samples the line."""
-        return self.should_fire()
+        """What the virtual GIC asks when it samples the line: kvm_arch_timer_get_input_level. It is the line of the
+        vCPU that runs, whoever has the interrupt."""
+        timers = self.design.arch_timers.of(vcpu)
+        return any(timer.should_fire() for timer in timers if timer.vintid == self.vintid)
 
     def hold_ppi(self, pe: int) -> None:
         """The PPI is active while the guest has the interrupt, or the line is high."""

@@ -125,37 +125,48 @@ class GuestFrames:
         def bits(get: Callable[[RegisterAccess, VirtualIrq], int]) -> ReadHandler:
             return lambda a: sum(get(a, irq) << k for k, irq in self._irqs(a, 32 * a.n, 32))
 
-        def each(act: Callable[[Vcpu, VirtualIrq, bool], None]) -> WriteHandler:
+        def each(guests: Callable[[Vcpu, VirtualIrq], None], users: Callable[[Vcpu, VirtualIrq], None]) -> WriteHandler:
             def write(a: RegisterAccess, value: int, lanes: int) -> None:
+                act = users if a.user else guests
                 for irq in self._chosen(a, value):
-                    act(a.accessor, irq, a.user)
+                    act(a.accessor, irq)
             return write
+
+        def enable(act: Callable[[Vcpu, VirtualIrq, bool], None]) -> WriteHandler:
+            return each(lambda vcpu, irq: act(vcpu, irq, False), lambda vcpu, irq: act(vcpu, irq, True))
 
         def read_active(a: RegisterAccess) -> int:
             if not a.user:
-                v.prepare_active(a.accessor, a.owner, 32 * a.n)
-            return sum(v.read_active(a.accessor, irq, a.user) << k for k, irq in self._irqs(a, 32 * a.n, 32))
+                v.prepare_active_read(a.accessor, a.owner, 32 * a.n)
+            read = v.uaccess_read_active if a.user else v.mmio_read_active
+            return sum(read(a.accessor, irq) << k for k, irq in self._irqs(a, 32 * a.n, 32))
 
-        def write_active(active: bool) -> WriteHandler:
+        def write_active(write_each: WriteHandler) -> WriteHandler:
             def write(a: RegisterAccess, value: int, lanes: int) -> None:
                 if not a.user:
                     v.prepare_active(a.accessor, a.owner, 32 * a.n)
-                for irq in self._chosen(a, value):
-                    v.set_active(a.accessor, irq, active, a.user)
+                write_each(a, value, lanes)
                 if not a.user:
                     v.finish_active(a.accessor, a.owner, 32 * a.n)
             return write
+
+        write_spending = each(v.mmio_write_spending, v.uaccess_write_spending)
+        write_cpending = each(v.mmio_write_cpending, v.uaccess_write_cpending)
 
         def set_pending(a: RegisterAccess, value: int, lanes: int) -> None:
             if a.user and self.vm.gic == 3:
                 for k, irq in self._irqs(a, 32 * a.n, 32):
                     v.assign_pending(a.accessor, irq, bool(value >> k & 1))
             else:
-                each(v.set_pending)(a, value, lanes)
+                write_spending(a, value, lanes)
 
         def clear_pending(a: RegisterAccess, value: int, lanes: int) -> None:
             if not (a.user and self.vm.gic == 3):
-                each(v.clear_pending)(a, value, lanes)
+                write_cpending(a, value, lanes)
+
+        def read_pending(a: RegisterAccess) -> int:
+            read = v.uaccess_read_pending if a.user else v.mmio_read_pending
+            return sum(read(a.accessor, irq) << k for k, irq in self._irqs(a, 32 * a.n, 32))
 
         def read_clear_pending(a: RegisterAccess) -> int:
             return 0 if a.user and self.vm.gic == 3 else read_pending(a)
@@ -176,13 +187,13 @@ class GuestFrames:
         def read_priority(a: RegisterAccess) -> int:
             return sum(irq.priority << 8 * k for k, irq in self._irqs(a, 4 * a.n, 4))
 
-        read_pending = bits(lambda a, irq: v.read_pending(a.accessor, irq, a.user))
         enabled = bits(lambda a, irq: irq.enabled)
         return {
             "IGROUPR": (bits(lambda a, irq: irq.group), write_group),
-            "ISENABLER": (enabled, each(v.set_enabled)), "ICENABLER": (enabled, each(v.clear_enabled)),
+            "ISENABLER": (enabled, enable(v.set_enabled)), "ICENABLER": (enabled, enable(v.clear_enabled)),
             "ISPENDR": (read_pending, set_pending), "ICPENDR": (read_clear_pending, clear_pending),
-            "ISACTIVER": (read_active, write_active(True)), "ICACTIVER": (read_active, write_active(False)),
+            "ISACTIVER": (read_active, write_active(each(v.mmio_write_sactive, v.uaccess_write_sactive))),
+            "ICACTIVER": (read_active, write_active(each(v.mmio_write_cactive, v.uaccess_write_cactive))),
             "IPRIORITYR": (read_priority, write_priority),
             "ICFGR": (lambda a: sum(irq.edge << 2 * k + 1 for k, irq in self._irqs(a, 16 * a.n, 16)), write_config),
         }

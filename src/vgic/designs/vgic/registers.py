@@ -6,6 +6,10 @@ where it keeps a configuration and nothing more, as most do, what is written her
 
 In all methods `vcpu` is the one that makes the access; it is loaded, and out of its guest. `user`: userspace makes it,
 to save or restore a guest, through that vCPU, which need not be loaded.
+
+Each access to pending and active states has a method of its own, guests' (`mmio_read_pending`) and userspace's
+(`uaccess_read_pending`) apart, as in KVM. All do what a few methods with `user` say (`read_pending`), unless one is
+replaced: a hypervisor whose guests read something else than its VMM does says so in one place.
 """
 
 from __future__ import annotations
@@ -90,6 +94,30 @@ class GuestRegisters(ABC, Generic[I]):
     def clear_pending(self, vcpu: Vcpu, irq: I, user: bool) -> None:
         """ICPENDR: its pending state is cleared."""
 
+    def mmio_read_pending(self, vcpu: Vcpu, irq: I) -> bool:
+        """A guest reads ISPENDR or ICPENDR."""
+        return self.read_pending(vcpu, irq, False)
+
+    def uaccess_read_pending(self, vcpu: Vcpu, irq: I) -> bool:
+        """Userspace reads ISPENDR, or of a GICv2 guest ICPENDR."""
+        return self.read_pending(vcpu, irq, True)
+
+    def mmio_write_spending(self, vcpu: Vcpu, irq: I) -> None:
+        """A guest writes ISPENDR."""
+        self.set_pending(vcpu, irq, False)
+
+    def uaccess_write_spending(self, vcpu: Vcpu, irq: I) -> None:
+        """Userspace writes ISPENDR of a GICv2 guest; see `assign_pending`."""
+        self.set_pending(vcpu, irq, True)
+
+    def mmio_write_cpending(self, vcpu: Vcpu, irq: I) -> None:
+        """A guest writes ICPENDR."""
+        self.clear_pending(vcpu, irq, False)
+
+    def uaccess_write_cpending(self, vcpu: Vcpu, irq: I) -> None:
+        """Userspace writes ICPENDR of a GICv2 guest; a GICv3's is ignored."""
+        self.clear_pending(vcpu, irq, True)
+
     def assign_pending(self, vcpu: Vcpu, irq: I, pending: bool) -> None:
         """Userspace's ISPENDR of a GICv3 guest: a one sets, and a zero clears."""
         if pending:
@@ -103,6 +131,10 @@ class GuestRegisters(ABC, Generic[I]):
         """Before the guest reads or changes active states of the register that begins with this INTID: `owner`'s where
         they are private."""
 
+    def prepare_active_read(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        """Before the guest reads them."""
+        self.prepare_active(accessor, owner, intid)
+
     def finish_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
         """After the guest changed them."""
 
@@ -113,6 +145,30 @@ class GuestRegisters(ABC, Generic[I]):
     @abstractmethod
     def set_active(self, vcpu: Vcpu, irq: I, active: bool, user: bool) -> None:
         """ISACTIVER or ICACTIVER: the interrupt becomes active, or inactive."""
+
+    def mmio_read_active(self, vcpu: Vcpu, irq: I) -> bool:
+        """A guest reads ISACTIVER or ICACTIVER."""
+        return self.read_active(vcpu, irq, False)
+
+    def uaccess_read_active(self, vcpu: Vcpu, irq: I) -> bool:
+        """Userspace reads ISACTIVER or ICACTIVER."""
+        return self.read_active(vcpu, irq, True)
+
+    def mmio_write_sactive(self, vcpu: Vcpu, irq: I) -> None:
+        """A guest writes ISACTIVER."""
+        self.set_active(vcpu, irq, True, False)
+
+    def uaccess_write_sactive(self, vcpu: Vcpu, irq: I) -> None:
+        """Userspace writes ISACTIVER."""
+        self.set_active(vcpu, irq, True, True)
+
+    def mmio_write_cactive(self, vcpu: Vcpu, irq: I) -> None:
+        """A guest writes ICACTIVER."""
+        self.set_active(vcpu, irq, False, False)
+
+    def uaccess_write_cactive(self, vcpu: Vcpu, irq: I) -> None:
+        """Userspace writes ICACTIVER."""
+        self.set_active(vcpu, irq, False, True)
 
     # -- configuration
 

@@ -1,27 +1,27 @@
 """What a guest does at its distributor, and at its redistributors: each is an access that traps. SGIs, too."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from vgic.arch.affinity import of_sgi
-from vgic.lab.guest import FaceV2
 from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.operations import operands
 from vgic.lab.operations.operands import (
     OTHERS,
     Affinity,
+    Flag,
     Intid,
     Owner,
     Ppi,
     Priority,
+    Source,
     Spi,
     Targets,
     Trigger,
     Vcpu,
-    VmShape,
     Width,
 )
-from vgic.lab.operations.operation import Op, Operation
+from vgic.lab.operations.operation import Operation
 from vgic.lab.vcpus import VcpuRun
 from vgic.parts import step
 from vgic.rules.ghost import NOBODY
@@ -40,7 +40,7 @@ class WriteBit(Operation):
 
 
 class ReadBit(Operation):
-    """Reads an interrupt's pending or active bit, and sees whether that is true; rule 22."""
+    """Reads an interrupt's bit of a register, and sees whether that is true; rule 22."""
 
     operands = (Intid(),)
 
@@ -143,6 +143,21 @@ class SgiTo(Operation):
         guests.trapped(run, run.vm.face.sgi1r(intid, targets))
 
 
+class Switch(Operation):
+    """Writes GICD_CTLR. Off, nothing is forwarded from the moment that the write has returned."""
+
+    operands = (Flag(),)
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, on: int) -> None:
+        access = run.vm.face.distributor(bool(on))
+        if on:
+            guests.m.tell.guest_switches(run, True)
+        guests.trapped(run, access)
+        if not on:
+            guests.m.tell.guest_switches(run, False)
+
+
 class Sgi(Operation):
     """Writes ICC_SGI1R_EL1 or GICD_SGIR."""
 
@@ -155,22 +170,27 @@ class Sgi(Operation):
         guests.trapped(run, run.vm.face.sgi(intid, target.vcpu))
 
 
+class OtherGroup(Operation):
+    """Writes ICC_SGI0R_EL1: it reaches no SGI of group 1, as all of a GICv3 guest's here are (IHI 0069)."""
+
+    operands = (operands.OfV3(), Vcpu("to"))
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, to: int) -> None:
+        access = run.vm.face.sgi(intid, run.vm.vcpus[to].vcpu)
+        guests.trapped(run, access._replace(name="ICC_SGI0R_EL1", register="ICC_SGI0R_EL1"))
+
+
 class SgiSource(Operation):
-    """Writes SPENDSGIR or CPENDSGIR: a GICv2 guest makes an SGI of its own pending from a source, or no more."""
+    """Writes one source's bit of its own SGI in SPENDSGIR or CPENDSGIR, by its name (GICv2)."""
 
-    operands = (operands.Sgi(), Vcpu("from"), Width())
-
-    def wrong(self, op: Op, vm: VmShape) -> Iterator[str]:
-        yield from super().wrong(op, vm)
-        if vm.gic == 3:
-            yield f"a GICv3 guest has no {self.word}: expected ISPENDR or ICPENDR"
+    operands = (operands.Sgi(), Source("from"), Width())
 
     @step
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int, source: int, width: int | None) -> None:
-        face, size = run.vm.face, width or 1
-        assert isinstance(face, FaceV2)
-        access = face.sgi_sources(self.word, intid, run.vm.vcpus[source].vcpu, size)
-        guests.write(run, self.word, run, (intid,) if size in BYTES else (), 1 << source, access)
+        size = width or 1
+        access = run.vm.face.sgi_source(self.word, intid, source, size)
+        guests.write(run, self.word, run, (intid,) if size in BYTES else (), source, access)
 
 
 BYTES = (1, 4)
@@ -198,9 +218,12 @@ DISTRIBUTOR: tuple[Operation, ...] = (
     RouteTo("IROUTER", "sends an SPI to an affinity, be there a vCPU or not (GICv3)"),
     ReadBit("ISPENDR", "reads an interrupt's pending bit, and sees whether that is true"),
     ReadBit("ISACTIVER", "reads an interrupt's active bit, and sees whether that is true"),
-    ReadPriority("READ IPRIORITYR", "reads an interrupt's priority (a byte), and sees whether it is what was written"),
+    ReadBit("ISENABLER", "reads an interrupt's enable bit, and sees whether that is true"),
+    ReadPriority("READ IPRIORITYR", "reads an interrupt's priority (a byte), and sees whether that is true"),
     Sgi("SGI", "sends an SGI to a vCPU"),
     SgiTo("ICC_SGI1R", "sends an SGI to those of an affinity and a list of Aff0, be there such or not (GICv3)"),
-    SgiSource("SPENDSGIR", "makes an SGI of its own pending from a vCPU (GICv2): a byte, or by word"),
-    SgiSource("CPENDSGIR", "makes an SGI of its own not pending from a vCPU (GICv2): a byte, or by word"),
+    OtherGroup("SGI0R", "asks for an SGI of group 0: none comes, for its SGIs are of group 1 (GICv3)"),
+    SgiSource("SPENDSGIR", "makes an SGI of its own pending, as if that vCPU had sent it (GICv2): a byte, or by word"),
+    SgiSource("CPENDSGIR", "makes an SGI of its own not pending from that vCPU (GICv2): a byte, or by word"),
+    Switch("GICD_CTLR", "has its distributor forward no interrupts, or forward them again"),
 )

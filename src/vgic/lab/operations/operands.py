@@ -137,6 +137,15 @@ class Sgi(Number):
 
 
 @dataclass(frozen=True)
+class OfV3(Sgi):
+    """An SGI that is asked for as a GICv3's."""
+
+    def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
+        if vm.gic != 3:
+            yield "only a GICv3 guest asks for SGIs by group"
+
+
+@dataclass(frozen=True)
 class Vcpu(Number):
     """A vCPU of the guest's VM, by its number."""
 
@@ -197,6 +206,16 @@ class Targets(Affinity):
 
     def values(self) -> Collection[int]:
         return (OTHERS, *map(affinity.to_sgi, super().values()), 3, 0x8001, affinity.to_sgi(0x0102_0315) | 0xFF)
+
+
+@dataclass(frozen=True)
+class Source(Vcpu):
+    """The vCPU that an SGI of a GICv2 is from."""
+
+    def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
+        yield from super().wrong(value, intids, vm)
+        if vm.gic != 2:
+            yield "SGIs have sources only for a GICv2 guest"
 
 
 @dataclass(frozen=True)
