@@ -142,7 +142,7 @@ def judged(
     if confirm and known:
         breaks |= dict.fromkeys(known.intersection(_scripted(scenario, design, n)), True)
     for rule in sorted(known - breaks.keys()) if confirm else ():
-        looked = verdict([rule], False)
+        looked = verdict([rule])
         if looked.rule is not None or rule in said:
             breaks[rule] = True if looked.rule is not None else None if looked.result.why_cut else False
     r = found.result

@@ -115,9 +115,9 @@ class FaceV3:
         """The group enable; where one register has both, EOImode, too."""
         self.gic.sysreg_write("ICC_IGRPEN1_EL1", int(grpen), _pe(vcpu), el=1)
 
-    def enable_distributor(self) -> TrappedAccess:
-        """GICD_CTLR: ARE and group 1."""
-        return TrappedAccess(*self.vm.gicd["CTLR"], GICD_V3["GICD_CTLR"].mask("ARE", "EnableGrp1"))
+    def distributor(self, on: bool) -> TrappedAccess:
+        """GICD_CTLR: ARE, and whether group 1 is forwarded."""
+        return TrappedAccess(*self.vm.gicd["CTLR"], GICD_V3["GICD_CTLR"].mask("ARE", *["EnableGrp1"] * on))
 
     def bit(self, register: str, intid: int, vcpu: Vcpu, write: bool = True) -> TrappedAccess:
         """One of the registers with a bit for each interrupt."""
@@ -134,6 +134,10 @@ class FaceV3:
     def route(self, intid: int, target: Vcpu) -> TrappedAccess:
         """IROUTER."""
         return TrappedAccess(*self.vm.gicd.of("IROUTER", intid), self.vm.affinity(target))
+
+    def sgi_source(self, register: str, intid: int, source: int) -> TrappedAccess:
+        """SPENDSGIR's or CPENDSGIR's byte, one bit of it: GICv2 alone."""
+        return TrappedAccess(*self.vm.gicd.byte(register, intid), 1 << source)
 
     def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
         """ICC_SGI1R_EL1."""
@@ -175,8 +179,8 @@ class FaceV2(FaceV3):
     def group(self, vcpu: Vcpu, split: bool, grpen: bool) -> None:
         self.eoimode(vcpu, split, grpen)
 
-    def enable_distributor(self) -> TrappedAccess:
-        return TrappedAccess(*self.vm.gicd["CTLR"], 1)
+    def distributor(self, on: bool) -> TrappedAccess:
+        return TrappedAccess(*self.vm.gicd["CTLR"], int(on))
 
     def route(self, intid: int, target: Vcpu) -> TrappedAccess:
         return TrappedAccess(*self.vm.gicd.byte("ITARGETSR", intid), 1 << target.index)

@@ -6,8 +6,9 @@ timer's write.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 from vgic.arch.gicc import CPUID_SHIFT
 from vgic.arch.intid import LPI_START, SGIS, special
@@ -18,6 +19,19 @@ from vgic.lab.operations.operands import NEVER
 from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.parts import step
 from vgic.silicon.report import Trap
+
+SAVED_ICC = (
+    "ICC_PMR_EL1", "ICC_BPR0_EL1", "ICC_BPR1_EL1", "ICC_CTLR_EL1", "ICC_IGRPEN0_EL1", "ICC_IGRPEN1_EL1",
+    "ICC_AP0R0_EL1", "ICC_AP1R0_EL1")
+"""What a VMM saves of a GICv3 guest's CPU interface, of five priority bits."""
+
+
+class _Saved(NamedTuple):
+    """A register that userspace saves: how it is read, cleared and written."""
+
+    read: Callable[[], int]
+    clear: Callable[[], None]
+    write: Callable[[int], None]
 
 
 class GuestSteps:
@@ -31,7 +45,7 @@ class GuestSteps:
     def boot(self, run: VcpuRun) -> None:
         """The guest sets up its distributor and its CPU interface. The vCPU is loaded, and is again afterwards."""
         vm, face = run.vm, run.vm.face
-        accesses = [face.enable_distributor()] if run.vcpu.index == 0 else []
+        accesses = [face.distributor(True)] if run.vcpu.index == 0 else []
         for intid, ghost in run.irqs.items():
             if intid >= LPI_START:      # its tables are enabled, and name vCPU 0
                 self.m.tell.guest_writes(run, "ISENABLER", run, intid, 1)
@@ -204,43 +218,49 @@ class GuestSteps:
     # -- userspace
 
     def saved(self, vm: GuestVm) -> bool:
-        """Userspace reads the pending, active and enable state of a stopped VM, clears it, and writes it back. False
-        where the design can't be saved."""
-        before, read = _chip_state(self.m), self._save(vm)
-        if read is None:
+        """Userspace reads the pending, active and enable state and the CPU interfaces of a stopped VM, clears each
+        register, and writes it back. False where the design can't be saved."""
+        before, places = _chip_state(self.m), list(self._saves(vm))
+        try:
+            read = [place.read() for place in places]
+        except Unsupported:
             return False
         kept = True
-        for run, address, clear, value in read:
-            self.m.design.uaccess_write(run.vcpu, clear, 4, 0xFFFF_FFFF)
-            self.m.design.uaccess_write(run.vcpu, address, 4, value)
-            kept = kept and self.m.design.uaccess_read(run.vcpu, address, 4) == value
-        again = self._save(vm)
+        for place, value in zip(places, read, strict=True):
+            place.clear()
+            place.write(value)
+            kept = kept and place.read() == value
+        again = [place.read() for place in places]
         after = _chip_state(self.m)
         self.m.tell.saved_and_restored(vm.name, after != before, again == read and kept)
         return True
 
-    def _save(self, vm: GuestVm) -> list[tuple[VcpuRun, int, int, int]] | None:
-        """Of each register to save, in the order in which it is restored: the vCPU that accesses it, where it is set,
-        where it is cleared, its value."""
-        found = []
-        try:
-            for register in ("ISENABLER", "ISPENDR", "ISACTIVER"):
-                for run in vm.vcpus:
-                    for n in sorted({i // 32 for i in run.irqs if i < 32 or run.vcpu.index == 0}):
-                        frame = vm.vm.frame(32 * n, run.vcpu)
-                        address, clear = (frame.of(r, 32 * n).address for r in (register, f"IC{register[2:]}"))
-                        value = self.m.design.uaccess_read(run.vcpu, address, 4)
-                        found.append((run, address, clear, value))
+    def _saves(self, vm: GuestVm) -> Iterator[_Saved]:
+        """The registers to save, in the order in which they are restored."""
+        design = self.m.design
+        for register in ("ISENABLER", "ISPENDR", "ISACTIVER"):
+            for run in vm.vcpus:
+                for n in sorted({i // 32 for i in run.irqs if i < 32 or run.vcpu.index == 0}):
+                    frame = vm.vm.frame(32 * n, run.vcpu)
+                    address, clear = (frame.of(r, 32 * n).address for r in (register, f"IC{register[2:]}"))
+                    yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
+        for run in vm.vcpus:
             if vm.vm.gic == 2:          # ISPENDR can't tell who sent an SGI
-                gicd = vm.vm.gicd
-                for run in vm.vcpus:
-                    for n in sorted({i // 4 for i in run.irqs if i < 16}):
-                        address, clear = (gicd[f"{r}{n}"].address for r in ("SPENDSGIR", "CPENDSGIR"))
-                        value = self.m.design.uaccess_read(run.vcpu, address, 4)
-                        found.append((run, address, clear, value))
-        except Unsupported:
-            return None
-        return found
+                for n in sorted({i // 4 for i in run.irqs if i < 16}):
+                    address, clear = (vm.vm.gicd[f"{r}{n}"].address for r in ("SPENDSGIR", "CPENDSGIR"))
+                    yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
+                for name in ("CTLR", "PMR", "BPR", "ABPR", "APR0"):
+                    address = vm.vm.gicc[name].address
+                    yield self._frame_saved(run, address, address, 0)
+            else:
+                for name in SAVED_ICC:
+                    write = partial(design.uaccess_sysreg_write, run.vcpu, name)
+                    yield _Saved(partial(design.uaccess_sysreg_read, run.vcpu, name), partial(write, 0), write)
+
+    def _frame_saved(self, run: VcpuRun, address: int, clear: int, zero: int) -> _Saved:
+        read, write = self.m.design.uaccess_read, self.m.design.uaccess_write
+        return _Saved(partial(read, run.vcpu, address, 4), partial(write, run.vcpu, clear, 4, zero),
+                      partial(write, run.vcpu, address, 4))
 
 
 def _chip_state(board: Board) -> list[tuple[bool, bool, bool]]:

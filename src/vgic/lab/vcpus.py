@@ -7,7 +7,7 @@ from vgic.designs.vm import Vcpu, Vm
 from vgic.lab.guest import FaceV3, Guest, GuestTimer
 from vgic.lab.operations.operands import NEVER
 from vgic.parts import Part
-from vgic.rules.ghost import VmGhosts
+from vgic.rules.ghost import VmGhost, VmGhosts
 
 
 class SchedState(Part):
@@ -51,12 +51,12 @@ class GuestVm:
     Attributes:
         vm: the design's. face: its GIC, as its guests use it. vcpus: by their index.
         edges: the vINTIDs that are edge-triggered beside SGIs. disabled: those that guests do not enable at boot.
-        completions: the vINTIDs whose completion somebody waits for.
+        completions: the vINTIDs whose completion somebody waits for. ghost: what rules remember of it.
     """
 
-    def __init__(self, name: str, vm: Vm, face: FaceV3, vcpus: tuple[VcpuRun, ...], *, edges: Collection[int],
-                 disabled: Collection[int], completions: Collection[int]) -> None:
-        self.name, self.vm, self.face, self.vcpus = name, vm, face, vcpus
+    def __init__(self, name: str, vm: Vm, face: FaceV3, vcpus: tuple[VcpuRun, ...], ghost: VmGhost, *,
+                 edges: Collection[int], disabled: Collection[int], completions: Collection[int]) -> None:
+        self.name, self.vm, self.face, self.vcpus, self.ghost = name, vm, face, vcpus, ghost
         self.edges, self.disabled, self.completions = frozenset(edges), frozenset(disabled), frozenset(completions)
         for run in vcpus:
             run.vm = self

@@ -48,7 +48,7 @@ class VmRun(GuestVm):
             name, vm, FaceV2(vm, reach) if vm.gic == 2 else FaceV3(gic, vm),
             tuple(VcpuRun(vcpu, v.pe, _guest(v, spec), timers, self.ghosts)
                   for vcpu, v in zip(vm.vcpus, spec.vcpu, strict=True)),
-            edges=[v for v, d in self.devices.items() if d.kind == "edge"], disabled=spec.disabled,
+            self.ghosts.vm, edges=[v for v, d in self.devices.items() if d.kind == "edge"], disabled=spec.disabled,
             completions=[v for v, d in self.devices.items() if d.wiring == "irqfd" and d.kind == "level"])
 
     def _priority(self, intid: int) -> int:

@@ -167,4 +167,7 @@ RULES: dict[int, Rule] = {r.id: r for r in (
          "IHI 0069 ICC_EOIR1_EL1; IHI 0048B 4.4.5, 4.4.15", CHIP,
          "LPIs; ends at the virtual interface, which are a guest's; an end after ICACTIVER, which is "
          "permitted."),
+    Rule(42, "A vCPU that executes WFI with nothing to take is put to sleep, not sent round.", "DDI 0487 WFI", SYSTEM,
+         "a vCPU that stays awake for what its running priority or its group holds back, or for an edge that its guest"
+         " has cleared elsewhere."),
 )}

@@ -203,10 +203,14 @@ class Moments(Generic[W]):
 
     def guest_writes(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """It is about to write a register of its distributor for one interrupt, which is private to `owner` or shared:
-        one of the set and clear registers, IPRIORITYR (a priority) or IROUTER (the index of a vCPU)."""
+        one of the set and clear registers, IPRIORITYR (a priority), IROUTER (the index of a vCPU), SPENDSGIR or
+        CPENDSGIR (likewise)."""
 
     def guest_wrote(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """That write has returned."""
+
+    def guest_switches(self, who: W, on: bool) -> None:
+        """It is about to have its distributor forward interrupts (GICD_CTLR), or has had it forward none."""
 
     def guest_read(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """It has read the bit of one interrupt in ISENABLER, ISPENDR or ISACTIVER, or its byte of IPRIORITYR."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vgic.rules.delivery import carried, full, undelivered
-from vgic.rules.ghost import TWICE
+from vgic.rules.delivery import IMPLEMENTED, carried, full, undelivered
+from vgic.rules.ghost import DROPPED, PRESENT, TWICE
+from vgic.rules.judge import MomentCheck
 from vgic.rules.kernel import (
     BROKEN,
     EXIT_BOUND,
@@ -101,6 +102,24 @@ class BlockedIsWoken(KernelCheck):
         """Those that are still blocked."""
         for vcpu, raised in self.raised.items():
             self._end(vcpu, *raised, "still blocked")
+
+
+# -- 42: one that has nothing to take sleeps
+
+class NothingToTake(MomentCheck):
+    """Rule 42, at each WFI after which a vCPU does not sleep: something may have come for it that is enabled, not
+    active, and let through by its priority mask. WFI ends for what PSTATE.I masks, too; and a hypervisor need not weigh
+    running priorities, or know of a line that drops just then."""
+
+    rule_id = 42
+
+    def stayed(self, who: VcpuView) -> None:
+        pmr = who.guest.state.pmr & IMPLEMENTED
+        if not who.vm.ghost.forwards or not any(
+                ghost.enabled and ghost.active is None and ghost.priority & IMPLEMENTED < pmr
+                and (ghost.owed or ghost.soft or ghost.credit or ghost.sources or ghost.cause in (PRESENT, DROPPED))
+                for ghost in who.irqs.values()):
+            self.broken(f"{who.name} executes WFI with nothing to take, and does not sleep")
 
 
 # -- 40: one that is told has something to take

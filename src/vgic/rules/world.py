@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from vgic.arch.gicc import INTID
-from vgic.arch.intid import LPI_START, PRIVATE, SGIS
+from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.arch.state import INVALID, PENDING_ACTIVE
 from vgic.designs.base import Design, Unsupported
 from vgic.designs.vm import Vcpu, Vm
-from vgic.rules.ghost import Faults, IrqGhost, VcpuGhost
+from vgic.rules.ghost import Faults, IrqGhost, VcpuGhost, VmGhost
 from vgic.silicon import GenericTimers, Gic
 from vgic.silicon.virtual_interface import ListRegister
 
@@ -88,6 +88,8 @@ class VmView(Protocol):
     def vm(self) -> Vm: ...
     @property
     def vcpus(self) -> Sequence[VcpuView]: ...
+    @property
+    def ghost(self) -> VmGhost: ...
     @property
     def completions(self) -> frozenset[int]: ...
     def is_level(self, vintid: int) -> bool: ...
@@ -163,11 +165,11 @@ def elsewhere(w: World, run: VcpuView, vintid: int, state: int = PENDING_ACTIVE)
 
 def on_its_way(w: World, run: VcpuView, vintid: int) -> bool:
     """Whether the interrupt may be pending where its hypervisor does not know of it yet: at the physical distributor,
-    where the host would take it or its twin is still active; in a timer that the hypervisor emulates; in a message from
-    one PE to another."""
+    where the host would take it or its twin is still active; in a timer that the hypervisor emulates; or with a kick
+    that has not arrived."""
     if run.timer_of.get(vintid) in w.design.of(run.vcpu.vm).trapped_timers or w.withheld(run, vintid):
         return True
-    if any(irq.pending() for bank in w.gic.distributor.banked for irq in bank if irq.intid < SGIS):
+    if run.vm.vcpus[run.irqs[vintid].target].vcpu.kicked:
         return True
     pintid = w.twins.get((run.vm.name, vintid))
     irq = None if pintid is None else w.gic.distributor.find(pintid, run.vcpu.pe or 0)

@@ -140,18 +140,19 @@ class ListRegisters(Queueing):
     def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
         """The list register that shows an interrupt."""
         pending, eoi, cpuid = True, False, 0
-        v2_sgi = vm.gic == 2 and irq.intid < SGIS
+        v2_sgi = self.v2_sgi(vm, irq)
         if irq.active and v2_sgi:
             cpuid = irq.active_source
             if irq.lr_count() > 1:
                 pending, eoi = False, True
         hw = irq.hw and not self.needs_resampling(irq)
         if hw:
-            pending = pending and not irq.active
+            pending = not irq.active
         elif not irq.edge:
-            pending, eoi = pending and not irq.active, True
-        pending = pending and irq.pending() and not (v2_sgi and irq.source == 0)
+            pending, eoi = not irq.active, True
+        pending = pending and irq.pending()
         if pending and v2_sgi:
+            assert irq.source, f"{irq}: pending from nobody"
             cpuid = lowest(irq.source)
             eoi = eoi or irq.source & (irq.source - 1) != 0
         return Lr(irq.intid, pending, irq.active, hw, irq.hwintid if hw else 0, irq.group, irq.priority, eoi, cpuid)
@@ -171,10 +172,9 @@ class ListRegisters(Queueing):
         serve stays latched; a mapped level's line counts as low, so that its next rise is a change."""
         if irq.edge:
             irq.pending_latch = False
-        if vm.gic == 2 and irq.intid < SGIS:
+        if irq.source:
             irq.source &= irq.source - 1
-            if irq.source:
-                irq.pending_latch = True
+            irq.pending_latch = irq.source != 0
         if irq.mapped_level():
             irq.line_level = False
 
@@ -234,12 +234,11 @@ class ListRegisters(Queueing):
         deactivated = irq.active and not lr.active
         completed = self.completes(vm, lr) and self.notifies(deactivated)
         irq.active = lr.active and self.keeps_active(irq)
-        v2_sgi = vm.gic == 2 and irq.intid < SGIS
-        if irq.active and v2_sgi:
+        if irq.active:
             irq.active_source = lr.cpuid
         if irq.edge and lr.pending:
             irq.pending_latch = True
-            if v2_sgi:
+            if self.v2_sgi(vm, irq):
                 irq.source |= 1 << lr.cpuid
         if not irq.edge and not lr.pending and not lr.active:
             irq.pending_latch = False
@@ -313,7 +312,7 @@ class ListRegisters(Queueing):
         holder = irq.vcpu
         if irq.on_lr:
             self.write_cactive(vcpu, irq)
-        elif vcpu.vm.gic == 3 or intid >= SGIS or irq.active_source == value >> 10 & 7:
+        elif intid >= SGIS or irq.active_source == value >> 10 & 7:
             self.deactivate_outside(vcpu, irq, self.here(vcpu))
         self.cpus[holder].update = True
 

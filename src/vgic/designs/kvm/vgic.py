@@ -57,10 +57,10 @@ class Kvm(GuestDistributor):
         """Trapped deactivations; without TDIR all common registers."""
         if register == "ICC_DIR_EL1":
             self.deactivate(vcpu, value)
-        elif register.startswith("ICC_") and not self.hw.tdir:
-            self.common_trap(vcpu, register, value)
-        else:
+        elif self.hw.tdir:
             super().trapped_icc(vcpu, register, value)
+        else:
+            self.common_trap(vcpu, register, value)
 
     def common_trap(self, vcpu: Vcpu, register: str, value: int) -> None:
         """Without TDIR all common registers trap (TC): PMR and CTLR go to the guest's interface."""

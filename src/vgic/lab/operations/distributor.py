@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from vgic.lab.guest_steps import GuestSteps
 from vgic.lab.operations import operands
-from vgic.lab.operations.operands import Intid, Owner, Priority, Spi, Vcpu
+from vgic.lab.operations.operands import Flag, Intid, Owner, Priority, Source, Spi, Vcpu
 from vgic.lab.operations.operation import Operation
 from vgic.lab.vcpus import VcpuRun
 from vgic.parts import step
@@ -74,6 +74,21 @@ class Route(Operation):
             guests.write(run, "IROUTER", run, intid, target, access)
 
 
+class Switch(Operation):
+    """Writes GICD_CTLR. Off, nothing is forwarded from the moment that the write has returned."""
+
+    operands = (Flag(),)
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, on: int) -> None:
+        access = run.vm.face.distributor(bool(on))
+        if on:
+            guests.m.tell.guest_switches(run, True)
+        guests.trapped(run, access)
+        if not on:
+            guests.m.tell.guest_switches(run, False)
+
+
 class Sgi(Operation):
     """Writes ICC_SGI1R_EL1 or GICD_SGIR."""
 
@@ -84,6 +99,27 @@ class Sgi(Operation):
         target = run.vm.vcpus[to]
         guests.m.tell.guest_sends_sgi(run, target, intid)
         guests.trapped(run, run.vm.face.sgi(intid, target.vcpu))
+
+
+class OtherGroup(Operation):
+    """Writes ICC_SGI0R_EL1: it reaches no SGI of group 1, as all of a GICv3 guest's here are (IHI 0069)."""
+
+    operands = (operands.OfV3(), Vcpu("to"))
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, to: int) -> None:
+        access = run.vm.face.sgi(intid, run.vm.vcpus[to].vcpu)
+        guests.trapped(run, access._replace(name="ICC_SGI0R_EL1", register="ICC_SGI0R_EL1"))
+
+
+class SgiSource(Operation):
+    """Writes its own SGI's byte of SPENDSGIR or CPENDSGIR, by its name (GICv2)."""
+
+    operands = (operands.Sgi(), Source("from"))
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, source: int) -> None:
+        guests.write(run, self.word, run, intid, source, run.vm.face.sgi_source(self.word, intid, source))
 
 
 DISTRIBUTOR: tuple[Operation, ...] = (
@@ -100,4 +136,8 @@ DISTRIBUTOR: tuple[Operation, ...] = (
     ReadBit("ISENABLER", "reads an interrupt's enable bit, and sees whether that is true"),
     ReadPriority("READ IPRIORITYR", "reads an interrupt's priority, and sees whether that is true"),
     Sgi("SGI", "sends an SGI to a vCPU"),
+    OtherGroup("SGI0R", "asks for an SGI of group 0: none comes, for its SGIs are of group 1 (GICv3)"),
+    SgiSource("SPENDSGIR", "makes an SGI of its own pending, as if that vCPU had sent it (GICv2)"),
+    SgiSource("CPENDSGIR", "makes an SGI of its own not pending from that vCPU (GICv2)"),
+    Switch("GICD_CTLR", "has its distributor forward no interrupts, or forward them again"),
 )

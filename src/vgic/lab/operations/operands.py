@@ -124,6 +124,15 @@ class Sgi(Number):
 
 
 @dataclass(frozen=True)
+class OfV3(Sgi):
+    """An SGI that is asked for as a GICv3's."""
+
+    def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
+        if vm.gic != 3:
+            yield "only a GICv3 guest asks for SGIs by group"
+
+
+@dataclass(frozen=True)
 class Vcpu(Number):
     """A vCPU of the guest's VM, by its number."""
 
@@ -134,6 +143,16 @@ class Vcpu(Number):
     def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
         if value >= vm.vcpus:
             yield f"expected a vCPU 0 to {vm.vcpus - 1}"
+
+
+@dataclass(frozen=True)
+class Source(Vcpu):
+    """The vCPU that an SGI of a GICv2 is from."""
+
+    def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
+        yield from super().wrong(value, intids, vm)
+        if vm.gic != 2:
+            yield "SGIs have sources only for a GICv2 guest"
 
 
 @dataclass(frozen=True)
