@@ -20,7 +20,6 @@ from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.parts import step
 from vgic.silicon.report import Trap
 
-
 SAVED_ICC = (
     "ICC_PMR_EL1", "ICC_BPR0_EL1", "ICC_BPR1_EL1", "ICC_CTLR_EL1", "ICC_IGRPEN0_EL1", "ICC_IGRPEN1_EL1",
     "ICC_AP0R0_EL1", "ICC_AP1R0_EL1")
