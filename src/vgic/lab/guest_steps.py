@@ -246,7 +246,10 @@ class GuestSteps:
                 for n in sorted({i // 32 for i in run.irqs if i < 32 or run.vcpu.index == 0}):
                     frame = vm.vm.frame(32 * n, run.vcpu)
                     address, clear = (frame.of(r, 32 * n).address for r in (register, f"IC{register[2:]}"))
-                    yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
+                    if vm.vm.gic == 3 and register == "ISPENDR":        # a zero clears, and ICPENDR does nothing
+                        yield self._frame_saved(run, address, address, 0)
+                    else:
+                        yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
         for run in vm.vcpus:
             if vm.vm.gic == 2:          # ISPENDR can't tell who sent an SGI
                 for n in sorted({i // 4 for i in run.irqs if i < 16}):
