@@ -182,12 +182,13 @@ def on_its_way(w: World, run: VcpuView, vintid: int) -> bool:
 
 def forwarded(w: World, pintid: int, pe: int | None) -> Iterator[IrqGhost]:
     """The level interrupts of guests that a physical one stands behind; a private one: of the vCPU that is loaded on
-    this PE."""
+    this PE, unless that was just switched on: what its timers are then is UNKNOWN."""
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
                 if (w.twins.get((vm.name, vintid)) == pintid and vm.is_level(vintid)
-                        and (run.vcpu.index == 0 if pintid >= PRIVATE else pe is not None and run.vcpu.pe == pe)):
+                        and (run.vcpu.index == 0 if pintid >= PRIVATE else
+                             pe is not None and run.vcpu.pe == pe and not run.guest.state.starting)):
                     yield ghost
 
 
