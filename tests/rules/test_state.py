@@ -289,6 +289,63 @@ def test_rule_5_wants_one_list_register_whatever_the_source() -> None:
     assert broken(5, m) == "vcpu0: vINTID 1 is in two list registers"
 
 
+class NeverSleeps(Kvm):
+    """Rule 42: what is queued is something to take, whether it is active, disabled or masked."""
+
+    def pending(self, vcpu: Vcpu) -> bool:
+        return bool(self.cpus[vcpu].ap_list)
+
+
+@pytest.mark.parametrize(("scenario", "script"), [
+    ("dir-elsewhere-asleep", None),
+    ("disabled-elsewhere-asleep", ["vcpu0 steps", "net pulses", "vcpu1 steps", "vcpu0 blocks"]),
+    ("pmr-masked-at-wfi", None)])
+def test_rule_42_is_broken_where_a_vcpu_stays_awake_for_nothing(scenario: str, script: list[str] | None) -> None:
+    assert 42 in Schedule(find_scenario(scenario), NeverSleeps, lenient=True).run(script).broken
+    assert 42 not in Schedule(find_scenario(scenario), Kvm, lenient=True).run(script).broken
+
+
+def test_rule_42_lets_a_vcpu_stay_awake_for_what_it_has_masked() -> None:
+    """WFI ends for an interrupt that PSTATE.I masks."""
+    script = ["vcpu0 steps", "vcpu0 steps", "net pulses", "vcpu0 blocks"]
+    assert "vcpu0 does not block: it has an interrupt to take" in " ".join(
+        step.what for step in Schedule(parse_scenario(ASLEEP_MASKED), Kvm).run(script).steps)
+    assert Schedule(parse_scenario(ASLEEP_MASKED), Kvm).run(script).holds
+
+
+ASLEEP_MASKED = """
+name = "asleep-masked"
+title = "A guest waits with its interrupts masked."
+teaches = "It is woken all the same."
+[[vm]]
+[[vm.vcpu]]
+program = ["MASK", "WFI", "UNMASK"]
+[[device]]
+name = "net"
+kind = "edge"
+vintid = 40
+wiring = "irqfd"
+"""
+
+
+@pytest.mark.parametrize("gic", [2, 3])
+@pytest.mark.parametrize("on", [True, False])
+def test_rule_34_wants_nothing_of_a_distributor_that_is_off(gic: int, on: bool) -> None:
+    """A design that forwards all the same breaks it; one that does not forward once it is on again breaks 19."""
+    class Always(Kvm):
+        def distributor_enabled(self, vm: Vm) -> bool:
+            return True
+
+        def enable_distributor(self, vcpu: Vcpu, enabled: bool) -> None:
+            super().enable_distributor(vcpu, True)
+    base = find_scenario("distributor-off")
+    scenario = base.model_copy(update={"machine": base.machine.model_copy(update={"gic": gic})})
+    script = ["vcpu0 steps", "vcpu0 enters", "net pulses", *(["vcpu0 steps"] if on else []), "vcpu0 kicked out",
+              "vcpu0 enters", "vcpu0 acks"]
+    assert (34 in Schedule(scenario, Always, lenient=True).run(script).broken) is not on
+    assert 34 not in Schedule(scenario, Kvm, lenient=True).run(script).broken
+
+
 class PriorityByteLost(Kvm):
     """Rule 16: a byte write at an address that is no multiple of four stores zero."""
 
@@ -400,7 +457,7 @@ def test_what_is_not_seen_is_told_of_every_rule_that_is_judged_but_one() -> None
 
 
 def test_every_rule_is_judged_or_says_what_it_awaits() -> None:
-    assert set(MACHINE_RULES) == set(CHECKS) == {*range(1, 24), 33, 34, 35, 39, 40, 41}
+    assert set(MACHINE_RULES) == set(CHECKS) == {*range(1, 24), 33, 34, 35, 39, 40, 41, 42}
     assert {n: awaits(n) for n in RULES if awaits(n)} == {n: rule.needs for n, rule in RULES.items() if rule.needs}
     assert {rule.needs for rule in RULES.values()} == {"", "ITS", "VFIO", "x86"}
     assert all(bool(judged_where(n)) != bool(awaits(n)) for n in RULES)

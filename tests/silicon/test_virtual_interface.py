@@ -243,6 +243,16 @@ def test_the_twin_is_this_pes_copy(board: Board) -> None:
     assert [board.state(27, pe) for pe in range(2)] == ["I", "A"]
 
 
+@pytest.mark.parametrize("reaches", [True, False])
+def test_option_hw_deactivates(build: type[Board], reaches: bool) -> None:
+    """A chip whose guests can't deactivate physical interrupts: the list register ends, its twin stays."""
+    board = virtual(build(hw_deactivates=reaches))
+    board.set("ISACTIVER", 27)
+    board.lr(0, PENDING, 50, pintid=27)
+    board.veoi(board.viar())
+    assert (board.held(0), board.state(27)) == ("I", "I" if reaches else "A")
+
+
 def test_a_twin_that_is_not_there_is_no_error(vboard: Board) -> None:
     for pintid in (1000, 1019, 1023):
         vboard.lr(0, PENDING, 50, pintid=pintid)

@@ -43,6 +43,12 @@ def test_which_rules_a_recording_judges(name: str, judged: set[int]) -> None:
     assert {c.rule.id for c in analysis(name).judge.checks if c.judged} == judged
 
 
+@pytest.mark.parametrize("name", ["v2-timer.full-slice", "v3-timer.full-slice", "v4-vlpi.core-slice"])
+def test_a_piece_of_a_recording_breaks_no_rule(name: str) -> None:
+    """What it ends was acknowledged before it begins."""
+    assert [str(breach) for breach in analysis(name).judge.breaches] == []
+
+
 @pytest.mark.parametrize("name", ["v4-vlpi.core-slice", *present("v4-vlpi.core")])
 def test_gicv4_differs_nowhere_outside_what_is_not_modelled(name: str) -> None:
     a = analysis(name)

@@ -7,7 +7,7 @@ from vgic.designs.vm import Vcpu, Vm
 from vgic.lab.guest import FaceV3, Guest, GuestTimer
 from vgic.lab.operations.operands import NEVER
 from vgic.parts import Part
-from vgic.rules.ghost import VmGhosts
+from vgic.rules.ghost import VmGhost, VmGhosts
 
 
 class SchedState(Part):
@@ -24,7 +24,7 @@ class VcpuRun:
     """One vCPU.
 
     Args:
-        timers: the PPI of each timer that its guest has.
+        timers: the PPI of each timer that its guest has. off: whether it begins switched off.
 
     Attributes:
         name: as actions call it. home: its first PE. vm: its VM. timers: the timers of its guest, by name.
@@ -33,8 +33,9 @@ class VcpuRun:
 
     vm: GuestVm
 
-    def __init__(self, vcpu: Vcpu, home: int, guest: Guest, timers: Mapping[str, int], ghosts: VmGhosts) -> None:
-        self.vcpu, self.name, self.home, self.guest = vcpu, vcpu.name, home, guest
+    def __init__(self, vcpu: Vcpu, home: int, guest: Guest, timers: Mapping[str, int], ghosts: VmGhosts,
+                 off: bool = False) -> None:
+        self.vcpu, self.name, self.home, self.guest, self.off = vcpu, vcpu.name, home, guest, off
         self.sched = SchedState()
         self.irqs, self.ghost = ghosts.irqs[vcpu.index], ghosts.vcpus[vcpu.index]
         self.timers = {name: GuestTimer(NEVER) for name in timers}
@@ -51,12 +52,12 @@ class GuestVm:
     Attributes:
         vm: the design's. face: its GIC, as its guests use it. vcpus: by their index.
         edges: the vINTIDs that are edge-triggered beside SGIs. disabled: those that guests do not enable at boot.
-        completions: the vINTIDs whose completion somebody waits for.
+        completions: the vINTIDs whose completion somebody waits for. ghost: what rules remember of it.
     """
 
-    def __init__(self, name: str, vm: Vm, face: FaceV3, vcpus: tuple[VcpuRun, ...], *, edges: Collection[int],
-                 disabled: Collection[int], completions: Collection[int]) -> None:
-        self.name, self.vm, self.face, self.vcpus = name, vm, face, vcpus
+    def __init__(self, name: str, vm: Vm, face: FaceV3, vcpus: tuple[VcpuRun, ...], ghost: VmGhost, *,
+                 edges: Collection[int], disabled: Collection[int], completions: Collection[int]) -> None:
+        self.name, self.vm, self.face, self.vcpus, self.ghost = name, vm, face, vcpus, ghost
         self.edges, self.disabled, self.completions = frozenset(edges), frozenset(disabled), frozenset(completions)
         for run in vcpus:
             run.vm = self

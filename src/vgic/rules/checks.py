@@ -64,6 +64,8 @@ CHECKS: dict[int, Forms] = {
     39: Forms(at_rest=(delivery.sgi_of_a_source_lost,), moment=(delivery.OnceASource,)),
     40: Forms((waking.signalled_for_nothing,)),
     41: Forms(moment=(twins.EndsWhatItTook,), recording=twins.HostEndsWhatItTook),
+    42: Forms(moment=(waking.NothingToTake,)),
+    43: Forms(at_rest=(waking.stays_off,), moment=(waking.OffUntilSwitchedOn,)),
 }
 
 MACHINE_RULES: tuple[int, ...] = tuple(n for n, f in CHECKS.items() if f.state or f.at_rest or f.moment)

@@ -40,10 +40,10 @@ class Undelivered(NamedTuple):
 
 
 def would_take(run: VcpuView, ghost: IrqGhost) -> bool:
-    """Whether the guest has enabled the interrupt and lets it through: its mask and its running priority do
-    (IHI 0069 4.8.6; IHI 0048B 3.3.3). Guests leave the binary point at its minimum."""
+    """Whether the guest has enabled the interrupt and lets it through: its distributor, its mask and its running
+    priority do (IHI 0069 4.8.6; IHI 0048B 3.3.3). Guests leave the binary point at its minimum."""
     g = run.guest.state
-    if not (ghost.enabled and ghost.active is None and not g.masked and g.grpen):
+    if not (run.vm.ghost.forwards and ghost.enabled and ghost.active is None and not g.masked and g.grpen):
         return False
     priority = ghost.priority & IMPLEMENTED
     return priority < g.pmr & IMPLEMENTED and preempted(run, priority, True) is None
@@ -95,7 +95,7 @@ def waits(vm: VmView, run: VcpuView, ghost: IrqGhost) -> bool:
 
 def scheduled(run: VcpuView) -> bool:
     """Whether a vCPU does not wait for a PE."""
-    return run.vcpu.pe is not None or run.vcpu.blocked
+    return run.vcpu.pe is not None or run.vcpu.blocked or run.vcpu.off
 
 
 def carried(w: World, u: Undelivered) -> bool:
@@ -199,17 +199,20 @@ class NotWhileDisabled(MomentCheck):
         ghost = who.irqs.get(vintid)
         if ghost is not None and not ghost.enabled:
             self.broken(f"{who.name} acknowledges {vintid}, which its guest has disabled")
+        elif not who.vm.ghost.forwards:
+            self.broken(f"{who.name} acknowledges {vintid}, and its guest has switched the distributor off")
 
 
 # -- 35: what was sent elsewhere goes there
 
 class PendingWhereItGoes(MomentCheck):
-    """Rule 35, at each entry: no list register holds an SPI pending that goes to another vCPU."""
+    """Rule 35, as list registers are filled for an entry: none holds an SPI pending that goes to another vCPU."""
 
     rule_id = 35
 
-    def entered(self, who: VcpuView) -> None:
-        for lr in lrs_of(self.w, who):
+    def flushed(self, who: VcpuView) -> None:
+        pe = who.vcpu.pe
+        for lr in self.w.gic.virtual[pe].lrs if pe is not None else ():
             ghost = who.irqs.get(lr.vintid) if lr.state == PENDING and lr.vintid >= 32 else None
             if ghost is not None and ghost.target != who.vcpu.index:
                 self.broken(f"{who.name} enters with {lr.vintid} pending, which goes to vCPU {ghost.target}")

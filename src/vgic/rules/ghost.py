@@ -15,7 +15,7 @@ NONE, PRESENT, DROPPED, GONE = 0, 1, 2, 3
 """Why a level interrupt may be delivered: its line was never high; is high; dropped; dropped, and its guest has been
 out since."""
 NOBODY = -1
-"""Who acknowledged an interrupt that was made active by ISACTIVER."""
+"""Who acknowledged an interrupt that was made active by ISACTIVER; where an SPI goes that is sent to no vCPU."""
 MOST = 2
 """Edges that are told apart."""
 TWICE = 2
@@ -28,8 +28,8 @@ class IrqGhost(Part):
     """One virtual interrupt; of a private one, that of one vCPU.
 
     Attributes:
-        enabled: by its guest, as far as the guest knows. priority: likewise. target: the vCPU that an SPI goes to.
-        routed: the one that it went to at boot; it never changes.
+        enabled: by its guest, as far as the guest knows. priority: likewise. target: the vCPU that an SPI goes to,
+            NOBODY for none. routed: the one that it went to at boot; it never changes.
         credit: edges that came and may each be acknowledged once, 0 to MOST.
         owed: whether an edge came after the last acknowledge.
         cause: NONE to GONE; of an edge DROPPED while one that was cleared may still be taken from the list register
@@ -95,6 +95,15 @@ class VcpuGhost(Part):
         self.maintained = False
 
 
+class VmGhost(Part):
+    """One VM. `forwards`: whether its distributor forwards interrupts (GICD_CTLR), as far as its guests know."""
+
+    __slots__ = ("forwards",)
+
+    def __init__(self) -> None:
+        self.forwards = True
+
+
 class Faults(Part):
     """Breaches of rules that are seen in a moment, not in a state.
 
@@ -122,7 +131,7 @@ class VmGhosts:
 
     Attributes:
         shared: those of its SPIs and LPIs. irqs: for each vCPU its private ones and the shared ones, by vINTID.
-        vcpus: one for each.
+        vcpus: one for each. vm: the VM's own.
     """
 
     def __init__(self, vcpus: int, vintids: Collection[int], priority: Callable[[int], int], routed: Mapping[int, int],
@@ -131,7 +140,9 @@ class VmGhosts:
         self.irqs: tuple[dict[int, IrqGhost], ...] = tuple(
             {**{v: IrqGhost(priority(v), n) for v in vintids if v < 32}, **self.shared} for n in range(vcpus))
         self.vcpus = tuple(VcpuGhost() for _ in range(vcpus))
+        self.vm = VmGhost()
 
     def parts(self) -> tuple[object, ...]:
         """Every object here that changes."""
-        return (*self.shared.values(), *(g for irqs in self.irqs for v, g in irqs.items() if v < 32), *self.vcpus)
+        private = (g for irqs in self.irqs for v, g in irqs.items() if v < 32)
+        return (*self.shared.values(), *private, *self.vcpus, self.vm)

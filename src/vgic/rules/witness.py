@@ -53,7 +53,14 @@ class Witness(Moments[VcpuView]):
     def edge_accepted(self, who: VcpuView, vintid: int) -> None:
         ghost = who.irqs[vintid]
         ghost.edge_came()
-        ghost.was_disabled = ghost.was_disabled or not ghost.enabled
+        ghost.was_disabled = ghost.was_disabled or not ghost.enabled or not who.vm.ghost.forwards
+
+    def left_pending(self, who: VcpuView, vintid: int) -> None:
+        ghost = who.irqs[vintid]
+        if who.vm.is_level(vintid):
+            ghost.cause = DROPPED
+        else:
+            ghost.credit = 1
 
     def time_passed(self, count: int) -> None:
         self._anew()
@@ -68,7 +75,7 @@ class Witness(Moments[VcpuView]):
 
     # -- vCPUs
 
-    def enters(self, who: VcpuView) -> None:
+    def flushes(self, who: VcpuView) -> None:
         """What the guest's own model has lowered is known to be low from here on."""
         for vintid, ghost in who.irqs.items():
             if (ghost.software and ghost.cause == DROPPED and ghost.target == who.vcpu.index
@@ -187,6 +194,10 @@ class Witness(Moments[VcpuView]):
                 ghost.was_disabled = True
             case "ISPENDR" | "ICPENDR":
                 self._pends(who, register, vintid, ghost)
+            case "SPENDSGIR":
+                ghost.sources |= 1 << value
+            case "CPENDSGIR":
+                ghost.sources &= ~(1 << value)
             case "ISACTIVER":
                 ghost.active = NOBODY if ghost.active is None else ghost.active
             case "ICACTIVER":
@@ -211,6 +222,13 @@ class Witness(Moments[VcpuView]):
     def guest_wrote(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
         if register == "ICENABLER":             # disabled from the moment that the write has returned
             owner.irqs[vintid].enabled = False
+
+    def guest_switches(self, who: VcpuView, on: bool) -> None:
+        who.vm.ghost.forwards = on
+        for run in who.vm.vcpus:
+            for ghost in run.irqs.values():
+                if not on and ghost.owed:
+                    ghost.was_disabled = True
 
     def booted(self, vcpus: Iterable[VcpuView]) -> None:
         """The machine begins here: what came of the way there does not count."""

@@ -136,11 +136,14 @@ class VirtualInterfaceOptions(Shared):
         virtual_priority_bits: of GICV_PMR, fixed to 5 by GICH_LR.Priority (5.3.10); ICH_VTR_EL2.PRIbits, 5 to 8.
         eoicount_without_priority: whether GICV_EOIR or ICV_EOIR counts in EOIcount although no APR bit was cleared
             (CONSTRAINED UNPREDICTABLE).
+        hw_deactivates: whether a guest's deactivation reaches the physical interrupt of a list register with the HW bit
+            (the architecture: it does; on Apple's chips it does not).
     """
 
     list_registers: int = 4
     virtual_priority_bits: int = 5
     eoicount_without_priority: bool = False
+    hw_deactivates: bool = True
 
     MOST_LIST_REGISTERS: ClassVar[int] = 0
     MOST_PRIORITY_BITS: ClassVar[int] = 0

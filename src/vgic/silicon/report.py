@@ -46,15 +46,13 @@ class Notices:
         if notice in self.counts or len(self.counts) < self.most:
             self.counts[notice] = self.counts.get(notice, 0) + 1
 
-    def so_far(self) -> tuple[dict[Notice, int], int, Notice | None]:
-        """What was told until now, to be put back."""
+    def state(self) -> tuple[dict[Notice, int], int, Notice | None]:
+        """All of it at this moment."""
         return dict(self.counts), self.total, self.last
 
-    def put_back(self, then: tuple[dict[Notice, int], int, Notice | None]) -> None:
-        """Nothing has been told since then."""
-        counts, self.total, self.last = then
-        self.counts.clear()
-        self.counts.update(counts)
+    def restore(self, state: tuple[dict[Notice, int], int, Notice | None]) -> None:
+        """As it was at that moment."""
+        self.counts, self.total, self.last = dict(state[0]), *state[1:]
 
     def of(self, kind: str) -> list[tuple[Notice, int]]:
         """The notices of one kind, with their counts."""

@@ -122,6 +122,7 @@ class VirtualInterface:
         self.min_bpr0 = 7 - preemption_bits
         self.min_bpr1 = self.min_bpr0 + 1
         self.priority_mask = implemented(options.virtual_priority_bits)
+        self.hw_deactivates = options.hw_deactivates
         self.state = VirtualState()
         self.lrs = tuple(ListRegister(i) for i in range(options.list_registers))
         self.order = self.lrs[::-1] if options.tie == "highest" else self.lrs
@@ -202,7 +203,7 @@ class VirtualInterface:
     def deactivate_lr(self, lr: ListRegister) -> None:
         """Clears Active; HW 1: deactivates the physical twin too, whatever its state (IHI 0069, ICH_LR<n>_EL2.HW)."""
         lr.state &= ~ACTIVE
-        if lr.hw and not special(lr.pintid):
+        if lr.hw and self.hw_deactivates and not special(lr.pintid):
             self.deactivate_physical(lr.pintid)
 
     def deactivate_physical(self, pintid: int) -> None:

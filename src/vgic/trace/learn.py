@@ -44,9 +44,9 @@ class Learner:
                 writes = [partial(write, at["C"], value=~value & (1 << 8 * size) - 1)]
                 if "PEND" not in pair[3]:
                     writes.append(partial(write, at["S"], value=value))
-            notices = self.chip.notices.so_far()
+            notices = self.chip.notices.state()
             self.known.learn(partial(self.chip.read, address, size, pe, secure=secure), value, *writes)
-            self.chip.notices.put_back(notices)
+            self.chip.notices.restore(notices)
 
     def register(self, place: Reached, value: int, pe: int, el: int) -> None:
         """A system register likewise."""
@@ -55,11 +55,11 @@ class Learner:
         if place.role == "elrsr":
             self.empty(pe, value, 0)
         elif REGISTERS[place.full].write is not None:
-            notices = self.chip.notices.so_far()
+            notices = self.chip.notices.state()
             with suppress(Trap, Undefined):
                 self.known.learn(partial(chip.sysreg_read, place.full, pe, el=el), value,
                                  partial(chip.sysreg_write, place.full, value, pe, el=el))
-            self.chip.notices.put_back(notices)
+            self.chip.notices.restore(notices)
 
     def empty(self, pe: int, elrsr: int, first: int) -> None:
         """List registers that are told empty: invalid, and nothing to be told about them."""

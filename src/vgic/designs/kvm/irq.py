@@ -7,7 +7,6 @@ register.
 
 from __future__ import annotations
 
-from vgic.arch.intid import SGIS
 from vgic.designs.base import InputLevel
 from vgic.designs.vgic.irq import VirtualCpu, VirtualDist, VirtualIrq
 from vgic.designs.vm import Vcpu
@@ -41,7 +40,7 @@ class VgicIrq(VirtualIrq):
 
     def lr_count(self) -> int:
         """How many list registers it could fill: a v2 SGI has one for each source, and one for the active one."""
-        if self.intid < SGIS and self.source:
+        if self.source:
             return self.source.bit_count() + self.active
         return 1
 

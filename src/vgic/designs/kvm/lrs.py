@@ -40,7 +40,7 @@ from vgic.arch.ich import (
 )
 from vgic.arch.intid import LPI_START, PRIVATE, SGIS
 from vgic.designs.kvm.irq import VgicIrq
-from vgic.designs.kvm.queue import MANY_SPIS, Queueing
+from vgic.designs.kvm.queue import Queueing
 from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
@@ -77,10 +77,6 @@ class ListRegisters(Queueing):
     """
 
     hw_deactivation = True
-
-    def needs_resampling(self, irq: VgicIrq) -> bool:
-        """Whether software must do what LR.HW would (M29)."""
-        return irq.hw and not self.hw_deactivation
 
     # -- entry
 
@@ -125,10 +121,9 @@ class ListRegisters(Queueing):
 
     @step
     def order(self, vcpu: Vcpu, irq: VgicIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
-        """The sort key of the ap_list: what belongs here, of an enabled group (`enables`: VMCR's), pending and not
-        active comes first; then priority; then those with a twin."""
-        takeable = irq.enabled and irq.pending() and not irq.active
-        return (self.target_oracle(vcpu.vm, irq) is not vcpu, not enables >> irq.group & 1, not takeable, irq.priority,
+        """The sort key of the ap_list: what belongs here, of an enabled group (`enables`: VMCR's), and is not active
+        (so it is enabled and pending) comes first; then priority; then those with a twin."""
+        return (self.target_oracle(vcpu.vm, irq) is not vcpu, not enables >> irq.group & 1, irq.active, irq.priority,
                 not irq.hw)
 
     def sort_ap_list(self, vcpu: Vcpu) -> None:
@@ -140,20 +135,20 @@ class ListRegisters(Queueing):
     def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
         """The list register that shows an interrupt."""
         pending, eoi, cpuid = True, False, 0
-        v2_sgi = vm.gic == 2 and irq.intid < SGIS
-        if irq.active and v2_sgi:
+        if irq.active:
             cpuid = irq.active_source
             if irq.lr_count() > 1:
                 pending, eoi = False, True
-        hw = irq.hw and not self.needs_resampling(irq)
+        hw = irq.hw and self.hw_deactivation
         if hw:
-            pending = pending and not irq.active
+            pending = not irq.active
         elif not irq.edge:
-            pending, eoi = pending and not irq.active, True
-        pending = pending and irq.pending() and not (v2_sgi and irq.source == 0)
-        if pending and v2_sgi:
+            pending, eoi = not irq.active, True
+        pending = pending and irq.pending()
+        if pending and self.v2_sgi(vm, irq):
+            assert irq.source, f"{irq}: pending from nobody"
             cpuid = lowest(irq.source)
-            eoi = eoi or irq.source & (irq.source - 1) != 0
+            eoi = irq.source & (irq.source - 1) != 0
         return Lr(irq.intid, pending, irq.active, hw, irq.hwintid if hw else 0, irq.group, irq.priority, eoi, cpuid)
 
     @step
@@ -171,10 +166,9 @@ class ListRegisters(Queueing):
         serve stays latched; a mapped level's line counts as low, so that its next rise is a change."""
         if irq.edge:
             irq.pending_latch = False
-        if vm.gic == 2 and irq.intid < SGIS:
+        if irq.source:
             irq.source &= irq.source - 1
-            if irq.source:
-                irq.pending_latch = True
+            irq.pending_latch = irq.source != 0
         if irq.mapped_level():
             irq.line_level = False
 
@@ -234,21 +228,18 @@ class ListRegisters(Queueing):
         deactivated = irq.active and not lr.active
         completed = self.completes(vm, lr) and self.notifies(deactivated)
         irq.active = lr.active and self.keeps_active(irq)
-        v2_sgi = vm.gic == 2 and irq.intid < SGIS
-        if irq.active and v2_sgi:
+        if irq.active:
             irq.active_source = lr.cpuid
         if irq.edge and lr.pending:
             irq.pending_latch = True
-            if v2_sgi:
+            if self.v2_sgi(vm, irq):
                 irq.source |= 1 << lr.cpuid
         if not irq.edge and not lr.pending and not lr.active:
             irq.pending_latch = False
         self.handle_resampling(vcpu, irq, deactivated, lr.pending, pe)
         irq.on_lr = False
         if completed:
-            dist = self.dists[vm]
-            if 0 < dist.active_spis < MANY_SPIS:
-                dist.active_spis -= 1
+            self.uncount_spi(vm)
             self.notify_acked(vm, irq)
 
     def keeps_active(self, irq: VgicIrq) -> bool:
@@ -270,7 +261,7 @@ class ListRegisters(Queueing):
         if not irq.mapped_level():
             return
         resample = False
-        if self.needs_resampling(irq):
+        if not self.hw_deactivation:
             resample = not irq.active and not irq.pending_latch
         elif still_pending or (deactivated and irq.line_level):
             irq.line_level = self.phys_line_level(vcpu, irq, pe)
@@ -314,14 +305,14 @@ class ListRegisters(Queueing):
             return
         holder = irq.vcpu
         if irq.on_lr:
-            self.change_active(vcpu, irq, False)
-        elif vcpu.vm.gic == 3 or intid >= SGIS or irq.active_source == value >> 10 & 7:
+            self.write_cactive(vcpu, irq)
+        elif intid >= SGIS or irq.active_source == value >> 10 & 7:
             self.deactivate_outside(vcpu, irq, self.here(vcpu))
         self.cpus[holder].update = True
 
     @abstractmethod
-    def change_active(self, vcpu: Vcpu, irq: VgicIrq, active: bool) -> None:
-        """A guest's write to ISACTIVER or ICACTIVER; see `vgic.designs.kvm.mmio`."""
+    def write_cactive(self, vcpu: Vcpu, irq: VgicIrq) -> None:
+        """A guest's write to ICACTIVER; see `vgic.designs.kvm.mmio`."""
 
 
 def lowest(bits: int) -> int:

@@ -18,6 +18,7 @@ from vgic.designs.vgic import cpuif
 from vgic.designs.vgic.timer import GuestTimer
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel
+from vgic.parts import step
 from vgic.silicon import GicV3
 
 
@@ -57,10 +58,10 @@ class Kvm(GuestDistributor):
         """Trapped deactivations; without TDIR all common registers."""
         if register == "ICC_DIR_EL1":
             self.deactivate(vcpu, value)
-        elif register.startswith("ICC_") and not self.hw.tdir:
-            self.common_trap(vcpu, register, value)
-        else:
+        elif self.hw.tdir:
             super().trapped_icc(vcpu, register, value)
+        else:
+            self.common_trap(vcpu, register, value)
 
     def common_trap(self, vcpu: Vcpu, register: str, value: int) -> None:
         """Without TDIR all common registers trap (TC): PMR and CTLR go to the guest's interface."""
@@ -68,6 +69,16 @@ class Kvm(GuestDistributor):
         pe = self.here(vcpu)
         self.gic.sysreg_write(register.replace("ICC_", "ICV_"), value, pe)
         self.cpus[vcpu].vmcr = self.hw.read_vmcr(pe)
+
+    # -- power
+
+    @step
+    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
+        """kvm_psci_vcpu_on: its reset (kvm_reset_vcpu) is the timers' alone; the virtual GIC's state stays."""
+        was_off = super().psci_cpu_on(vcpu)
+        if was_off:
+            self.arch_timers.reset(vcpu)
+        return was_off
 
     # -- userspace
 
