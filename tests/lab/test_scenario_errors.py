@@ -73,7 +73,7 @@ WRONG = [
     ('mechanisms = ["M2"]', 'expect = "perhaps"', 4, 'expect: "perhaps": expected "holds" or "breaks"'),
     ('mechanisms = ["M2"]', 'expect = "breaks"', 4, "expected rules = [...] too"),
     ('mechanisms = ["M2"]', "rules = [1]", 4, 'expected expect = "breaks"'),
-    ('mechanisms = ["M2"]', 'expect = "breaks"\nrules = [99]', 5, "99: expected 1 to 41"),
+    ('mechanisms = ["M2"]', 'expect = "breaks"\nrules = [99]', 5, "99: expected 1 to 43"),
     ('mechanisms = ["M2"]', "design_options = 3", 4, "design_options: 3: expected a table"),
     ("gic = 3", "gic = 5", 7, "machine: gic: 5: expected 2 or 3"),
     ("gic = 3", 'gic = "3"', 7, 'machine: gic: "3": expected 2 or 3'),

@@ -15,6 +15,9 @@ A design stands between the kernel that owns the chip (`vgic.host.Kernel`) and g
     vcpu_blocking(vcpu); vcpu_put(vcpu); blocked = not pending(vcpu)     WFI, after its exit; a kick ends `blocked`
     vcpu_load(vcpu, pe); vcpu_unblocking(vcpu)
 
+    psci_cpu_off(vcpu); vcpu_put(vcpu)   CPU_OFF, after its exit: the vCPU runs no more
+    psci_cpu_on(vcpu)                    CPU_ON, called by another vCPU's guest: it is loaded again, and starts anew
+
 From flush to the guest interrupts are masked: no handler runs between them on this PE, and other PEs do nothing, unless
 the entry is *divided* (`Vcpu.entering`): then what they do comes between, and `last_check` has to see it. An entry may
 be given up after flush (a kick arrived): then abandon_entry follows, without the guest having run. Everything else
@@ -194,6 +197,18 @@ class Design(ABC):
 
     def vcpu_unblocking(self, vcpu: Vcpu) -> None:
         """The wait has ended, and the vCPU is loaded again."""
+
+    def psci_cpu_off(self, vcpu: Vcpu) -> None:
+        """The guest called CPU_OFF: it has been left, and will be put. What comes for the vCPU now waits for it, unless
+        a hypervisor says otherwise."""
+        vcpu.off = True
+
+    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
+        """The guest of another vCPU called CPU_ON for this one. Returns whether it was off (SUCCESS), so that its guest
+        starts anew, or is on (ALREADY_ON). Its PE is reset; its GIC's registers stay, unless a hypervisor says
+        otherwise."""
+        was, vcpu.off = vcpu.off, False
+        return was
 
     def kick(self, vcpu: Vcpu) -> None:
         """Makes the vCPU look at its interrupts again: it exits, or wakes, or notices before it enters."""

@@ -131,6 +131,14 @@ class Mixed(Design):
         """Of the vCPU's design."""
         return self.its(vcpu).pending(vcpu)
 
+    def psci_cpu_off(self, vcpu: Vcpu) -> None:
+        """Of the vCPU's design."""
+        self.its(vcpu).psci_cpu_off(vcpu)
+
+    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
+        """Of the vCPU's design."""
+        return self.its(vcpu).psci_cpu_on(vcpu)
+
     def vcpu_blocking(self, vcpu: Vcpu) -> None:
         """Of the vCPU's design."""
         self.its(vcpu).vcpu_blocking(vcpu)

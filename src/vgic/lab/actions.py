@@ -270,7 +270,8 @@ class Loaded(OfVcpu):
         self.pe = self.where = pe
 
     def possible(self) -> bool:
-        return self.run.vcpu.pe is None and not self.run.vcpu.blocked and self.m.on_pe(self.pe) is None
+        vcpu = self.run.vcpu
+        return vcpu.pe is None and not vcpu.blocked and not vcpu.off and self.m.on_pe(self.pe) is None
 
     def happens(self) -> None:
         self.m.load(self.run, self.pe)

@@ -53,6 +53,9 @@ class Board(Protocol):
     def virq(self, run: VcpuRun) -> bool:
         """Whether a virtual interrupt is signalled to a vCPU that is loaded."""
 
+    def host_takes_all(self, pe: int) -> None:
+        """The host takes whatever is signalled to a PE that runs no guest."""
+
     def can_enter(self, run: VcpuRun) -> bool:
         """Whether it is loaded and out of its guest, and there is nothing that its host takes first."""
 
@@ -61,3 +64,6 @@ class Board(Protocol):
 
     def leave(self, run: VcpuRun, reason: str) -> None:
         """The guest is left: exit and sync."""
+
+    def put(self, run: VcpuRun) -> None:
+        """Its thread leaves its PE; the guest is left first."""

@@ -6,7 +6,7 @@ timer's write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -20,18 +20,28 @@ from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.parts import step
 from vgic.silicon.report import Trap
 
+SAVED_GICC = ("CTLR", "PMR", "BPR", "ABPR", "APR0")
 SAVED_ICC = (
     "ICC_PMR_EL1", "ICC_BPR0_EL1", "ICC_BPR1_EL1", "ICC_CTLR_EL1", "ICC_IGRPEN0_EL1", "ICC_IGRPEN1_EL1",
     "ICC_AP0R0_EL1", "ICC_AP1R0_EL1")
-"""What a VMM saves of a GICv3 guest's CPU interface, of five priority bits."""
+"""What a VMM saves of a guest's CPU interface, of five priority bits."""
 
 
 class _Saved(NamedTuple):
-    """A register that userspace saves: how it is read, cleared and written."""
+    """A register that userspace saves: how it is read, cleared and written; whether it reads as zero once it is
+    cleared, whatever its interrupts do."""
 
     read: Callable[[], int]
     clear: Callable[[], None]
     write: Callable[[int], None]
+    empties: bool
+
+    def restores(self, value: int) -> bool:
+        """Clears it, and writes what was read: whether it is kept."""
+        self.clear()
+        cleared = not (self.empties and self.read())
+        self.write(value)
+        return cleared and self.read() == value
 
 
 class GuestSteps:
@@ -53,7 +63,7 @@ class GuestSteps:
                 continue
             accesses.append(face.priority(intid, run.vcpu, ghost.priority))
             if intid >= 32:
-                accesses.append(face.route(intid, vm.vcpus[ghost.target].vcpu))
+                accesses += face.route(intid, vm.vcpus[ghost.target].vcpu, face.route_size)
             if intid not in vm.disabled:
                 self.m.tell.guest_writes(run, "ISENABLER", run, intid, 1)
                 accesses.append(face.bit("ISENABLER", intid, run.vcpu))
@@ -62,13 +72,9 @@ class GuestSteps:
         accesses[:0] = [face.edges(n, [i for i in edges if i // 16 == n], run.vcpu) for n in words]
         for access in accesses:
             self._emulate(run, access)
-        state, pe = run.guest.state, self.pe(run)
-        for write, value in ((partial(face.pmr, run.vcpu, state.pmr), state.pmr),
-                             (partial(face.eoimode, run.vcpu, state.split, True), 2 * state.split),
-                             (partial(face.group, run.vcpu, state.split, True), 1)):
-            if self.m.can_enter(run):
-                self.m.enter(run)
-            self.set_register(run, write, value)
+        pe = self.pe(run)
+        self.m.host_takes_all(pe)           # what firmware left
+        self.set_up_interface(run)
         for name, timer in run.timers.items():
             timer.enable = True
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
@@ -80,6 +86,26 @@ class GuestSteps:
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
                 if self._trapped_timer(run, name):
                     self.m.design.sysreg_write(run.vcpu, f"{name}_{register}_EL0", value)
+
+    def set_up_interface(self, run: VcpuRun) -> None:
+        """It sets up its CPU interface: mask, EOImode, group."""
+        face, state = run.vm.face, run.guest.state
+        for write, value in ((partial(face.pmr, run.vcpu, state.pmr), state.pmr),
+                             (partial(face.eoimode, run.vcpu, state.split, True), 2 * state.split),
+                             (partial(face.group, run.vcpu, state.split, True), 1)):
+            if self.m.can_enter(run):
+                self.m.enter(run)
+            self.set_register(run, write, value)
+
+    def start(self, run: VcpuRun) -> None:
+        """It was switched on: it sets up its timers and its CPU interface, and takes interrupts. The registers of its
+        distributor are as it left them."""
+        self.m.tell.guest_says(run, "starts: sets up its CPU interface")
+        for name in sorted(run.timers, key=partial(self._trapped_timer, run)):
+            for register, value in (("CVAL", NEVER), ("CTL", 1)):
+                self.write_timer(run, name, register, value)
+        self.set_up_interface(run)
+        run.guest.state.masked = False
 
     # -- what it may do
 
@@ -95,7 +121,7 @@ class GuestSteps:
 
     def can_step(self, run: VcpuRun) -> bool:
         """Whether it can do its next operation now."""
-        if not run.vcpu.in_guest:
+        if not run.vcpu.in_guest or run.guest.state.off:
             return False
         op = run.guest.next_op()
         if op is None:
@@ -145,6 +171,33 @@ class GuestSteps:
         self.m.leave(run, "WFI")
         run.sched.blocking = True
 
+    def switch_off(self, run: VcpuRun) -> None:
+        """It calls CPU_OFF, which does not return; its thread sleeps until it is switched on."""
+        self.m.tell.switched_off(run)
+        if run.vcpu.in_guest:
+            self.m.leave(run, "hypercall")
+        run.guest.switches_off()
+        self.m.design.psci_cpu_off(run.vcpu)
+        self.m.put(run)
+
+    def switch_on(self, run: VcpuRun, target: VcpuRun) -> None:
+        """It calls CPU_ON for another vCPU, or for itself."""
+        self.m.tell.guest_says(run, f"calls CPU_ON of {target.name}")
+        self.m.leave(run, "hypercall")
+        started = self.m.design.psci_cpu_on(target.vcpu)
+        self.m.tell.switched_on(run, target, started)
+        if started:
+            target.guest.starts()
+            for timer in target.timers.values():
+                timer.enable = timer.imask = False
+            self.m.timers_moved()
+
+    def suspend(self, run: VcpuRun) -> None:
+        """It calls CPU_SUSPEND: it waits as in WFI, and goes on after the call."""
+        self.m.tell.guest_says(run, "calls CPU_SUSPEND")
+        self.m.leave(run, "hypercall")
+        run.sched.blocking = True
+
     @step
     def eoi(self, run: VcpuRun, iar: int) -> None:
         """It writes EOIR with what IAR returned."""
@@ -174,11 +227,15 @@ class GuestSteps:
         if trapped:
             self.trapped(run, TrappedAccess(full, 0, 8, value, full))
 
-    def write(self, run: VcpuRun, register: str, owner: VcpuRun, intid: int, value: int, access: TrappedAccess) -> None:
-        """It writes what concerns one interrupt in a register of its distributor, which traps."""
-        self.m.tell.guest_writes(run, register, owner, intid, value)
-        self.trapped(run, access)
-        self.m.tell.guest_wrote(run, register, owner, intid, value)
+    def write(self, run: VcpuRun, register: str, owner: VcpuRun, intids: Sequence[int], value: int,
+              *accesses: TrappedAccess) -> None:
+        """It writes the same for some interrupts in a register of its distributor, by accesses that trap."""
+        for intid in intids:
+            self.m.tell.guest_writes(run, register, owner, intid, value)
+        for access in accesses:
+            self.trapped(run, access)
+        for intid in intids:
+            self.m.tell.guest_wrote(run, register, owner, intid, value)
 
     def _trapped_timer(self, run: VcpuRun, name: str) -> bool:
         return name in self.m.design.of(run.vcpu.vm).trapped_timers
@@ -220,47 +277,52 @@ class GuestSteps:
     def saved(self, vm: GuestVm) -> bool:
         """Userspace reads the pending, active and enable state and the CPU interfaces of a stopped VM, clears each
         register, and writes it back. False where the design can't be saved."""
-        before, places = _chip_state(self.m), list(self._saves(vm))
+        before, places = _chip_state(self.m), list(self._distributor_saves(vm))
         try:
             read = [place.read() for place in places]
         except Unsupported:
             return False
-        kept = True
-        for place, value in zip(places, read, strict=True):
-            place.clear()
-            place.write(value)
-            kept = kept and place.read() == value
+        kept = [place.restores(value) for place, value in zip(places, read, strict=True)]
+        kept += [place.restores(place.read()) for place in self._interface_saves(vm)]
         again = [place.read() for place in places]
         after = _chip_state(self.m)
-        self.m.tell.saved_and_restored(vm.name, after != before, again == read and kept)
+        self.m.tell.saved_and_restored(vm.name, after != before, again == read and all(kept))
         return True
 
-    def _saves(self, vm: GuestVm) -> Iterator[_Saved]:
-        """The registers to save, in the order in which they are restored."""
-        design = self.m.design
+    def _distributor_saves(self, vm: GuestVm) -> Iterator[_Saved]:
+        """What is saved of a VM's distributor and redistributors, in the order in which it is restored."""
         for register in ("ISENABLER", "ISPENDR", "ISACTIVER"):
             for run in vm.vcpus:
                 for n in sorted({i // 32 for i in run.irqs if i < 32 or run.vcpu.index == 0}):
                     frame = vm.vm.frame(32 * n, run.vcpu)
                     address, clear = (frame.of(r, 32 * n).address for r in (register, f"IC{register[2:]}"))
-                    yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
-        for run in vm.vcpus:
-            if vm.vm.gic == 2:          # ISPENDR can't tell who sent an SGI
+                    if vm.vm.gic == 3 and register == "ISPENDR":        # a zero clears, and ICPENDR does nothing
+                        yield self._frame_saved(run, address, address, 0)
+                    else:
+                        yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
+        if vm.vm.gic == 2:              # ISPENDR can't tell who sent an SGI
+            for run in vm.vcpus:
                 for n in sorted({i // 4 for i in run.irqs if i < 16}):
                     address, clear = (vm.vm.gicd[f"{r}{n}"].address for r in ("SPENDSGIR", "CPENDSGIR"))
                     yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
-                for name in ("CTLR", "PMR", "BPR", "ABPR", "APR0"):
+
+    def _interface_saves(self, vm: GuestVm) -> Iterator[_Saved]:
+        """What is saved of its vCPUs' CPU interfaces."""
+        design = self.m.design
+        for run in vm.vcpus:
+            if vm.vm.gic == 2:
+                for name in SAVED_GICC:
                     address = vm.vm.gicc[name].address
-                    yield self._frame_saved(run, address, address, 0)
+                    yield self._frame_saved(run, address, address, 0, True)
             else:
                 for name in SAVED_ICC:
                     write = partial(design.uaccess_sysreg_write, run.vcpu, name)
-                    yield _Saved(partial(design.uaccess_sysreg_read, run.vcpu, name), partial(write, 0), write)
+                    yield _Saved(partial(design.uaccess_sysreg_read, run.vcpu, name), partial(write, 0), write, True)
 
-    def _frame_saved(self, run: VcpuRun, address: int, clear: int, zero: int) -> _Saved:
+    def _frame_saved(self, run: VcpuRun, address: int, clear: int, zero: int, empties: bool = False) -> _Saved:
         read, write = self.m.design.uaccess_read, self.m.design.uaccess_write
         return _Saved(partial(read, run.vcpu, address, 4), partial(write, run.vcpu, clear, 4, zero),
-                      partial(write, run.vcpu, address, 4))
+                      partial(write, run.vcpu, address, 4), empties)
 
 
 def _chip_state(board: Board) -> list[tuple[bool, bool, bool]]:

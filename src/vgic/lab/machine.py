@@ -37,13 +37,17 @@ class Machine(Mainboard):
         self._boot()
 
     def _boot(self) -> None:
-        """Every guest sets up its GIC, one after the other; then the first vCPU of each PE is loaded and entered."""
+        """Every guest sets up its GIC, one after the other, and is switched off again if it begins so; then the first
+        other vCPU of each PE is loaded and entered."""
         for run in self.vcpus:
             self.load(run, run.home)
             self.guests.boot(run)
-            self.put(run)
+            if run.off:
+                self.guests.switch_off(run)
+            else:
+                self.put(run)
         for run in self.vcpus:
-            if self.on_pe(run.home) is None:
+            if not run.off and self.on_pe(run.home) is None:
                 self.load(run, run.home)
                 if self.can_enter(run):
                     self.enter(run)

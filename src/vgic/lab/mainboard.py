@@ -11,12 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
-from vgic.arch.intid import MAINTENANCE
+from vgic.arch.intid import MAINTENANCE, PRIVATE
 from vgic.designs.base import Unsupported
 from vgic.designs.build import Buildable, build_of
 from vgic.designs.vm import Vcpu
 from vgic.host import CannotForward
-from vgic.lab.assembly import make_chip, make_design
+from vgic.lab.assembly import leave_behind, make_chip, make_design
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
 from vgic.lab.guest import TrappedAccess
@@ -51,6 +51,7 @@ class Mainboard(ABC):
         self.divided = scenario.entry == "divided"
         self.tell: Teller[VcpuView] = Teller()
         self.gic = make_chip(scenario, build, self._noticed, self._accessed if heard else None, list_registers)
+        leave_behind(self.gic, scenario.firmware)
         self.pes = scenario.machine.pes
         self.vms = tuple(VmRun(n, scenario, self.gic, self.reach) for n in range(len(scenario.vm)))
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
@@ -76,6 +77,7 @@ class Mainboard(ABC):
         self.twins = {(vm.name, v): pintid_of(d) for vm in self.vms for v, d in vm.devices.items() if not d.emulated()}
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.guests = GuestSteps(self)
+        self._left_pending()
         try:
             self._assign()
         except CannotForward as e:
@@ -107,6 +109,17 @@ class Mainboard(ABC):
             for vintid, spec in vm.devices.items():
                 if spec.kind == "timer":
                     self.design.assign_timer(vm.vm, spec.timer, vintid)
+
+    def _left_pending(self) -> None:
+        """Tells what firmware left pending that is a guest's."""
+        left = {spec.intid: spec.pe for spec in self.scenario.firmware if spec.pending}
+        for vm in self.vms:
+            for vintid, device in vm.devices.items():
+                if device.emulated() or pintid_of(device) not in left:
+                    continue
+                for run in vm.vcpus if vintid < PRIVATE else vm.vcpus[:1]:
+                    if vintid >= PRIVATE or run.home == left[pintid_of(device)]:
+                        self.tell.left_pending(run, vintid)
 
     # -- what others tell, passed on
 
@@ -214,6 +227,13 @@ class Mainboard(ABC):
         self.tell.put(run)
         self.design.vcpu_put(run.vcpu)
         self.settle()
+
+    def host_takes_all(self, pe: int) -> None:
+        """The host takes whatever is signalled to a PE that runs no guest."""
+        while self.gic.irq(pe):
+            pintid = self.kernel.handle_irq(pe)
+            self.settle()
+            self.tell.host_took(pe, pintid)
 
     def can_enter(self, run: VcpuRun) -> bool:
         """Whether it is loaded and out of its guest, and there is nothing that its host takes first."""

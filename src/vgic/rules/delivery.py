@@ -95,7 +95,7 @@ def waits(vm: VmView, run: VcpuView, ghost: IrqGhost) -> bool:
 
 def scheduled(run: VcpuView) -> bool:
     """Whether a vCPU does not wait for a PE."""
-    return run.vcpu.pe is not None or run.vcpu.blocked
+    return run.vcpu.pe is not None or run.vcpu.blocked or run.vcpu.off
 
 
 def carried(w: World, u: Undelivered) -> bool:

@@ -58,6 +58,10 @@ class Moments(Generic[W]):
     def edge_accepted(self, who: W, vintid: int) -> None:
         """That edge was latched, by the chip or by the hypervisor: from now on it may not be lost."""
 
+    def left_pending(self, who: W, vintid: int) -> None:
+        """Firmware left an interrupt of a guest's pending in the chip, before the machine began: it may be delivered
+        once, and need not be."""
+
     def time_passed(self, count: int) -> None:
         """The system counter reached this count."""
 
@@ -203,8 +207,8 @@ class Moments(Generic[W]):
 
     def guest_writes(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """It is about to write a register of its distributor for one interrupt, which is private to `owner` or shared:
-        one of the set and clear registers, IPRIORITYR (a priority), IROUTER (the index of a vCPU), SPENDSGIR or
-        CPENDSGIR (likewise)."""
+        one of the set and clear registers, IPRIORITYR (a priority), IROUTER (the index of a vCPU, NOBODY), SPENDSGIR or
+        CPENDSGIR (the index of a source)."""
 
     def guest_wrote(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """That write has returned."""
@@ -217,6 +221,12 @@ class Moments(Generic[W]):
 
     def guest_sends_sgi(self, who: W, target: W, intid: int) -> None:
         """It is about to send an SGI."""
+
+    def switched_off(self, who: W) -> None:
+        """It called PSCI CPU_OFF, and is put for good; `put` comes next."""
+
+    def switched_on(self, who: W, target: W, started: bool) -> None:
+        """Its call of CPU_ON for another vCPU has returned: whether that one starts, or is on already."""
 
     def timer_written(self, who: W, register: str, value: int) -> None:
         """It wrote a timer's CTL or CVAL."""

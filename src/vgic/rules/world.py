@@ -25,6 +25,10 @@ class GuestView(Protocol):
     """What a guest has set itself to, and what it has acknowledged."""
 
     @property
+    def off(self) -> bool: ...
+    @property
+    def starting(self) -> bool: ...
+    @property
     def masked(self) -> bool: ...
     @property
     def grpen(self) -> bool: ...
@@ -178,12 +182,13 @@ def on_its_way(w: World, run: VcpuView, vintid: int) -> bool:
 
 def forwarded(w: World, pintid: int, pe: int | None) -> Iterator[IrqGhost]:
     """The level interrupts of guests that a physical one stands behind; a private one: of the vCPU that is loaded on
-    this PE."""
+    this PE, unless that was just switched on: what its timers are then is UNKNOWN."""
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
                 if (w.twins.get((vm.name, vintid)) == pintid and vm.is_level(vintid)
-                        and (run.vcpu.index == 0 if pintid >= PRIVATE else pe is not None and run.vcpu.pe == pe)):
+                        and (run.vcpu.index == 0 if pintid >= PRIVATE else
+                             pe is not None and run.vcpu.pe == pe and not run.guest.state.starting)):
                     yield ghost
 
 

@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 from vgic.arch.intid import PRIVATE
+from vgic.arch.register import Register
 from vgic.designs.vgic.irq import VirtualCpu, VirtualIrq
 from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
@@ -34,15 +35,28 @@ class GuestRegisters(ABC, Generic[I]):
 
     Attributes:
         iidr: what GICD_IIDR and GICR_IIDR read as: implementer Arm, and nothing else.
+        aff3: whether SPIs may be sent to any Aff3 (GICD_TYPER.A3V); the upper half of IROUTER ignores writes without.
+            range_selector: whether SGIs may be sent to any Aff0 (GICD_TYPER.RSS), or to 0 to 15 alone. Class
+            attributes.
     """
 
     iidr = 0x43B
+    aff3 = range_selector = True
 
     # -- what there is
 
     @abstractmethod
     def find_irq(self, vm: Vm, vcpu: Vcpu | None, intid: int) -> I | None:
         """The virtual interrupt, None where there is none of that number (or no vCPU is named for a private one)."""
+
+    def permits(self, register: Register, size: int) -> bool:
+        """Whether a register takes accesses of this size, in bytes. As the architecture has it, unless a hypervisor
+        says otherwise."""
+        return size in register.sizes
+
+    def bad_width(self, vcpu: Vcpu, register: str, size: int) -> None:
+        """An access of a size that the register does not permit, or that is not aligned. It reads as zero and is
+        ignored, unless a hypervisor says otherwise (UNPREDICTABLE: IHI 0069, "GIC memory-mapped register access")."""
 
     @abstractmethod
     def cpu_interface(self, vcpu: Vcpu) -> VirtualCpu:
@@ -190,9 +204,8 @@ class GuestRegisters(ABC, Generic[I]):
     @step
     def set_route(self, vcpu: Vcpu, irq: I, mpidr: int) -> None:
         """IROUTER: the vCPU of that affinity takes it; nobody where there is none."""
-        vm = vcpu.vm
         irq.mpidr = mpidr
-        irq.target_vcpu = next((v for v in vm.vcpus if vm.affinity(v) == mpidr), None)
+        irq.target_vcpu = vcpu.vm.vcpu_at(mpidr)
 
     # -- SGIs
 
