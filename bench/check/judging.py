@@ -124,8 +124,8 @@ class Base(NamedTuple):
 
     Attributes:
         name: its. key: of it and of the design. known: the rules that some schedule of it is announced to break.
-            scripted: those that its script breaks. liveness: whether what is lost for ever is judged. script, search: the
-            lines that they run, by file. cpu: seconds of its search.
+            scripted: those that its script breaks. liveness: whether what is lost for ever is judged. script, search:
+            the lines that they run, by file. cpu: seconds of its search.
     """
 
     name: str

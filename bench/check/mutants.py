@@ -6,15 +6,15 @@ assignment dropped), and sees who tells each. First every scenario is looked at 
 it its script and its search run (kept in a cache, until the design or the scenario changes). Then a mutant is judged by
 the scenarios that reach its line: by their scripts, and by searches, the shortest first, bounded. A line each tells
 
-    rule 9 ...      a rule broke that does not break without the change: in which scenario, by its script or in a search,
-                    in how many steps
+    rule 9 ...      a rule broke that does not break without the change: in which scenario, by its script or in a
+                    search, in how many steps
     crash, hangs    the design raised an exception in some schedule, or never came back
     EQUIVALENT      nobody told it, and bench/check/equivalent.toml says why nobody can
     SURVIVED        nobody told it
 
---sample 0 takes all of them; --only those whose text contains TEXT. Each mutant has a process of its own, with --seconds
-of CPU time. --keep: what came out is written to FILE as it comes, and what FILE tells already is not judged again; a
-survivor is, by the scenarios that have been changed or added since. Exit status 1 where one SURVIVED.
+--sample 0 takes all of them; --only those whose text contains TEXT. Each mutant has a process of its own, with
+--seconds of CPU time. --keep: what came out is written to FILE as it comes, and what FILE tells already is not judged
+again; a survivor is, by the scenarios that have been changed or added since. Exit status 1 where one SURVIVED.
 """
 from __future__ import annotations
 

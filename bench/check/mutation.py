@@ -31,7 +31,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 DESIGNS = ROOT / "src" / "vgic" / "designs"
 POPULATIONS: dict[str, tuple[str, ...]] = {
     "kvm": tuple(f"kvm/{name}.py" for name in ("irq", "queue", "lrs", "mmio", "timer", "vgic")),
-    "vgic": tuple(f"vgic/{name}.py" for name in ("gic", "irq", "registers", "frames", "hw", "timer", "legacy", "cpuif")),
+    "vgic": tuple(f"vgic/{name}.py" for name in (
+        "gic", "irq", "registers", "frames", "hw", "timer", "legacy", "cpuif")),
 }
 """The files that the design `kvm` is made of: its own, and of the toolbox those that it uses."""
 KINDS = ("negated", "operand", "call", "assignment")
@@ -76,7 +77,8 @@ def of_source(file: str, source: str) -> list[Mutant]:
     for number, (line, within, kind, change, _) in enumerate(edits(ast.parse(source))):
         key = f"{file} {within}: {change}"
         seen[key] += 1
-        found.append(Mutant(file, number, line, within, kind, change, key + (f" #{seen[key]}" if seen[key] > 1 else "")))
+        which = f" #{seen[key]}" if seen[key] > 1 else ""
+        found.append(Mutant(file, number, line, within, kind, change, key + which))
     return found
 
 
@@ -152,7 +154,11 @@ def _edit(parent: ast.AST, field: str, n: int | None, new: ast.AST) -> Edit:
 
 
 def _is_truth(node: ast.expr) -> bool:
-    return isinstance(node, (ast.Compare, ast.BoolOp)) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))
+    return isinstance(node, (ast.Compare, ast.BoolOp)) or _is_not(node)
+
+
+def _is_not(node: ast.expr) -> bool:
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
 
 
 def _tells(node: ast.AST) -> bool:

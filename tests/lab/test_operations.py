@@ -8,14 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vgic.designs import vm as designs
+from vgic.designs.kvm import Kvm
 from vgic.explore.check import with_vcpus
 from vgic.lab.errors import ScenarioError
-from vgic.lab.loader import all_scenarios, find_design
+from vgic.lab.loader import all_scenarios, find_design, find_scenario
 from vgic.lab.machine import Machine
 from vgic.lab.operations.operands import NEVER, Awaited, Intid, Operand, Sgi, Vcpu, VmShape
 from vgic.lab.operations.operation import Op, Operation
 from vgic.lab.program import OPERATIONS, parse, table
 from vgic.lab.scenario import Scenario, parse_scenario
+from vgic.lab.schedule import Schedule
 
 ROOT = Path(__file__).parent.parent.parent
 SHAPE = VmShape("vm0", 3, 2, ("CNTV",))
@@ -148,3 +151,35 @@ def test_programs_of_scenarios_are_written_as_they_are_printed() -> None:
 def test_the_documentation_has_the_table() -> None:
     assert table() in (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
     assert all(operation.help in table() for operation in OPERATIONS)
+
+
+def test_what_only_one_architecture_has_is_refused_on_the_other() -> None:
+    v2 = SHAPE._replace(gic=2)
+    assert list(parse("SPENDSGIR 1 from 0").wrong(SHAPE)) == ["SGIs have sources only for a GICv2 guest"]
+    assert list(parse("SGI0R 1 to 1").wrong(v2)) == ["only a GICv3 guest asks for SGIs by group"]
+    assert not list(parse("SPENDSGIR 1 from 0").wrong(v2))
+    assert not list(parse("SGI0R 1 to 1").wrong(SHAPE))
+
+
+def test_sources_of_an_sgi_come_and_go() -> None:
+    """SPENDSGIR and CPENDSGIR: by source, and of its own SGIs alone."""
+    machine = Machine(find_scenario("sgi-v2-source-cleared"), find_design("kvm"))
+    ghost, seen = machine.vcpus[0].irqs[1], []
+    for _ in range(4):
+        machine.actions["vcpu0 steps"].do()
+        seen.append((ghost.sources, machine.vcpus[1].irqs[1].sources))
+        machine.actions["vcpu0 enters"].do()
+    assert seen == [(0, 0), (1, 0), (3, 0), (2, 0)]
+
+
+@pytest.mark.parametrize("scenario", ["saved-edge", "saved-sgi-v2"])
+def test_a_cpu_interface_that_is_not_restored_is_told(scenario: str) -> None:
+    class Forgets(Kvm):
+        def uaccess_write(self, vcpu: designs.Vcpu, address: int, size: int, value: int) -> None:
+            if vcpu.vm.gic == 3 or not 0 <= address - vcpu.vm.map.gicc < 0x2000:
+                super().uaccess_write(vcpu, address, size, value)
+
+        def uaccess_sysreg_write(self, vcpu: designs.Vcpu, register: str, value: int) -> None:
+            """Ignored."""
+    assert 21 in Schedule(find_scenario(scenario), Forgets, lenient=True).run().broken
+    assert 21 not in Schedule(find_scenario(scenario), Kvm, lenient=True).run().broken

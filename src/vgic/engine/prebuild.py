@@ -34,7 +34,8 @@ class _Bit(Part):
 
 
 class _Row:
-    """Bits that are set one after the other, and all cleared in the end; while none is, others are set in any order."""
+    """Bits that are set one after the other, and all cleared in the end; while all are set, others change in any
+    order."""
 
     def __init__(self, bits: int) -> None:
         self.bits = [_Bit() for _ in range(bits)]
@@ -42,18 +43,18 @@ class _Row:
 
     def on(self) -> bool:
         """Set the next bit; False where all are set."""
-        return not any(bit.set for bit in self.free) and any(bit.flip() for bit in self.bits)
+        return any(bit.flip() for bit in self.bits)
 
     def others(self, n: int) -> bool:
         """Set or clear one of the free bits."""
-        if self.bits[0].set:
+        if not self.full():
             return False
         self.free[n].set = not self.free[n].set
         return True
 
     def off(self) -> bool:
-        """Clear all bits; False where some are not set."""
-        if not self.full():
+        """Clear all bits; False where some are not set, or a free one is."""
+        if not self.full() or any(bit.set for bit in self.free):
             return False
         for bit in self.bits:
             bit.set = False

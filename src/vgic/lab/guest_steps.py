@@ -20,18 +20,28 @@ from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.parts import step
 from vgic.silicon.report import Trap
 
+SAVED_GICC = ("CTLR", "PMR", "BPR", "ABPR", "APR0")
 SAVED_ICC = (
     "ICC_PMR_EL1", "ICC_BPR0_EL1", "ICC_BPR1_EL1", "ICC_CTLR_EL1", "ICC_IGRPEN0_EL1", "ICC_IGRPEN1_EL1",
     "ICC_AP0R0_EL1", "ICC_AP1R0_EL1")
-"""What a VMM saves of a GICv3 guest's CPU interface, of five priority bits."""
+"""What a VMM saves of a guest's CPU interface, of five priority bits."""
 
 
 class _Saved(NamedTuple):
-    """A register that userspace saves: how it is read, cleared and written."""
+    """A register that userspace saves: how it is read, cleared and written; whether it reads as zero once it is
+    cleared, whatever its interrupts do."""
 
     read: Callable[[], int]
     clear: Callable[[], None]
     write: Callable[[int], None]
+    empties: bool
+
+    def restores(self, value: int) -> bool:
+        """Clears it, and writes what was read: whether it is kept."""
+        self.clear()
+        cleared = not (self.empties and self.read())
+        self.write(value)
+        return cleared and self.read() == value
 
 
 class GuestSteps:
@@ -267,47 +277,52 @@ class GuestSteps:
     def saved(self, vm: GuestVm) -> bool:
         """Userspace reads the pending, active and enable state and the CPU interfaces of a stopped VM, clears each
         register, and writes it back. False where the design can't be saved."""
-        before, places = _chip_state(self.m), list(self._saves(vm))
+        before, places = _chip_state(self.m), list(self._distributor_saves(vm))
         try:
             read = [place.read() for place in places]
         except Unsupported:
             return False
-        kept = True
-        for place, value in zip(places, read, strict=True):
-            place.clear()
-            place.write(value)
-            kept = kept and place.read() == value
+        kept = [place.restores(value) for place, value in zip(places, read, strict=True)]
+        kept += [place.restores(place.read()) for place in self._interface_saves(vm)]
         again = [place.read() for place in places]
         after = _chip_state(self.m)
-        self.m.tell.saved_and_restored(vm.name, after != before, again == read and kept)
+        self.m.tell.saved_and_restored(vm.name, after != before, again == read and all(kept))
         return True
 
-    def _saves(self, vm: GuestVm) -> Iterator[_Saved]:
-        """The registers to save, in the order in which they are restored."""
-        design = self.m.design
+    def _distributor_saves(self, vm: GuestVm) -> Iterator[_Saved]:
+        """What is saved of a VM's distributor and redistributors, in the order in which it is restored."""
         for register in ("ISENABLER", "ISPENDR", "ISACTIVER"):
             for run in vm.vcpus:
                 for n in sorted({i // 32 for i in run.irqs if i < 32 or run.vcpu.index == 0}):
                     frame = vm.vm.frame(32 * n, run.vcpu)
                     address, clear = (frame.of(r, 32 * n).address for r in (register, f"IC{register[2:]}"))
-                    yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
-        for run in vm.vcpus:
-            if vm.vm.gic == 2:          # ISPENDR can't tell who sent an SGI
+                    if vm.vm.gic == 3 and register == "ISPENDR":        # a zero clears, and ICPENDR does nothing
+                        yield self._frame_saved(run, address, address, 0)
+                    else:
+                        yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
+        if vm.vm.gic == 2:              # ISPENDR can't tell who sent an SGI
+            for run in vm.vcpus:
                 for n in sorted({i // 4 for i in run.irqs if i < 16}):
                     address, clear = (vm.vm.gicd[f"{r}{n}"].address for r in ("SPENDSGIR", "CPENDSGIR"))
                     yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
-                for name in ("CTLR", "PMR", "BPR", "ABPR", "APR0"):
+
+    def _interface_saves(self, vm: GuestVm) -> Iterator[_Saved]:
+        """What is saved of its vCPUs' CPU interfaces."""
+        design = self.m.design
+        for run in vm.vcpus:
+            if vm.vm.gic == 2:
+                for name in SAVED_GICC:
                     address = vm.vm.gicc[name].address
-                    yield self._frame_saved(run, address, address, 0)
+                    yield self._frame_saved(run, address, address, 0, True)
             else:
                 for name in SAVED_ICC:
                     write = partial(design.uaccess_sysreg_write, run.vcpu, name)
-                    yield _Saved(partial(design.uaccess_sysreg_read, run.vcpu, name), partial(write, 0), write)
+                    yield _Saved(partial(design.uaccess_sysreg_read, run.vcpu, name), partial(write, 0), write, True)
 
-    def _frame_saved(self, run: VcpuRun, address: int, clear: int, zero: int) -> _Saved:
+    def _frame_saved(self, run: VcpuRun, address: int, clear: int, zero: int, empties: bool = False) -> _Saved:
         read, write = self.m.design.uaccess_read, self.m.design.uaccess_write
         return _Saved(partial(read, run.vcpu, address, 4), partial(write, run.vcpu, clear, 4, zero),
-                      partial(write, run.vcpu, address, 4))
+                      partial(write, run.vcpu, address, 4), empties)
 
 
 def _chip_state(board: Board) -> list[tuple[bool, bool, bool]]:

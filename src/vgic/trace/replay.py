@@ -266,7 +266,7 @@ class Replay(Comparison):
             self.differ(pe, e.register, str(problem), f"{'write of ' if e.write else ''}{value:#x}")
 
     def _write(
-        self, place: Reached, value: int, pe: int, put: Callable[..., None], arguments: tuple[Any, ...], **more: Any,
+        self, place: Reached, value: int, pe: int, put: Callable[..., Any], arguments: tuple[Any, ...], **more: Any,
     ) -> None:
         """A write, with the moments around it."""
         tell, role, name, known = self.tell, place.role, place.full, self.known
@@ -289,8 +289,9 @@ class Replay(Comparison):
         elif role == "end":
             intid = value & self.intid_mask
             tell.host_ends(pe, name, intid)
-            put(*arguments, **more)
+            known.doubt = bool(put(*arguments, **more))
             tell.host_ended(pe, name, intid)
+            known.doubt = False
         else:
             put(*arguments, **more)
             if role == "hcr":

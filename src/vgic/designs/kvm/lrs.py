@@ -78,10 +78,6 @@ class ListRegisters(Queueing):
 
     hw_deactivation = True
 
-    def needs_resampling(self, irq: VgicIrq) -> bool:
-        """Whether software must do what LR.HW would (M29)."""
-        return irq.hw and not self.hw_deactivation
-
     # -- entry
 
     @step
@@ -125,10 +121,9 @@ class ListRegisters(Queueing):
 
     @step
     def order(self, vcpu: Vcpu, irq: VgicIrq, enables: int) -> tuple[bool, bool, bool, int, bool]:
-        """The sort key of the ap_list: what belongs here, of an enabled group (`enables`: VMCR's), pending and not
-        active comes first; then priority; then those with a twin."""
-        takeable = irq.enabled and irq.pending() and not irq.active
-        return (self.target_oracle(vcpu.vm, irq) is not vcpu, not enables >> irq.group & 1, not takeable, irq.priority,
+        """The sort key of the ap_list: what belongs here, of an enabled group (`enables`: VMCR's), and is not active
+        (so it is enabled and pending) comes first; then priority; then those with a twin."""
+        return (self.target_oracle(vcpu.vm, irq) is not vcpu, not enables >> irq.group & 1, irq.active, irq.priority,
                 not irq.hw)
 
     def sort_ap_list(self, vcpu: Vcpu) -> None:
@@ -140,21 +135,20 @@ class ListRegisters(Queueing):
     def compute_lr(self, vm: Vm, irq: VgicIrq) -> Lr:
         """The list register that shows an interrupt."""
         pending, eoi, cpuid = True, False, 0
-        v2_sgi = self.v2_sgi(vm, irq)
-        if irq.active and v2_sgi:
+        if irq.active:
             cpuid = irq.active_source
             if irq.lr_count() > 1:
                 pending, eoi = False, True
-        hw = irq.hw and not self.needs_resampling(irq)
+        hw = irq.hw and self.hw_deactivation
         if hw:
             pending = not irq.active
         elif not irq.edge:
             pending, eoi = not irq.active, True
         pending = pending and irq.pending()
-        if pending and v2_sgi:
+        if pending and self.v2_sgi(vm, irq):
             assert irq.source, f"{irq}: pending from nobody"
             cpuid = lowest(irq.source)
-            eoi = eoi or irq.source & (irq.source - 1) != 0
+            eoi = irq.source & (irq.source - 1) != 0
         return Lr(irq.intid, pending, irq.active, hw, irq.hwintid if hw else 0, irq.group, irq.priority, eoi, cpuid)
 
     @step
@@ -267,7 +261,7 @@ class ListRegisters(Queueing):
         if not irq.mapped_level():
             return
         resample = False
-        if self.needs_resampling(irq):
+        if not self.hw_deactivation:
             resample = not irq.active and not irq.pending_latch
         elif still_pending or (deactivated and irq.line_level):
             irq.line_level = self.phys_line_level(vcpu, irq, pe)

@@ -100,7 +100,7 @@ class GuestDistributor(ListRegisters):
 
     def stops_vcpus(self, accessor: Vcpu, owner: Vcpu, intid: int) -> bool:
         """Whether another vCPU may hold the interrupt in a list register."""
-        return intid >= PRIVATE or (accessor is not owner and owner.vm.gic == 3)
+        return intid >= PRIVATE or accessor is not owner
 
     def write_cactive(self, vcpu: Vcpu, irq: VgicIrq) -> None:
         """vgic_mmio_write_cactive for one interrupt: with the vCPUs stopped."""
@@ -123,7 +123,7 @@ class GuestDistributor(ListRegisters):
             self.set_phys_active(irq, active, self.here(vcpu))
         else:
             irq.active = active
-            if active and self.v2_sgi(vcpu.vm, irq):
+            if self.v2_sgi(vcpu.vm, irq):
                 irq.active_source = 0 if user else vcpu.index
         if irq.active:
             self.queue_irq(vcpu.vm, irq)
@@ -138,8 +138,8 @@ class GuestDistributor(ListRegisters):
     def pend_sgi(self, source: Vcpu, target: Vcpu, intid: int, group1: bool) -> None:
         """An SGI from one vCPU to another. A GICv3's arrives if its group there may be asked for: group 1 requests may
         reach group 0 too (`group1`), group 0 requests only group 0."""
-        irq = self.find_irq(target.vm, target, intid)
-        if irq is None or (irq.group and not group1):
+        irq = self.get_irq(target.vm, target, intid)
+        if irq.group and not group1:
             return
         irq.pending_latch = True
         if target.vm.gic == 2:
