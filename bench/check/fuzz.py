@@ -291,7 +291,8 @@ class Maker:
             return ""
         choices: dict[type[Operand], Sequence[int | None]] = {
             operands.Intid: intids, operands.Awaited: intids, operands.Spi: spis, operands.Sgi: (1, 1, 2),
-            operands.Vcpu: range(vcpus), operands.Owner: range(vcpus), operands.Priority: PRIORITIES,
+            operands.Vcpu: range(vcpus), operands.Source: range(vcpus), operands.Owner: range(vcpus),
+            operands.Priority: PRIORITIES,
             operands.Mask: (0x80, 0xF0, 0x40, 0xA4, 0xFF), operands.Flag: (0, 1), operands.Control: (0, 1, 1, 3),
             operands.Ticks: (0, 1, 1, operands.NEVER), operands.Width: (None, None, 1, 2, 4), operands.Trigger: (0, 1),
             operands.Ppi: [i for i in intids if 16 <= i < 32], operands.Affinity: AFFINITIES,

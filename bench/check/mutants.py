@@ -1,5 +1,5 @@
 """How blind are the rules? `python -m bench.check.mutants [--sample N] [--seed S] [--of kvm|vgic|all] [--jobs N]
-[--keep FILE] [--only TEXT] [--states N] [--seconds N]`.
+[--keep FILE] [--only TEXT] [--states N] [--seconds N] [--doubt]`.
 
 Draws a sample of the mutants of the design `kvm` (`bench.check.mutation`: one condition negated, one operand, call or
 assignment dropped), and sees who tells each. First every scenario is looked at with the design as it is: which lines of
@@ -9,7 +9,7 @@ the scenarios that reach its line: by their scripts, and by searches, the shorte
     rule 9 ...      a rule broke that does not break without the change: in which scenario, by its script or in a
                     search, in how many steps
     crash, hangs    the design raised an exception in some schedule, or never came back
-    EQUIVALENT      nobody told it, and bench/check/equivalent.toml says why nobody can
+    EQUIVALENT      bench/check/equivalent.toml says why nobody can tell it; judged all the same with --doubt
     SURVIVED        nobody told it
 
 --sample 0 takes all of them; --only those whose text contains TEXT. Each mutant has a process of its own, with
@@ -23,7 +23,7 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -32,22 +32,22 @@ from bench.check.mutation import KINDS, POPULATIONS, Mutant, equivalents, mutant
 
 
 def judged(
-    drawn: Sequence[Mutant], bases: Bases, keep: Path | None, jobs: int, seconds: int,
+    drawn: Sequence[Mutant], bases: Bases, keep: Path | None, jobs: int, seconds: int, trusted: Collection[str],
 ) -> Iterator[tuple[Mutant, Answer]]:
-    """Each mutant with its record, as they are done."""
+    """Each mutant with its record, as they are done. `trusted`: those that are not judged, by their keys."""
     lines = keep.read_text(encoding="utf-8").splitlines() if keep is not None and keep.is_file() else []
     known: dict[str, Answer] = {record["key"]: record for record in map(json.loads, lines)}
 
     def one(mutant: Mutant) -> Answer:
-        before = known.get(mutant.key, {})
-        return before if before.get("told") else judge(mutant, bases, before, seconds)
+        before = known.get(mutant.key, {"key": mutant.key, "told": "", "cpu": 0.0, "tried": []})
+        return before if before["told"] or mutant.key in trusted else judge(mutant, bases, before, seconds)
 
     with ThreadPoolExecutor(jobs) as pool:
         under_way = {pool.submit(one, mutant): mutant for mutant in drawn}
         try:
             for done in as_completed(under_way):
                 mutant, record = under_way[done], done.result()
-                if keep is not None and record != known.get(mutant.key):
+                if keep is not None and record["tried"] and record != known.get(mutant.key):
                     with keep.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(record) + "\n")
                 yield mutant, record
@@ -75,6 +75,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--only", default="")
     parser.add_argument("--states", type=int, default=20_000, help="of each search, at most")
+    parser.add_argument("--doubt", action="store_true", help="judge what is listed as equivalent, too")
     parser.add_argument("--seconds", type=int, default=200, help="of CPU time, for each mutant")
     options = parser.parse_args()
     population = [m for m in mutants(POPULATIONS[options.of]) if options.only in str(m)]
@@ -83,7 +84,9 @@ def main() -> int:
     bases, reasons = Bases(options.states, options.jobs), equivalents()
     counts: Counter[str] = Counter()
     kinds: Counter[tuple[str, str]] = Counter()
-    for n, (mutant, record) in enumerate(judged(drawn, bases, options.keep, options.jobs, options.seconds), 1):
+    trusted: Collection[str] = () if options.doubt else reasons
+    for n, (mutant, record) in enumerate(
+            judged(drawn, bases, options.keep, options.jobs, options.seconds, trusted), 1):
         what = words(record, reasons)
         word = what.split()[0].rstrip(":")
         counts[word] += 1

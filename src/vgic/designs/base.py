@@ -212,12 +212,16 @@ class Design(ABC):
 
     def kick(self, vcpu: Vcpu) -> None:
         """Makes the vCPU look at its interrupts again: it exits, or wakes, or notices before it enters."""
-        if vcpu.blocked:
-            self.event("wake", vcpu)
-            vcpu.blocked = False
+        self.wake(vcpu)
         if not vcpu.kicked:
             self.event("kick", vcpu)
             vcpu.kicked = True
+
+    def wake(self, vcpu: Vcpu) -> None:
+        """Ends the vCPU's wait, if it waits."""
+        if vcpu.blocked:
+            self.event("wake", vcpu)
+            vcpu.blocked = False
 
     def halt_guest(self, vm: Vm, but: Vcpu | None = None) -> None:
         """Takes every vCPU of a VM but one out of its guest, as a kick and a wait would, and syncs it. They may enter

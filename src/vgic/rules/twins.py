@@ -1,5 +1,5 @@
 """Rules of physical twins: the interrupts behind mapped ones, and what else of the host's a guest may not leave behind
-(6, 8, 9, 10, 21, 33)."""
+(6, 8, 9, 10, 21, 33, 41)."""
 
 from __future__ import annotations
 

@@ -204,14 +204,11 @@ class ListRegisters(Queueing):
         elrsr = self.hw.elrsr(pe) if resident else 0
         count = self.hw.read_hcr(pe) >> EOICOUNT_SHIFT & 31 if cpu.hcr & LRENPIE else 0
         self.hw.write_hcr(0, pe)
-        cpu.hcr = 0
         for n, irq in enumerate(resident):
             self.fold_lr(vcpu, irq, n, bool(elrsr >> n & 1), pe)
         if count:
             self.replay_eois(vcpu, count, pe)
-        if resident:
-            cpu.lrs = []
-        cpu.last_lr_irq = None
+        cpu.hcr, cpu.lrs, cpu.last_lr_irq = 0, [], None
         self.prune_ap_list(vcpu)
 
     @step

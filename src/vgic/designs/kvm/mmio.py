@@ -94,9 +94,8 @@ class GuestDistributor(ListRegisters):
         """After it was changed: the vCPUs go on, and one that slept looks whether it has something to take now."""
         if self.stops_vcpus(accessor, owner, intid):
             for vcpu in owner.vm.vcpus:
-                if vcpu.blocked and self.pending(vcpu):
-                    self.event("wake", vcpu)
-                    vcpu.blocked = False
+                if self.pending(vcpu):
+                    self.wake(vcpu)
 
     def stops_vcpus(self, accessor: Vcpu, owner: Vcpu, intid: int) -> bool:
         """Whether another vCPU may hold the interrupt in a list register."""
