@@ -135,6 +135,10 @@ class FaceV3:
         """IROUTER."""
         return TrappedAccess(*self.vm.gicd.of("IROUTER", intid), self.vm.affinity(target))
 
+    def groups(self, intid: int, vcpu: Vcpu, value: int) -> TrappedAccess:
+        """The word of IGROUPR that an interrupt has a bit in."""
+        return TrappedAccess(*self.vm.frame(intid, vcpu).of("IGROUPR", intid), value)
+
     def sgi_source(self, register: str, intid: int, source: int) -> TrappedAccess:
         """SPENDSGIR's or CPENDSGIR's byte, one bit of it: GICv2 alone."""
         return TrappedAccess(*self.vm.gicd.byte(register, intid), 1 << source)
