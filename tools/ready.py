@@ -99,11 +99,20 @@ def set_up(name: str, lock: int) -> None:
     if not adds:
         make_venv(lock)
     run(fill, lock)
+    prebuild()
     held = FILES if name == "requirements-dev.txt" else FILES[:1]
     for file in held:
         part = DEPS / f"{file}.part"
         shutil.copyfile(ROOT / file, part)
         part.replace(DEPS / file)
+
+
+def prebuild() -> None:
+    """Compile the search, so that no search has to wait for it. Where that fails it is compiled when it is needed."""
+    if (ROOT / "src" / "vgic" / "engine" / "prebuild.py").exists():
+        say("compiling the search (once, a minute or so)")
+        subprocess.run([str(PYTHON), "-P", "-m", "vgic.engine.prebuild"], check=False, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def main() -> int:

@@ -25,15 +25,16 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
+from vgic.arch.affinity import to_sgi
 from vgic.arch.intid import LPI_START, TIMER_PPIS
 from vgic.explore.check import Bounds, Verdict, check
 from vgic.lab.errors import DesignFailed, ScenarioError
 from vgic.lab.loader import find_design
 from vgic.lab.operations import operands
 from vgic.lab.operations.distributor import WriteBit
-from vgic.lab.operations.operands import Operand
+from vgic.lab.operations.operands import Operand, VmShape
 from vgic.lab.operations.operation import Operation
-from vgic.lab.program import OPERATIONS
+from vgic.lab.program import OPERATIONS, parse
 from vgic.lab.scenario import Scenario, parse_scenario
 from vgic.rules.checks import MACHINE_RULES
 
@@ -84,14 +85,18 @@ def scenario_of(tables: Tables) -> Scenario:
 POLITE = (
     ("ISENABLER", 3), ("ICENABLER", 3), ("ISPENDR", 4), ("ICPENDR", 2), ("IPRIORITYR", 1), ("ROUTE", 3),
     ("READ ISPENDR", 1), ("READ ISACTIVER", 1), ("SGI", 4), ("PMR", 2), ("IGRPEN", 1), ("MASK", 2), ("UNMASK", 2),
-    ("CTL", 3), ("CVAL", 4), ("WFI", 3), ("AWAIT", 2), ("IAR", 1), ("AGAIN", 1))
-RUDE = (*POLITE, ("ISACTIVER", 2), ("ICACTIVER", 2), ("DIR", 2), ("EOIMODE", 1), ("EOIR", 1), ("OF", 2))
+    ("CTL", 3), ("CVAL", 4), ("WFI", 3), ("AWAIT", 2), ("IAR", 1), ("AGAIN", 1),
+    ("READ IPRIORITYR", 1), ("SPENDSGIR", 1), ("CPENDSGIR", 1), ("ICC_SGI1R", 1), ("CPU_ON", 2), ("CPU_SUSPEND", 1))
+RUDE = (
+    *POLITE, ("IROUTER", 1), ("CPU_OFF", 1), ("ICFGR", 1), ("ISACTIVER", 2), ("ICACTIVER", 2), ("DIR", 2),
+    ("EOIMODE", 1), ("EOIR", 1), ("OF", 2))
 BITS: list[Operation] = [operation for operation in OPERATIONS if isinstance(operation, WriteBit)]
 BY_WORD = {operation.word: operation for operation in OPERATIONS if not operation.own}
 OPTIONS: tuple[Tables, ...] = (
     {"tie": "highest"}, {"level_ack_clears_latch": False}, {"setpend_when_line_high": False})
 OPTIONS_V3: tuple[Tables, ...] = (
     {"virtual_priority_bits": 7}, {"tdir": False}, {"eoicount_without_priority": True}, {"priority_bits": 8})
+AFFINITIES = (0, 0, 1, 1, 0x100, 0x1_0001)
 PRIORITIES = (0x40, 0x80, 0xA0, 0xA0, 0xA0, 0xA4, 0xC0)
 
 
@@ -218,6 +223,8 @@ class Maker:
             if self.chance(0.1):
                 handlers["1"] = self.handler(vm, 1)
             vcpu["handlers"] = handlers
+            if m and self.chance(0.1):
+                vcpu["off"] = True
         vm["disabled"] = [i for i in intids if self.chance(0.15)]
         vm["priorities"] = {str(i): self.random.choice(PRIORITIES) for i in intids if self.chance(0.4)}
 
@@ -282,13 +289,24 @@ class Maker:
             operation = BY_WORD[word]
         if others and v2:
             return ""
-        choices: dict[type[Operand], Sequence[int]] = {
+        choices: dict[type[Operand], Sequence[int | None]] = {
             operands.Intid: intids, operands.Awaited: intids, operands.Spi: spis, operands.Sgi: (1, 1, 2),
-            operands.Vcpu: range(vcpus), operands.Owner: range(vcpus), operands.Priority: PRIORITIES,
+            operands.Vcpu: range(vcpus), operands.Source: range(vcpus), operands.Owner: range(vcpus),
+            operands.Priority: PRIORITIES,
             operands.Mask: (0x80, 0xF0, 0x40, 0xA4, 0xFF), operands.Flag: (0, 1), operands.Control: (0, 1, 1, 3),
-            operands.Ticks: (0, 1, 1, operands.NEVER)}
-        said = [choices[type(o)] if others or not o.optional else (None,) for o in operation.operands]
-        return operation.text(tuple(map(self.drawn, said))) if all(said) else ""
+            operands.Ticks: (0, 1, 1, operands.NEVER), operands.Width: (None, None, 1, 2, 4), operands.Trigger: (0, 1),
+            operands.Ppi: [i for i in intids if 16 <= i < 32], operands.Affinity: AFFINITIES,
+            operands.Targets: (operands.OTHERS, *map(to_sgi, AFFINITIES))}
+        said = [choices[type(o)] if self.says(o, others) else (None,) for o in operation.operands]
+        if not all(said):
+            return ""
+        text = operation.text(tuple(map(self.drawn, said)))
+        wrong = parse(text).wrong(VmShape("v", 2 if v2 else 3, vcpus, timers))
+        return "" if next(wrong, None) else text
+
+    def says(self, operand: Operand, others: bool) -> bool:
+        """Whether an operand is there."""
+        return others or not operand.optional or (self.rude and isinstance(operand, operands.Width))
 
     def drawn(self, choices: Sequence[int | None]) -> int | None:
         """One of them; None, for what is left out, takes no throw."""
@@ -369,7 +387,7 @@ def smaller(tables: Tables) -> Iterator[Tables]:
                 yield edited(tables, None, *here, "program", o)
             for h in vcpu.get("handlers", ()):
                 yield edited(tables, None, *here, "handlers", h)
-            for key in ("idle", "handlers"):
+            for key in ("idle", "handlers", "off"):
                 if vcpu.get(key):
                     yield edited(tables, None, *here, key)
             if vcpu["pe"]:

@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--wrong", action="store_true", help="print those that the diagnosis does not name")
     options = parser.parse_args()
     print(f"python -m bench.trace.mutations --many {options.many} --seed {options.seed}\n")
-    head = ("equivalent", "unread", "named", "at the line", "elsewhere")
+    head = ("equivalent", "unread", "named", "rule", "at the line", "elsewhere")
     print(f"{'recording':16}{'operation':11}" + "".join(f"{h:>12}" for h in head) + f"{'seconds':>9}")
     for name in NAMES:
         for operation in OPERATIONS:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.designs.conftest import Build
-from tests.designs.rig import ICENABLER, Rig
+from tests.designs.rig import ICENABLER, ISENABLER, Rig
 
 from vgic.arch.intid import SPURIOUS
 from vgic.designs.base import Design, Unsupported
@@ -368,3 +368,20 @@ def test_what_a_vmms_gic_cant_do() -> None:
     assert rig.mmio(rig.v0, 0x1234) == 0
     with pytest.raises(Unsupported, match="emulates a GICv2"):
         Rig(True, design=UserspaceIrqchip)
+
+
+def test_the_line_that_is_sampled_is_that_of_the_vcpu_that_runs() -> None:
+    """kvm_arch_timer_get_input_level asks kvm_get_running_vcpu, whosever redistributor was written."""
+    rig = Rig(True, pes=2, vcpus=2)
+    rig.design.assign_timer(rig.vm)
+    rig.boot(rig.v0, 0, enter=False)
+    rig.boot(rig.v1, 1, enter=False)
+    rig.timers.sysreg_write("CNTV_CTL_EL0", 1, 1)
+    rig.interrupts(1)
+    irq = rig.design.get_irq(rig.vm, rig.v0, 27)
+    rig.poke(rig.v0, ISENABLER, 27)
+    assert not irq.line_level, "its own timer is off"
+    rig.poke(rig.v1, ISENABLER, 27, of=rig.v0)
+    assert irq.line_level, "and that of the writer has expired"
+    assert rig.design.private[rig.v0][27] in rig.design.cpus[rig.v0].ap_list
+    assert rig.physical(27, 0) == "I"

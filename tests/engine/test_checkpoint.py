@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench.engine import rich
 from bench.engine.protocol import COUNTS, Machine
 
 from vgic.engine import CheckpointError, Explorer, Goal, Model, Result
+from vgic.engine.learn.units import Units
 from vgic.engine.search.forward import Search
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +105,8 @@ def text(path: Path) -> str:
     lambda p: (p / "search.json").write_text(json.dumps(json.loads((p / "search.json").read_text()) | {"levels": 3})),
     lambda p: next(p.glob("states-*.bin")).write_bytes(b"1234"),
     lambda p: next(p.glob("states-*.bin")).unlink(),
+    lambda p: next(p.glob("paths-*.json.z")).unlink(),
+    lambda p: flip(next(p.glob("paths-*.json.z"))),
     lambda p: flip(next(p.glob("states-*.bin"))),
     lambda p: (p / "search.json").write_text(re.sub(r'"transitions": (\d)', r'"transitions": 1\1', text(p))),
     lambda p: (p / "search.json").write_text(re.sub(r'"sum": \d+', '"sum": 1', text(p))),
@@ -155,9 +159,9 @@ def test_kill_and_interrupt_lose_nothing(tmp_path: Path) -> None:
     assert out.splitlines()[-1] == f"end {COUNTS[2][0]} {COUNTS[2][1]} None"
 
 
-def test_a_resumed_search_plans_its_lookups_when_it_has_learned(
+def test_a_resumed_search_plans_its_lookups_at_once(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At first it knows nothing of what is read: a plan made then would be kept until there are many more states."""
+    """It knows what is read."""
     planned: list[int] = []
     plan = Search.plan
 
@@ -169,4 +173,44 @@ def test_a_resumed_search_plans_its_lookups_when_it_has_learned(
     planned.clear()
     search(tmp_path / "saved")
     assert planned
-    assert planned[0] > cut.states
+    assert planned[0] == cut.states
+
+
+def test_a_search_begins_again_with_what_it_has_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its paths are saved: only what met a new value is run once more, and the states are not judged anew."""
+    ran: list[int] = []
+    run, judge = Units.run, Search.judge
+
+    def counted(units: Units, call: Any, vector: Any) -> Any:
+        ran.append(1)
+        return run(units, call, vector)
+
+    def judged(self: Search, todo: Any, *more: Any) -> None:
+        again.append(len(todo))
+        judge(self, todo, *more)
+    again: list[int] = []
+    monkeypatch.setattr(Units, "run", counted)
+    monkeypatch.setattr(Search, "judge", judged)
+    whole = search(tmp_path / "whole")
+    in_one, ran[:] = len(ran), []
+    cut = search(tmp_path / "cut", states=whole.states - 5_000)
+    assert cut.why_cut == "states"
+    history = len(json.loads((tmp_path / "cut" / "search.json").read_text())["history"])
+    ran.clear()
+    again.clear()
+    went_on = search(tmp_path / "cut")
+    assert (went_on.states, went_on.transitions, went_on.verdict) == (whole.states, whole.transitions, "HOLDS")
+    assert history <= len(ran) < history + in_one // 10
+    assert sum(again) < whole.states // 10
+    assert went_on.paths >= cut.paths
+
+
+def test_an_interrupted_resumption_keeps_its_paths(tmp_path: Path) -> None:
+    """Cut again where nothing was learned since, they are not written again, and still found."""
+    path = tmp_path / "saved"
+    whole = COUNTS[1][0]
+    for limit in (whole - 9_000, whole - 6_000, whole - 3_000, whole - 1):
+        search(path, states=limit)
+        assert len([*path.glob("paths-*.json.z")]) == 1
+    assert search(path).verdict == "HOLDS"
+    assert not path.exists()

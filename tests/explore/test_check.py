@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from vgic.cli import main
-from vgic.explore.check import Bounds, check, self_check, with_vcpus
+from vgic.explore.check import LOST, Bounds, check, self_check, with_vcpus
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import all_scenarios, find_design, find_scenario
 from vgic.lab.scenario import Scenario, parse_scenario
 from vgic.lab.schedule import Schedule
+from vgic.rules.catalogue import RULES
 from vgic.rules.checks import MACHINE_RULES
 from vgic.view.check import CheckReport, DialReport
 
@@ -178,6 +179,13 @@ def test_only_some_rules() -> None:
     verdict = check(scenario, find_design("kvm"), rules=[7], liveness=False)
     assert verdict.judged == (7,)
     assert verdict.result.verdict == "HOLDS"
+
+
+@pytest.mark.parametrize(("rules", "broken"), [
+    ([12], None), ([19], None), ([1], 1), ([2], 2), (frozenset(MACHINE_RULES) - LOST, None)])
+def test_what_is_lost_is_told_of_the_rules_that_are_judged_alone(rules: list[int], broken: int | None) -> None:
+    verdict = check(find_scenario("soft-pended-split"), find_design("kvm"), rules=rules)
+    assert verdict.rule == (None if broken is None else RULES[broken])
 
 
 def test_more_vcpus_are_copies_and_what_names_others_is_refused(edge: Scenario) -> None:

@@ -10,6 +10,9 @@ import pytest
 from vgic.host import IrqDesc, Kernel
 from vgic.host.chip import ACTIVE, MASKED, PENDING, StackedChip
 from vgic.host.domain import IrqDomain
+from vgic.host.gic import GicDriver
+from vgic.host.gic_v2 import GicV2Driver
+from vgic.host.gic_v3 import GicV3Driver
 from vgic.silicon import GicV2, GicV2Options, GicV3, GicV3Options
 
 SPI, PPI = 40, 27
@@ -267,3 +270,95 @@ def test_the_root_chip_has_no_parent() -> None:
     desc = IrqDesc(0, IrqDomain("x", StackedChip()).irq_data(1), 0)
     with pytest.raises(AssertionError, match="root chip"):
         desc.data.chip.irq_mask(desc, desc.data, 0)
+
+
+# -- boot: whatever ran before has left its state behind
+
+@pytest.fixture(params=[False, True], ids=["GICv2", "GICv3"])
+def used(request: pytest.FixtureRequest) -> GicV2 | GicV3:
+    """A chip whose SPI, PPI and SGI firmware left enabled, pending and active, with a priority active on PE 1."""
+    gic = GicV3(GicV3Options(pes=2, intids=64)) if request.param else GicV2(GicV2Options(pes=2, intids=64))
+    for pe in (0, 1):
+        for intid in (SPI, PPI):
+            irq = gic.distributor.find(intid, pe)
+            assert irq is not None
+            irq.enabled = irq.active = irq.latch = irq.edge = True
+        sgi = gic.distributor.find(9, pe)
+        assert sgi is not None
+        sgi.active = True
+    if isinstance(gic, GicV3):
+        gic.sysreg_write("ICC_AP1R0_EL1", 1 << 4, 1)
+    else:
+        gic.write(gic.map.gicc + 0xD0, 4, 1 << 4, 1)
+    return gic
+
+
+def states(kernel: Kernel, intid: int, pe: int) -> tuple[bool, bool, bool]:
+    frame = kernel.driver.frame(intid, pe)
+    return frame.ISENABLER.read_bit(intid), frame.ISPENDR.read_bit(intid), frame.ISACTIVER.read_bit(intid)
+
+
+def test_what_firmware_left_is_disabled_and_deactivated_and_what_is_pending_stays(used: GicV2 | GicV3) -> None:
+    kernel = Kernel(used, (PPI, SPI))
+    for pe in (0, 1):
+        for intid in (SPI, PPI):
+            assert states(kernel, intid, pe) == (False, True, False)
+        assert not states(kernel, 9, pe)[2], "SGIs too"
+        assert states(kernel, 3, pe)[0], "the kernel's own"
+        frame = kernel.driver.frame(SPI, pe)
+        assert not frame.ICFGR[SPI // 16] >> 2 * (SPI % 16) & 2, "level"
+    desc = kernel.irq(SPI)
+    kernel.request_irq(desc, lambda desc, pe: True, edge=True)
+    kernel.irq_set_affinity(desc, 1)
+    kernel.enable_irq(desc)
+    assert used.irq(1), "no active priority is in its way"
+    assert kernel.handle_irq(1) == SPI
+
+
+def test_a_driver_that_leaves_active_ones_has_a_dead_device(used: GicV2 | GicV3) -> None:
+    class NoDeactivationV2(GicV2Driver):
+        def dist_config(self) -> None:
+            _without_deactivation(self, super().dist_config)
+
+    class NoDeactivationV3(GicV3Driver):
+        def dist_config(self) -> None:
+            _without_deactivation(self, super().dist_config)
+
+    class Careless(Kernel):
+        gicv2_driver, gicv3_driver = NoDeactivationV2, NoDeactivationV3
+
+    kernel = Careless(used, (PPI, SPI))
+    assert states(kernel, SPI, 0) == (False, True, True)
+    assert states(kernel, PPI, 0) == (False, True, False), "what is private is another method's"
+    desc = kernel.irq(SPI)
+    kernel.request_irq(desc, lambda desc, pe: True, edge=True)
+    kernel.enable_irq(desc)
+    assert not used.irq(0)
+
+
+def test_a_driver_that_leaves_active_priorities_takes_nothing(used: GicV2 | GicV3) -> None:
+    class IfUpV2(GicV2Driver):
+        def cpu_if_up(self, pe: int) -> None:
+            self.gicc[pe].CTLR.write(1)
+
+    class SysRegsV3(GicV3Driver):
+        def cpu_sys_reg_init(self, pe: int) -> None:
+            self.gic.sysreg_write("ICC_PMR_EL1", 0xF0, pe)
+            self.gic.sysreg_write("ICC_IGRPEN1_EL1", 1, pe)
+
+    class Careless(Kernel):
+        gicv2_driver, gicv3_driver = IfUpV2, SysRegsV3
+
+    kernel = Careless(used, (PPI, SPI))
+    desc = kernel.irq(SPI)
+    kernel.request_irq(desc, lambda desc, pe: True, edge=True)
+    kernel.irq_set_affinity(desc, 1)
+    kernel.enable_irq(desc)
+    assert not used.irq(1)
+
+
+def _without_deactivation(driver: GicDriver, dist_config: Callable[[], None]) -> None:
+    gicd = driver.frame(SPI, 0)
+    active = gicd.ISACTIVER[SPI // 32]
+    dist_config()
+    gicd.ISACTIVER[SPI // 32] = active

@@ -57,3 +57,47 @@ def test_what_is_possible_is_done_and_changes_that() -> None:
     assert raises.do()
     assert (raises.possible(), lowers.possible()) == (False, True)
     assert not raises.do()
+
+
+def divided(name: str) -> Machine:
+    scenario = find_scenario(name).model_copy(update={"entry": "divided"})
+    return Machine(scenario, find_design(scenario.design))
+
+
+def test_an_entry_is_one_action_and_divided_it_is_two() -> None:
+    assert "vcpu0 flushes" not in machine("level-forwarded").actions
+    m = divided("level-forwarded")
+    flushes, enters, gives_up = (m.actions[f"vcpu0 {what}"] for what in ("flushes", "enters", "gives up entry"))
+    assert (flushes.fair, enters.fair, gives_up.fair) == (True, True, False)
+    assert m.actions["vcpu0 exits"].do()
+    assert (flushes.possible(), enters.possible(), gives_up.possible()) == (True, False, False)
+    assert flushes.do()
+    assert (flushes.possible(), enters.possible(), gives_up.possible()) == (False, True, True)
+    assert not m.actions["vcpu0 put"].possible()
+    assert not m.vcpus[0].vcpu.in_guest
+    assert gives_up.do()
+    assert (flushes.possible(), enters.possible()) == (True, False)
+
+
+def test_interrupts_are_masked_from_flush_to_guest() -> None:
+    m = divided("level-forwarded")
+    for name in ("vcpu0 exits", "vcpu0 flushes", "nic raises"):
+        assert m.actions[name].do(), name
+    takes = m.actions["pe0 takes IRQ"]
+    assert not takes.possible()
+    assert m.actions["vcpu0 enters"].do()
+    assert m.vcpus[0].vcpu.in_guest
+    assert takes.possible(), "it is taken as soon as the guest runs"
+
+
+def test_a_kick_after_the_flush_is_seen_by_the_last_check() -> None:
+    m = divided("entry-divided-kick")
+    vcpu = m.vcpus[0].vcpu
+    for name in ("vcpu0 exits", "vcpu0 flushes", "net pulses"):
+        assert m.actions[name].do(), name
+    assert vcpu.kicked
+    assert m.actions["vcpu0 enters"].do()
+    assert not vcpu.in_guest
+    assert not vcpu.entering
+    for name in ("vcpu0 flushes", "vcpu0 enters", "vcpu0 acks"):
+        assert m.actions[name].do(), name

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from vgic.arch.state import ACTIVE, PENDING
+from vgic.designs.bao.vgic import Bao
 from vgic.designs.bugs import bugs
 from vgic.designs.build import Build, Buildable
 from vgic.designs.kvm import Kvm
@@ -23,8 +24,11 @@ from vgic.lab.schedule import Run, Schedule
 from vgic.rules.catalogue import RULES
 from vgic.rules.checks import CHECKS, MACHINE_RULES, anytime, awaits, broken
 from vgic.rules.checks import judged as judged_where
+from vgic.rules.world import on_its_way
 from vgic.silicon import GicV3
+from vgic.silicon.ends import is_physical
 from vgic.silicon.ich import VirtualInterfaceV3
+from vgic.silicon.report import Notice
 
 
 def judged(scenario: str, design: Buildable) -> Run:
@@ -217,6 +221,12 @@ def test_rule_41_wants_the_source_of_a_gicv2s_sgi() -> None:
         assert [rule for rule, _ in m.faults.told] == told
 
 
+def test_rule_41_is_of_unpredictable_ends_at_the_physical_interface_alone() -> None:
+    notices = [Notice(kind, register, "") for kind in ("unpredictable", "reserved")
+               for register in ("ICC_DIR_EL1", "GICC_EOIR", "ICV_DIR_EL1", "GICV_EOIR")]
+    assert [is_physical(notice) for notice in notices] == [True, True, False, False, False, False, False, False]
+
+
 @pytest.mark.parametrize("scenario", ["sgi", "sgi-v2-while-active", "level-forwarded"])
 def test_a_host_that_ends_what_it_took_breaks_nothing_of_rule_41(scenario: str) -> None:
     assert 41 not in judged(scenario, Xen).broken
@@ -229,6 +239,44 @@ def test_rule_9_is_broken_whatever_lies_between_two_takes(between: list[str]) ->
     found = Schedule(scenario, RetakesLine, lenient=True).run(script).breaches
     assert [(b.rule.id, b.place) for b in found if b.rule.id == 9] == [(9, len(script))]
     assert 9 not in Schedule(scenario, Kvm, lenient=True).run(script).broken
+
+
+def test_rule_22_says_nothing_of_what_may_be_on_its_way() -> None:
+    m = Machine(find_scenario("level-held"), Kvm)
+    (run,) = m.vcpus
+    vintid = next(v for v in run.irqs if v >= 32)
+    assert not on_its_way(m, run, vintid)
+    assert m.actions["nic raises"].do()
+    assert on_its_way(m, run, vintid)
+    m.tell.guest_read(run, "ISPENDR", run, vintid, 0)
+    assert not m.faults.told
+    assert m.actions["pe0 takes IRQ"].do()
+    assert run.vcpu.kicked
+    assert on_its_way(m, run, vintid)
+    assert m.actions["vcpu0 enters"].do()
+    assert not on_its_way(m, run, vintid)
+    m.tell.guest_read(run, "ISPENDR", run, vintid, 0)
+    assert list(m.faults.told) == [(22, f"vcpu0 reads ISPENDR of {vintid} as 0")]
+
+
+def test_rule_22_wants_the_sgis_of_a_gicv2_to_read_as_pending() -> None:
+    m = Machine(find_scenario("sgi-v2-sources"), Kvm)
+    run, sender = m.vcpus[0], m.vcpus[1]
+    m.tell.guest_sends_sgi(sender, run, 1)
+    m.tell.guest_read(run, "ISPENDR", run, 1, 1)
+    assert not m.faults.told
+    m.tell.guest_read(run, "ISPENDR", run, 1, 0)
+    assert list(m.faults.told) == [(22, "vcpu0 reads ISPENDR of 1 as 0")]
+
+
+def test_rule_11_waits_for_the_maintenance_interrupt_that_tells_of_an_end() -> None:
+    script = ["net0 pulses", "vcpu0 kicked out", "vcpu0 enters", "vcpu0 acks", "vcpu0 steps", "net1 pulses",
+              "vcpu0 kicked out", "net2 pulses", "vcpu0 enters", "vcpu0 steps", "vcpu0 exits"]
+    m = Machine(find_scenario("overflow-nested"), Bao)
+    for name in script:
+        assert m.actions[name].do(), name
+    assert m.gic.maintenance(0)
+    assert broken(11, m) is None
 
 
 def test_rule_5_wants_one_list_register_whatever_the_source() -> None:

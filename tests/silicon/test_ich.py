@@ -252,11 +252,13 @@ def test_extended_intids_count() -> None:
     assert board.eoicount() == 2
 
 
-def test_eoir_looks_at_24_bits() -> None:
-    board = vboard()
-    board.lr(0, PENDING, 0x123456)
-    assert board.viar() == 0x123456
-    board.w("ICV_EOIR1_EL1", 0xFF00_0000_FF12_3456)
+@pytest.mark.parametrize(("bits", "above"), [(16, 0xFFFF_FFFF_FFFF_0000), (24, 0xFFFF_FFFF_FF00_0000)])
+def test_eoir_looks_at_the_bits_that_an_intid_has(bits: int, above: int) -> None:
+    board = vboard(cpu_id_bits=bits)
+    vintid = 0x123456 & ~above
+    board.lr(0, PENDING, vintid)
+    assert board.viar() == vintid
+    board.w("ICV_EOIR1_EL1", above | vintid)
     assert board.held(0) == "I"
 
 

@@ -26,6 +26,8 @@ OPERATIONS = ("deleted", "doubled", "swapped", "changed", "rewritten")
 """Changed: one bit of the value is another; rewritten: several are."""
 WARM, MUTATED, REST = 1500, 700, 900
 """Events before the mutated ones (for the diagnosis to learn from), those, and the ones behind them."""
+RULE = "rule"
+"""Instead of a register: a rule is broken, and nothing differs, so that no line is doubted."""
 
 
 class Slice(NamedTuple):
@@ -87,11 +89,12 @@ def outcome(s: Slice, events: list[Any]) -> Outcome:
         if recent.contradicted():
             break
     recent.contradicted()
+    if recent.found is None and judge.breaches:
+        return Outcome(judge.breaches[0].place - 1, RULE, None, s.chip.snapshot())
     if recent.found is None:
         return Outcome(None, "", None, s.chip.snapshot())
     line = [e for _, segment in recent.segments for e in segment][recent.found].line
-    what = replay.differences[0].what if replay.differences else str(judge.breaches[0].rule.id)
-    return Outcome(line - 1, what, diagnose(recent, s.new_chip), [])
+    return Outcome(line - 1, replay.differences[0].what, diagnose(recent, s.new_chip), [])
 
 
 def mutated(events: list[Any], operation: str, at: int, bit: int) -> list[Any]:
@@ -123,8 +126,8 @@ def told_right(d: Diagnosis, operation: str, at: int) -> bool:
 
 
 def share(name: str, operation: str, many: int, seed: int, told: list[str] | None = None) -> Counter[str]:
-    """How `many` mutations are told: equivalent, unread (see test_mutations), named by the diagnosis, else at the line
-    of the mutation or elsewhere; `told` takes a line for each of the last two."""
+    """How `many` mutations are told: equivalent, unread (see test_mutations), named by the diagnosis, by a broken rule
+    alone, else at the line of the mutation or elsewhere; `told` takes a line for each of the last two."""
     s, draw = piece(name), random.Random(seed)
     counts: Counter[str] = Counter()
     while counts.total() < many:
@@ -137,6 +140,8 @@ def share(name: str, operation: str, many: int, seed: int, told: list[str] | Non
             counts["equivalent" if found.final == s.final else "unread"] += 1
         elif found.diagnosis is not None and told_right(found.diagnosis, operation, at):
             counts["named"] += 1
+        elif found.register == RULE and found.at in (at, at + 1):
+            counts["rule"] += 1
         else:
             counts["at the line" if found.at in (at, at + 1) else "elsewhere"] += 1
             if told is not None:

@@ -18,6 +18,7 @@ from vgic.trace.events import (
     Access,
     BadLine,
     Event,
+    ExceptionLevel,
     FrameAccess,
     LineChange,
     QemuState,
@@ -125,12 +126,12 @@ LOG = [
 
 def test_other_lines_are_counted(folder: Path) -> None:
     run = reader(folder, [*LOG, FIRST, *LOG])
-    assert len(list(run)) == 1
+    assert [type(event) for event in run] == [ExceptionLevel, QemuState, ExceptionLevel]
     assert run.lines == 15
-    words = ["Taking", "...from", "...with", "smmuv3_cmdq_opcode", "", "[", "gicv3_of_the_future"]
+    words = ["Taking", "...with", "smmuv3_cmdq_opcode", "", "[", "gicv3_of_the_future"]
     assert run.other == dict.fromkeys(words, 2)
     assert run.counts == {"gic_enable_irq": 1}
-    assert run.kinds == {QemuState: 1}
+    assert run.kinds == {QemuState: 1, ExceptionLevel: 2}
 
 
 def test_other_words_are_bounded(folder: Path) -> None:

@@ -11,6 +11,7 @@ from vgic.trace.events import (
     Access,
     BadLine,
     Event,
+    ExceptionLevel,
     FrameAccess,
     ItsCommand,
     LineChange,
@@ -187,7 +188,8 @@ def test_each_kind_of_line(line: str) -> None:
 
 
 def test_every_kind_of_event_is_tried() -> None:
-    assert {type(event) for event in KINDS.values()} | {BadLine} == set(EVENT_KINDS)
+    several_lines = {ExceptionLevel}
+    assert {type(event) for event in KINDS.values()} | several_lines | {BadLine} == set(EVENT_KINDS)
 
 
 def test_each_form_says_its_kind() -> None:

@@ -4,7 +4,8 @@ A design stands between the kernel that owns the chip (`vgic.host.Kernel`) and g
 (a scenario, the explorer, a test) calls its methods in this order, for each vCPU:
 
     vcpu_load(vcpu, pe)                  its thread is scheduled on a PE
-      flush(vcpu); in_guest = True         entry: what is pending goes into list registers
+      flush(vcpu)                          entry: what is pending goes into list registers
+      last_check(vcpu); in_guest = True    where other PEs may have done something since; else at once
         ... the guest runs: it acknowledges and ends interrupts at its virtual CPU interface, by registers;
             its accesses that trap come as mmio_read, mmio_write, sysreg_read, sysreg_write (after sync)
       in_guest = False; sync(vcpu)         exit: what the guest did is read back
@@ -14,9 +15,13 @@ A design stands between the kernel that owns the chip (`vgic.host.Kernel`) and g
     vcpu_blocking(vcpu); vcpu_put(vcpu); blocked = not pending(vcpu)     WFI, after its exit; a kick ends `blocked`
     vcpu_load(vcpu, pe); vcpu_unblocking(vcpu)
 
-flush, the entry and nothing else happen with interrupts masked: no handler runs between them. An entry may be given up
-after flush (a kick arrived): then abandon_entry follows, without the guest having run. Everything else interleaves
-freely.
+    psci_cpu_off(vcpu); vcpu_put(vcpu)   CPU_OFF, after its exit: the vCPU runs no more
+    psci_cpu_on(vcpu)                    CPU_ON, called by another vCPU's guest: it is loaded again, and starts anew
+
+From flush to the guest interrupts are masked: no handler runs between them on this PE, and other PEs do nothing, unless
+the entry is *divided* (`Vcpu.entering`): then what they do comes between, and `last_check` has to see it. An entry may
+be given up after flush (a kick arrived): then abandon_entry follows, without the guest having run. Everything else
+interleaves freely.
 
 A vCPU in the guest that must be out of it (`halt_guest`) is taken out by the design itself: it clears `in_guest` and
 calls sync, so `vcpu.in_guest` may change in any call that names another vCPU of its VM.
@@ -101,6 +106,8 @@ class Design(ABC):
         name: a word for tables. Class attribute.
         pinned: its vCPUs never move to another PE. Class attribute.
         host_disables: a driver of the host's may disable and enable an assigned interrupt. Class attribute.
+        kicks_outside: a kick is an IPI even to a vCPU that is not in its guest yet, and takes it out as soon as it is;
+            else it is a request alone, which that vCPU has to see for itself. Class attribute.
         trapped_timers: the guests' timers ("CNTV", "CNTP") whose registers trap, and come as sysreg_read and
             sysreg_write; the others' are those of the PE.
     """
@@ -108,6 +115,7 @@ class Design(ABC):
     name = "design"
     pinned = False
     host_disables = True
+    kicks_outside = False
     trapped_timers: frozenset[str] = frozenset()
 
     def __init__(
@@ -120,6 +128,10 @@ class Design(ABC):
         self.timers = timers
         self.observer = observer
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
+
+    def of(self, vm: Vm) -> Design:
+        """The design that serves a VM: this one, unless each VM has its own (`vgic.designs.mixed`)."""
+        return self
 
     # -- where vCPUs are
 
@@ -155,6 +167,11 @@ class Design(ABC):
         """The vCPU has left its guest: read back what the guest did. The vCPU is loaded; physical interrupts are
         masked."""
 
+    def last_check(self, vcpu: Vcpu) -> bool:
+        """Whether the vCPU may enter its guest, of an entry that was divided: the last look, behind which whoever kicks
+        it sends an IPI. A kick that came since `flush` may be for an interrupt that no list register shows."""
+        return self.kicks_outside or not vcpu.kicked
+
     def abandon_entry(self, vcpu: Vcpu) -> None:
         """The vCPU has given up its entry after `flush`: undo that. As a rule, as after an exit."""
         self.sync(vcpu)
@@ -181,6 +198,18 @@ class Design(ABC):
     def vcpu_unblocking(self, vcpu: Vcpu) -> None:
         """The wait has ended, and the vCPU is loaded again."""
 
+    def psci_cpu_off(self, vcpu: Vcpu) -> None:
+        """The guest called CPU_OFF: it has been left, and will be put. What comes for the vCPU now waits for it, unless
+        a hypervisor says otherwise."""
+        vcpu.off = True
+
+    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
+        """The guest of another vCPU called CPU_ON for this one. Returns whether it was off (SUCCESS), so that its guest
+        starts anew, or is on (ALREADY_ON). Its PE is reset; its GIC's registers stay, unless a hypervisor says
+        otherwise."""
+        was, vcpu.off = vcpu.off, False
+        return was
+
     def kick(self, vcpu: Vcpu) -> None:
         """Makes the vCPU look at its interrupts again: it exits, or wakes, or notices before it enters."""
         self.wake(vcpu)
@@ -202,11 +231,14 @@ class Design(ABC):
                 self.halt_vcpu(other)
 
     def halt_vcpu(self, vcpu: Vcpu) -> None:
-        """Takes one vCPU out of its guest, if it is there."""
+        """Takes one vCPU out of its guest, if it is there. One that is about to enter is asked not to, and not waited
+        for."""
         if vcpu.in_guest:
             self.event("halt", vcpu)
             vcpu.in_guest = False
             self.sync(vcpu)
+        elif vcpu.entering:
+            vcpu.kicked = True
 
     # -- interrupts in
 

@@ -18,6 +18,7 @@ from vgic.designs.trap import MaskedTimer
 from vgic.designs.vgic.timer import GuestTimer, Timers
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel, Work
+from vgic.parts import step
 from vgic.silicon import GicV2, GicV2Options
 
 
@@ -100,6 +101,14 @@ class UserspaceIrqchip(Design):
     def vcpu_blocking(self, vcpu: Vcpu) -> None:
         """A timer of the kernel's will wake the vCPU when the first of its own expires."""
         self.arch_timers.block(vcpu)
+
+    @step
+    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
+        """kvm_psci_vcpu_on: the timers are reset. The VMM's GIC is not told."""
+        was_off = super().psci_cpu_on(vcpu)
+        if was_off:
+            self.arch_timers.reset(vcpu)
+        return was_off
 
     # -- interrupts in
 

@@ -27,6 +27,11 @@ class GuestMap(NamedTuple):
     gicr: int = VIRT_V3.frame("GICR").base
 
 
+def default_affinity(index: int) -> int:
+    """The affinity of a VM's vCPU by its number: sixteen to a cluster."""
+    return index >> 4 << 8 | index & 15
+
+
 class Vcpu(Part):
     """One vCPU. `pe` and `in_guest` are the only truth about where it is: everybody reads them here.
 
@@ -35,18 +40,21 @@ class Vcpu(Part):
         vm: its machine.
         pe: the PE that its thread is loaded on, None between vcpu_put and vcpu_load.
         in_guest: it executes the guest; only then may the guest access its virtual CPU interface.
+        entering: its host is between `flush` and the guest, with interrupts masked: of an entry that others can divide.
         blocked: it waits in WFI, put, until it is kicked.
+        off: its guest has switched it off (PSCI CPU_OFF), or has not switched it on yet: it is put, and no kick brings
+            it back. The design sets and clears it.
         kicked: something was queued for it: in the guest it has to exit (a physical IPI is under way), else it must
             look again before it enters. The design sets it, whoever runs the vCPU clears it just before `flush`.
     """
 
-    __slots__ = ("blocked", "in_guest", "index", "kicked", "pe", "vm")
+    __slots__ = ("blocked", "entering", "in_guest", "index", "kicked", "off", "pe", "vm")
 
     def __init__(self, index: int, vm: Vm) -> None:
         self.index = index
         self.vm = vm
         self.pe: int | None = None
-        self.in_guest = self.blocked = self.kicked = False
+        self.in_guest = self.entering = self.blocked = self.kicked = self.off = False
 
     @property
     def name(self) -> str:
@@ -65,6 +73,7 @@ class Vm:
         spis: the SPIs that the guest's distributor implements: INTIDs 32 to 31 + spis, a multiple of 32.
         lpis: the LPIs that exist for it. implemented: None for all private interrupts and SPIs; else only these INTIDs
             exist (a small state is quick to search).
+        affinities: of each vCPU, as MPIDR_EL1 has them; None for sixteen to a cluster.
         map: where the guest sees the frames. alone: whether it is the only VM of its machine, so that its vCPUs need
             not be told from another's.
 
@@ -74,7 +83,8 @@ class Vm:
 
     def __init__(
         self, name: str, vcpus: int, *, gic: int = 3, spis: int = 32, lpis: Sequence[int] = (),
-        implemented: Sequence[int] | None = None, map: GuestMap | None = None, alone: bool = True,
+        implemented: Sequence[int] | None = None, affinities: Sequence[int] | None = None, map: GuestMap | None = None,
+        alone: bool = True,
     ) -> None:
         if gic not in (2, 3):
             raise ValueError(f"vm {name}: gic = {gic}: expected 2 or 3")
@@ -94,6 +104,10 @@ class Vm:
         self.gicc = FrameAt(GICC, m.gicc)
         self.gicr = tuple(FrameAt(GICR, m.gicr + STRIDE * i) for i in range(vcpus if gic == 3 else 0))
         self.vcpus = tuple(Vcpu(i, self) for i in range(vcpus))
+        self.affinities = tuple(affinities) if affinities is not None else tuple(
+            default_affinity(i) for i in range(vcpus))
+        if len(set(self.affinities)) != vcpus:
+            raise ValueError(f"vm {name}: affinities: expected {vcpus} different ones")
 
     def exists(self, intid: int) -> bool:
         """Whether the guest's GIC has this interrupt."""
@@ -106,8 +120,12 @@ class Vm:
         return self.gicr[vcpu.index] if self.gic == 3 and intid < PRIVATE else self.gicd
 
     def affinity(self, vcpu: Vcpu) -> int:
-        """The vCPU's MPIDR affinity, aff3<<24 | aff2<<16 | aff1<<8 | aff0: sixteen to a cluster."""
-        return vcpu.index >> 4 << 8 | vcpu.index & 15
+        """The vCPU's affinity (`vgic.arch.affinity`)."""
+        return self.affinities[vcpu.index]
+
+    def vcpu_at(self, affinity: int) -> Vcpu | None:
+        """The vCPU of an affinity, None where there is none."""
+        return self.vcpus[self.affinities.index(affinity)] if affinity in self.affinities else None
 
     def __repr__(self) -> str:
         return f"<{self.name}>"

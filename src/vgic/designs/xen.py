@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vgic.arch.affinity import text
 from vgic.arch.ich import EN, UIE
 from vgic.arch.intid import LPI_START, PRIVATE
 from vgic.arch.timer import ENABLE, IMASK
@@ -27,7 +28,7 @@ from vgic.designs.vgic.gic import VirtualGic
 from vgic.designs.vgic.irq import Lr, VirtualDist
 from vgic.designs.vgic.resident import NO_LR, ResidentCpu, ResidentIrq, ResidentLists, need_deactivation
 from vgic.designs.vgic.timer import GuestTimer
-from vgic.designs.vm import Vcpu, Vm
+from vgic.designs.vm import Vcpu, Vm, default_affinity
 from vgic.host import IrqDesc, Kernel
 from vgic.parts import step
 
@@ -120,6 +121,7 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
 
     name = "xen"
     host_disables = False
+    kicks_outside = True
     irq_class = XenIrq
     cpu_class = XenCpu
     dist_class = VirtualDist
@@ -146,7 +148,11 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
         return True
 
     def queue(self, vcpu: Vcpu, irq: XenIrq) -> None:
-        """A cause came for the vCPU that it goes to now; it may be in flight on another."""
+        """A cause came for the vCPU that it goes to now; it may be in flight on another. One that is off gets
+        nothing."""
+        if vcpu.off:
+            self.event("refused", vcpu, irq.intid)
+            return
         irq.queued = True
         if irq.vcpu is not None:
             self.raise_inflight(vcpu, irq)
@@ -303,6 +309,26 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
         self.lists.save(vcpu, self.here(vcpu))
         super().vcpu_put(vcpu)
 
+    # -- power
+
+    @step
+    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
+        """do_common_cpu_on: nothing is in flight any more (vgic_clear_pending_irqs), and no list register is taken,
+        though their saved values stay. Timers go on."""
+        was_off = super().psci_cpu_on(vcpu)
+        if was_off:
+            cpu = self.cpus[vcpu]
+            for irq in (*self.private[vcpu].values(), *self.shared[vcpu.vm].values()):
+                if irq in cpu.inflight:
+                    cpu.inflight.remove(irq)
+                    irq.vcpu = None
+                if irq in cpu.lr_pending:
+                    cpu.lr_pending.remove(irq)
+                if irq in cpu.held:
+                    cpu.held[irq.lr] = None
+                    irq.on_lr, irq.lr = False, NO_LR
+        return was_off
+
     # -- the guest's distributor
 
     @step
@@ -343,11 +369,22 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
 
     @step
     def set_route(self, vcpu: Vcpu, irq: XenIrq, mpidr: int) -> None:
-        """IROUTER: where there is no such vCPU the write is ignored."""
-        if any(vcpu.vm.affinity(v) == mpidr for v in vcpu.vm.vcpus):
+        """IROUTER: where there is no such vCPU the write is ignored. Aff3 and Aff2 are not looked at
+        (vaffinity_to_vcpuid)."""
+        if vcpu.vm.vcpu_at(mpidr & 0xFFFF) is not None:
             old = irq.target_vcpu
-            super().set_route(vcpu, irq, mpidr)
+            super().set_route(vcpu, irq, mpidr & 0xFFFF)
             self.migrate(vcpu.vm, irq, old)
+
+    def named_by_sgi(self, vm: Vm, value: int) -> Sequence[Vcpu]:
+        """vgic_v3_to_sgi: by Aff1 and the list; Aff3, Aff2 and RS are not looked at."""
+        return super().named_by_sgi(vm, value & ~(0xFF << 48 | 0xF << 44 | 0xFF << 32))
+
+    def check_affinity(self, vm: Vm, affinity: int) -> None:
+        """Unsupported for others than Xen gives its vCPUs."""
+        if affinity not in map(default_affinity, range(len(vm.vcpus))):
+            raise Unsupported(f"xen: {vm.name}: affinity {text(affinity)}: Xen numbers vCPUs itself, sixteen to a"
+                              " cluster")
 
     def migrate(self, vm: Vm, irq: XenIrq, old: Vcpu | None) -> None:
         """vgic_migrate_irq, for those with a twin: one that only waits moves at once; one in a list register when the
@@ -395,6 +432,18 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
         """ICACTIVER is not implemented; Unsupported for ISACTIVER, which Xen answers with a data abort."""
         if active:
             raise Unsupported(f"xen: a guest writes ISACTIVER for {irq.intid}: Xen gives it a data abort for that")
+
+    def bad_width(self, vcpu: Vcpu, register: str, size: int) -> None:
+        """Unsupported: Xen answers with a data abort."""
+        raise Unsupported(f"xen: a guest accesses {register} by {size} bytes: Xen gives it a data abort for that")
+
+    def set_sgi_sources(self, vcpu: Vcpu, irq: XenIrq, sources: int) -> None:
+        """Unsupported: Xen answers a write of SPENDSGIR with a data abort."""
+        raise Unsupported(f"xen: a guest writes SPENDSGIR for {irq.intid}: Xen gives it a data abort for that")
+
+    def clear_sgi_sources(self, irq: XenIrq, sources: int) -> None:
+        """Unsupported: Xen answers a write of CPENDSGIR with a data abort."""
+        raise Unsupported(f"xen: a guest writes CPENDSGIR for {irq.intid}: Xen gives it a data abort for that")
 
     @step
     def pend_sgi(self, source: Vcpu, target: Vcpu, intid: int, group1: bool) -> None:

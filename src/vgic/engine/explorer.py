@@ -91,7 +91,7 @@ class Explorer:
             saved = Checkpoint(checkpoint, self.inventory, anew)
         if saved is not None and saved.meta is not None:
             expanded = int(saved.meta["warm"])
-            if expanded:
+            if expanded >= 0:
                 plain.run(lambda r: r.expanded >= expanded)
                 warm = plain.hand_over(expanded)
         elif engine != "compiled":

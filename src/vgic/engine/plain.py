@@ -50,9 +50,9 @@ class PlainResult:
 
 @dataclass(frozen=True)
 class Warm:
-    """What the compiled search begins with. `expanded`: how many states were, in plain Python. `columns`: for each
-    slot, the values met then, the first one first."""
-    expanded: int = 0
+    """What the compiled search begins with. `expanded`: how many states were, in plain Python; -1 where none was tried.
+    `columns`: for each slot, the values met then, the first one first."""
+    expanded: int = -1
     columns: Sequence[Sequence[Any]] = ()
 
 
@@ -181,12 +181,13 @@ class PlainSearch:
         by random walks, the same ones each time, which come to where a search from the start takes long to come to.
         """
         chance = random.Random(0)
-        seal, tried = Seal(self.inventory), 0
+        self._seal, tried, met = Seal(self.inventory), 0, dict[State, None]()
         try:
             while tried < _TRIED:
                 state = self.start
                 for _ in range(_WALK):
                     after = None
+                    met[state] = None
                     for _, call in chance.sample(self.actions, len(self.actions)):
                         tried += 1
                         self.write(state)
@@ -200,7 +201,8 @@ class PlainSearch:
             pass
         finally:
             self.restore()
-        self._check(seal, "an action")
+        if self._seal.suspect() is not None:
+            self._blame(self.actions, list(met), self._seal.changed())
         return Warm(expanded, [list(values) for values in self.values])
 
     def _check(self, seal: Seal, who: str) -> None:

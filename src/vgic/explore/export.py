@@ -21,7 +21,7 @@ from vgic.explore.case import c_case
 from vgic.explore.check import Verdict
 from vgic.lab.errors import ScenarioError
 from vgic.lab.loader import find_design, guarded
-from vgic.lab.scenario import Scenario, parse_scenario
+from vgic.lab.scenario import Scenario, parse_scenario, with_designs
 from vgic.lab.schedule import Schedule
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -39,7 +39,7 @@ def export(verdict: Verdict, design: str, directory: Path) -> list[Path]:
     rule = verdict.rule
     if rule is None:
         raise ScenarioError(f"{verdict.scenario.name}: there is no counterexample: {verdict.result.verdict}")
-    text = scenario_text(counterexample(verdict, design).model_copy(update={"design": _relative(design, directory)}))
+    text = scenario_text(with_designs(counterexample(verdict, design), lambda named: _relative(named, directory)))
     told = {f"counterexample-{rule.id}.toml": text, f"counterexample_{rule.id}_test.py": _test(verdict, text),
             f"counterexample-{rule.id}.c": c_case(verdict, design)}
     paths = [directory / name for name in told]
@@ -162,7 +162,7 @@ mended design makes impossible is left out.
 from pathlib import Path
 
 from vgic.lab.loader import find_design
-from vgic.lab.scenario import design_beside, parse_scenario
+from vgic.lab.scenario import design_beside, parse_scenario, with_designs
 from vgic.lab.schedule import Schedule
 
 SCENARIO = """
@@ -170,9 +170,9 @@ SCENARIO = """
 
 
 def test_rule_{rule.id}_holds_on_this_schedule() -> None:
-    scenario = parse_scenario(SCENARIO)
-    design = find_design(design_beside(scenario.design, Path(__file__).parent))
-    run = Schedule(scenario, design, lenient=True).run()
+    here = Path(__file__).parent
+    scenario = with_designs(parse_scenario(SCENARIO), lambda design: design_beside(design, here))
+    run = Schedule(scenario, find_design(scenario.design), lenient=True).run()
     broken = [f"step {{b.place}}: rule {{b.rule.id}}: {{b.what}}" for b in run.breaches
               if b.rule.id in {_watched(verdict)}]
     assert not broken, "\\n".join(broken)

@@ -3,6 +3,11 @@
 All goes through registers. A private interrupt's registers are banked (GICv2) or in the PE's redistributor (GICv3), so
 only the PE itself changes them.
 
+**Boot.** Firmware, or a kernel that ran before (kexec), may have left anything behind but what is pending, which is
+left to its driver: every interrupt is disabled and deactivated (`dist_config` for the shared ones, `cpu_config` for a
+PE's own), and no priority of the PE's is active, or nothing of this or a lower one would ever be signalled to it. Each
+piece is a method by Linux's name; a kernel with a driver of its own (`Kernel.gicv3_driver`) can replace one.
+
 What a guest may complete in parallel needs care. Setting the active state is read back, so that it is done before the
 guest runs; nothing else is. Masking waits for RWP. Masking an interrupt that is forwarded also clears its active state:
 nobody will deactivate it any more while it is masked, and the next one must not be lost.
@@ -13,6 +18,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from vgic.arch.gicd import GICD_V3
+from vgic.arch.intid import PRIVATE
 from vgic.host.chip import MASKED, PENDING
 from vgic.host.descriptor import CannotForward, IrqChip, IrqData, IrqDesc
 from vgic.host.mmio import BoundFrame
@@ -23,6 +29,8 @@ PRIORITY = 0xA0
 PRIORITIES = PRIORITY * 0x01010101
 """Of four interrupts."""
 PMR = 0xF0
+EVERY = 0xFFFF_FFFF
+"""Of 32 interrupts."""
 SGIS = 0xFF
 """The SGIs that the kernel uses for itself (IPIs): 0 to 7, one bit each."""
 
@@ -39,12 +47,12 @@ class GicDriver(IrqChip):
     # -- what the two do differently
 
     @abstractmethod
-    def init_distributor(self) -> None:
-        """Boots the distributor: every SPI level, disabled, of the kernel's priority, sent to PE 0."""
+    def dist_init(self) -> None:
+        """Boots the distributor: off, every SPI as `dist_config` leaves it and sent to PE 0, on."""
 
     @abstractmethod
-    def init_cpu(self, pe: int) -> None:
-        """Boots a PE's interface."""
+    def cpu_init(self, pe: int) -> None:
+        """Boots a PE's interface, once its private interrupts are as `cpu_config` leaves them."""
 
     @abstractmethod
     def acknowledge(self, pe: int) -> int:
@@ -72,6 +80,32 @@ class GicDriver(IrqChip):
 
     def wait_for_rwp(self, intid: int, pe: int) -> None:
         """Waits until a disable has taken effect; a GICv2 has no such thing."""
+
+    # -- boot
+
+    def dist_config(self) -> None:
+        """Every SPI level, of the kernel's priority, inactive, disabled."""
+        gicd = self.frame(PRIVATE, 0)
+        words = (gicd.TYPER.read() & IT_LINES) + 1
+        for n in range(2, 2 * words):
+            gicd.ICFGR[n] = 0
+        for n in range(8, 8 * words):
+            gicd.IPRIORITYR[n] = PRIORITIES
+        for n in range(1, words):
+            gicd.ICACTIVER[n] = EVERY
+            gicd.ICENABLER[n] = EVERY
+        if words > 1:
+            self.wait_for_rwp(PRIVATE, 0)
+
+    def cpu_config(self, pe: int) -> None:
+        """Every private interrupt of a PE inactive, disabled, of the kernel's priority; the kernel's SGIs enabled."""
+        frame = self.frame(0, pe)
+        frame.ICACTIVER[0] = EVERY
+        frame.ICENABLER[0] = EVERY
+        for n in range(8):
+            frame.IPRIORITYR[n] = PRIORITIES
+        frame.ISENABLER[0] = SGIS
+        self.wait_for_rwp(0, pe)
 
     # -- irq chip operations
 

@@ -6,7 +6,7 @@ from vgic.arch.gicc import GICC, INTID
 from vgic.arch.gicd import GICD_V2
 from vgic.arch.located import FrameAt
 from vgic.host.descriptor import IrqData, IrqDesc
-from vgic.host.gic import IT_LINES, PMR, PRIORITIES, SGIS, GicDriver
+from vgic.host.gic import IT_LINES, PMR, GicDriver
 from vgic.host.mmio import BoundFrame
 from vgic.silicon import GicV2
 
@@ -28,20 +28,24 @@ class GicV2Driver(GicDriver):
         """GICD, where SGIs and PPIs are banked."""
         return self.gicd[pe]
 
-    def init_distributor(self) -> None:
+    def dist_init(self) -> None:
         gicd = self.gicd[0]
-        lines = (gicd.TYPER.read() & IT_LINES) + 1
-        for n in range(8, 8 * lines):
-            gicd.IPRIORITYR[n] = PRIORITIES
+        gicd.CTLR.write(0)
+        for n in range(8, 8 * ((gicd.TYPER.read() & IT_LINES) + 1)):
             gicd.ITARGETSR[n] = 0x01010101
+        self.dist_config()
         gicd.CTLR.write(ENABLE)
 
-    def init_cpu(self, pe: int) -> None:
-        gicd, gicc = self.gicd[pe], self.gicc[pe]
-        for n in range(8):
-            gicd.IPRIORITYR[n] = PRIORITIES
-        gicd.ISENABLER[0] = SGIS
-        gicc.PMR.write(PMR)
+    def cpu_init(self, pe: int) -> None:
+        self.cpu_config(pe)
+        self.gicc[pe].PMR.write(PMR)
+        self.cpu_if_up(pe)
+
+    def cpu_if_up(self, pe: int) -> None:
+        """No priority active, and the CPU interface enabled."""
+        gicc = self.gicc[pe]
+        for n in range(4):
+            gicc.APR[n] = 0
         gicc.CTLR.write(ENABLE | EOIMODE if self.split_eoi else ENABLE)
 
     def acknowledge(self, pe: int) -> int:

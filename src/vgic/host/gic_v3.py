@@ -8,14 +8,15 @@ from vgic.arch.icc import ICC, INTID
 from vgic.arch.intid import PRIVATE, SPECIAL_START
 from vgic.arch.located import FrameAt
 from vgic.host.descriptor import IrqData, IrqDesc
-from vgic.host.gic import IT_LINES, PMR, PRIORITIES, SGIS, GicDriver
+from vgic.host.gic import EVERY, IT_LINES, PMR, GicDriver
 from vgic.host.mmio import BoundFrame
 from vgic.silicon import GicV3
 
 CTLR = GICD_V3["GICD_CTLR"].mask("ARE", "EnableGrp1", "EnableGrp0")
 RWP_D, RWP_R = GICD_V3["GICD_CTLR"].mask("RWP"), GICR["GICR_CTLR"].mask("RWP")
 CHILDREN_ASLEEP, LAST = GICR["GICR_WAKER"].mask("ChildrenAsleep"), GICR["GICR_TYPER"].mask("Last")
-EOIMODE = ICC["ICC_CTLR_EL1"].mask("EOImode")
+EOIMODE, PRIBITS = ICC["ICC_CTLR_EL1"].mask("EOImode"), ICC["ICC_CTLR_EL1"].mask("PRIbits")
+PRIBITS_SHIFT = (PRIBITS & -PRIBITS).bit_length() - 1
 SGI1R = ICC["ICC_SGI1R_EL1"]
 
 
@@ -51,29 +52,42 @@ class GicV3Driver(GicDriver):
         """GICR, or for shared interrupts GICD."""
         return self.gicr[pe] if intid < PRIVATE else self.gicd[pe]
 
-    def init_distributor(self) -> None:
+    def dist_init(self) -> None:
         gicd = self.gicd[0]
+        gicd.CTLR.write(0)
+        self.wait_for_rwp(PRIVATE, 0)
         lines = (gicd.TYPER.read() & IT_LINES) + 1
         for n in range(1, lines):
-            gicd.IGROUPR[n] = 0xFFFF_FFFF
-        for n in range(8, 8 * lines):
-            gicd.IPRIORITYR[n] = PRIORITIES
+            gicd.IGROUPR[n] = EVERY
+        self.dist_config()
         gicd.CTLR.write(CTLR)
+        self.wait_for_rwp(PRIVATE, 0)
         for intid in range(PRIVATE, min(32 * lines, SPECIAL_START)):
             gicd.IROUTER[intid] = self._route(0)
 
-    def init_cpu(self, pe: int) -> None:
+    def cpu_init(self, pe: int) -> None:
+        self.enable_redist(pe)
+        self.gicr[pe].IGROUPR[0] = EVERY
+        self.cpu_config(pe)
+        self.cpu_sys_reg_init(pe)
+
+    def enable_redist(self, pe: int) -> None:
+        """Wakes the PE's redistributor."""
         gicr = self.gicr[pe]
         gicr.WAKER.write(0)
         if gicr.WAKER.read() & CHILDREN_ASLEEP:
             raise RuntimeError(f"the redistributor of PE {pe} does not wake")
-        gicr.IGROUPR[0] = 0xFFFF_FFFF
-        for n in range(8):
-            gicr.IPRIORITYR[n] = PRIORITIES
-        gicr.ISENABLER[0] = SGIS
-        self.gic.sysreg_write("ICC_PMR_EL1", PMR, pe)
-        self.gic.sysreg_write("ICC_CTLR_EL1", EOIMODE if self.split_eoi else 0, pe)
-        self.gic.sysreg_write("ICC_IGRPEN1_EL1", 1, pe)
+
+    def cpu_sys_reg_init(self, pe: int) -> None:
+        """Masks, EOImode, no priority active, and the CPU interface enabled."""
+        gic = self.gic
+        gic.sysreg_write("ICC_PMR_EL1", PMR, pe)
+        gic.sysreg_write("ICC_BPR1_EL1", 0, pe)
+        gic.sysreg_write("ICC_CTLR_EL1", EOIMODE if self.split_eoi else 0, pe)
+        bits = ((gic.sysreg_read("ICC_CTLR_EL1", pe) & PRIBITS) >> PRIBITS_SHIFT) + 1
+        for n in range(1 << max(0, bits - 5)):
+            gic.sysreg_write(f"ICC_AP1R{n}_EL1", 0, pe)
+        gic.sysreg_write("ICC_IGRPEN1_EL1", 1, pe)
 
     def acknowledge(self, pe: int) -> int:
         return self.gic.sysreg_read("ICC_IAR1_EL1", pe)

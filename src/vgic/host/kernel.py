@@ -46,8 +46,11 @@ class Kernel:
 
     Attributes:
         descs: the descriptors, in the order of `irqs`.
-        driver: the GIC driver, the root chip.
+        driver: the GIC driver, the root chip. gicv2_driver, gicv3_driver: its class. Class attributes.
     """
+
+    gicv2_driver: type[GicV2Driver] = GicV2Driver
+    gicv3_driver: type[GicV3Driver] = GicV3Driver
 
     def __init__(
         self, gic: Gic, irqs: Sequence[int] = (MAINTENANCE, TIMER_PPIS["CNTV"]), *, split_eoi: bool = True,
@@ -56,12 +59,12 @@ class Kernel:
         self.gic = gic
         self.pes = gic.options.pes
         self.observer = observer
-        self.driver = _driver(gic, split_eoi)
+        self.driver = self._driver(split_eoi)
         self.domain = IrqDomain("GIC", self.driver)
         self.maintenance = maintenance
-        self.driver.init_distributor()
+        self.driver.dist_init()
         for pe in range(self.pes):
-            self.driver.init_cpu(pe)
+            self.driver.cpu_init(pe)
         self.descs = tuple(
             IrqDesc(n, self.domain.irq_data(i), self.pes if i < PRIVATE else 0)
             for n, i in enumerate(dict.fromkeys((*irqs, maintenance))))
@@ -70,6 +73,15 @@ class Kernel:
         self.request_irq(desc, self._maintenance_handler, "GIC maintenance")
         for pe in range(self.pes):
             self.enable_percpu_irq(desc, pe)
+
+    def _driver(self, split_eoi: bool) -> GicDriver:
+        """The driver of the chip."""
+        gic = self.gic
+        if isinstance(gic, GicV3):
+            return self.gicv3_driver(gic, split_eoi)
+        if isinstance(gic, GicV2):
+            return self.gicv2_driver(gic, split_eoi)
+        raise TypeError(f"the kernel has no driver for a {type(gic).__name__}")
 
     # -- descriptors
 
@@ -182,12 +194,3 @@ class Kernel:
     def parts(self) -> tuple[object, ...]:
         """Every object that changes; the chip has its own."""
         return (*self.descs, *(state for desc in self.descs for state in desc.percpu))
-
-
-def _driver(gic: Gic, split_eoi: bool) -> GicDriver:
-    """The driver of a chip."""
-    if isinstance(gic, GicV3):
-        return GicV3Driver(gic, split_eoi)
-    if isinstance(gic, GicV2):
-        return GicV2Driver(gic, split_eoi)
-    raise TypeError(f"the kernel has no driver for a {type(gic).__name__}")

@@ -1,15 +1,19 @@
 """What can happen next: each action an object that knows whether it is possible, does it, and tells itself by `str`.
 
 An action is what no interrupt can divide: an operation of a guest, the host's whole handler with the exit that it
-causes, an entry with its flush. Scripts and patterns of scenarios name actions by their text; a random schedule draws
-from them; the explorer tries all.
+causes, an entry with its flush (which other PEs may divide, where a scenario says so). Scripts and patterns of
+scenarios name actions by their text; a random schedule draws from them; the explorer tries all.
 
     nic raises, nic lowers, nic pulses      a device's line
     time passes                             the system counter goes on by one tick; timers fire
     vcpu0's wake-up timer fires             work that the host put off, once it is due (`vgic.host.work`)
+    pe0's write arrives                     a write of its host's to GICD or GICR reaches the chip (`posted`)
+    pe0's disable takes effect              one to ICENABLER does (GICv3)
     pe0 takes IRQ                           the guest on PE 0, if one runs, is left; the host handles one interrupt
     vcpu0 enters                            flush, then its guest runs
     vcpu0 gives up entry                    flush, then sync: something turned up before the guest could run
+    vcpu0 flushes                           flush, of an entry that is divided: what other PEs do may come before the
+                                            rest of it, "vcpu0 enters" or "vcpu0 gives up entry"
     vcpu0 kicked out                        it is left for a kick
     vcpu0 exits                             it is left for no reason of ours
     vcpu0 acks                              its guest takes the virtual interrupt that is signalled
@@ -31,6 +35,7 @@ from typing import ClassVar
 from vgic.host import Work
 from vgic.lab.device import Device
 from vgic.lab.mainboard import Mainboard
+from vgic.lab.posted import Posting
 from vgic.lab.vcpus import VcpuRun
 from vgic.lab.vms import VmRun, pintid_of
 
@@ -95,6 +100,33 @@ class WorkRuns(Action):
         return self.work.action
 
 
+class Arrives(Action):
+    """A posted write reaches the chip."""
+
+    kind, fair = "write arrives", True
+    late: ClassVar[bool] = False
+
+    def __init__(self, machine: Mainboard, chip: Posting, pe: int) -> None:
+        super().__init__(machine, where=pe)
+        self.chip, self.pe = chip, pe
+
+    def possible(self) -> bool:
+        return self.chip.next_of(self.pe, self.late) is not None
+
+    def happens(self) -> None:
+        self.chip.arrive(self.pe, self.late)
+        self.m.settle()
+
+    def __str__(self) -> str:
+        return f"pe{self.pe}'s {self.kind}"
+
+
+class TakesEffect(Arrives):
+    """A disable that was posted takes effect, of a GICv3."""
+
+    kind, late = "disable takes effect", True
+
+
 class Takes(Action):
     """A PE takes a physical interrupt: the guest is left first."""
 
@@ -105,7 +137,7 @@ class Takes(Action):
         self.pe = pe
 
     def possible(self) -> bool:
-        return self.m.gic.irq(self.pe)
+        return self.m.gic.irq(self.pe) and not self.m.masked(self.pe)
 
     def happens(self) -> None:
         m = self.m
@@ -202,6 +234,32 @@ class Enters(OfVcpu):
         self.m.enter(self.run)
 
 
+class Flushes(OfVcpu):
+    """The first part of an entry that other PEs may divide: flush, with interrupts masked from there on. (KVM has
+    consumed its requests before.)"""
+
+    kind, fair = "flushes", True
+
+    def possible(self) -> bool:
+        return not self.run.vcpu.entering and self.m.can_enter(self.run)
+
+    def happens(self) -> None:
+        self.m.begin_entry(self.run)
+
+
+class EndsEntry(OfVcpu):
+    """The rest of it: the guest is entered, unless the design sees that something turned up. A kick from here on is an
+    IPI, and so is a physical interrupt that came since flush: the guest is left as soon as it takes that."""
+
+    kind, fair = Enters.kind, True
+
+    def possible(self) -> bool:
+        return self.run.vcpu.entering
+
+    def happens(self) -> None:
+        self.m.end_entry(self.run)
+
+
 class Loaded(OfVcpu):
     """The scheduler puts a runnable vCPU on a PE that is free: on its own, by itself, on another one by chance."""
 
@@ -212,7 +270,8 @@ class Loaded(OfVcpu):
         self.pe = self.where = pe
 
     def possible(self) -> bool:
-        return self.run.vcpu.pe is None and not self.run.vcpu.blocked and self.m.on_pe(self.pe) is None
+        vcpu = self.run.vcpu
+        return vcpu.pe is None and not vcpu.blocked and not vcpu.off and self.m.on_pe(self.pe) is None
 
     def happens(self) -> None:
         self.m.load(self.run, self.pe)
@@ -338,7 +397,8 @@ class Put(OfVcpu):
     kind = "put"
 
     def possible(self) -> bool:
-        return self.run.vcpu.pe is not None and not self.run.sched.blocking
+        run = self.run
+        return run.vcpu.pe is not None and not run.sched.blocking and not (self.m.divided and run.vcpu.entering)
 
     def happens(self) -> None:
         self.m.put(self.run)
@@ -358,6 +418,18 @@ class GivesUpEntry(Enters):
         m.settle()
 
 
+class GivesUpDivided(OfVcpu):
+    """An entry that was begun is given up: there is something else to do (a signal)."""
+
+    kind = GivesUpEntry.kind
+
+    def possible(self) -> bool:
+        return self.run.vcpu.entering
+
+    def happens(self) -> None:
+        self.m.give_up_entry(self.run)
+
+
 class Saved(Action):
     """Userspace saves a stopped VM's GIC, and restores it. It does not happen where the design can't be saved."""
 
@@ -368,7 +440,7 @@ class Saved(Action):
         self.vm = vm
 
     def possible(self) -> bool:
-        return not any(run.vcpu.in_guest for run in self.vm.vcpus)
+        return not any(run.vcpu.in_guest or (self.m.divided and run.vcpu.entering) for run in self.vm.vcpus)
 
     def happens(self) -> None:
         self.do()
@@ -383,12 +455,16 @@ class Saved(Action):
 def all_actions(m: Mainboard) -> Iterator[Action]:
     """Everything that can happen on a machine: first what it does by itself, in the order in which it does."""
     yield from (WorkRuns(m, work) for work in m.work)
+    if isinstance(m.gic, Posting):
+        for pe in range(m.pes):
+            yield from (Arrives(m, m.gic, pe), *((TakesEffect(m, m.gic, pe),) if m.gic.version == 3 else ()))
     yield from (Takes(m, pe) for pe in range(m.pes))
     yield from (KickedOut(m, run) for run in m.vcpus)
     for run in m.vcpus:
         yield from (Acknowledges(m, run), Steps(m, run))
     for run in m.vcpus:
-        yield from (Blocks(m, run), Enters(m, run), Loaded(m, run, run.home))
+        entry = (EndsEntry(m, run), Flushes(m, run)) if m.divided else (Enters(m, run),)
+        yield from (Blocks(m, run), *entry, Loaded(m, run, run.home))
     for device in m.devices:
         yield from (Pulses(m, device),) if device.edge else (Raises(m, device), Lowers(m, device))
         if device.spec.disables:
@@ -396,7 +472,7 @@ def all_actions(m: Mainboard) -> Iterator[Action]:
     if m.timers.ppis:
         yield TimePasses(m)
     for run in m.vcpus:
-        yield from (Exits(m, run), Put(m, run), GivesUpEntry(m, run))
+        yield from (Exits(m, run), Put(m, run), (GivesUpDivided if m.divided else GivesUpEntry)(m, run))
         yield from (Moved(m, run, pe) for pe in range(m.pes) if pe != run.home)
     if m.scenario.userspace:
         yield from (Saved(m, vm) for vm in m.vms)

@@ -31,7 +31,6 @@ class Board(Protocol):
     Attributes:
         gic, timers: the chip. design: what emulates accesses. tell: told what happens.
         device_of: devices, by the name of their VM and the vINTID.
-        trapped_timers: the timers whose registers the design emulates.
     """
 
     @property
@@ -44,8 +43,6 @@ class Board(Protocol):
     def tell(self) -> Teller[VcpuView]: ...
     @property
     def device_of(self) -> Mapping[tuple[str, int], Serviced]: ...
-    @property
-    def trapped_timers(self) -> frozenset[str]: ...
 
     def settle(self) -> None:
         """The lines between blocks of the machine follow what was done."""
@@ -56,6 +53,9 @@ class Board(Protocol):
     def virq(self, run: VcpuRun) -> bool:
         """Whether a virtual interrupt is signalled to a vCPU that is loaded."""
 
+    def host_takes_all(self, pe: int) -> None:
+        """The host takes whatever is signalled to a PE that runs no guest."""
+
     def can_enter(self, run: VcpuRun) -> bool:
         """Whether it is loaded and out of its guest, and there is nothing that its host takes first."""
 
@@ -64,3 +64,6 @@ class Board(Protocol):
 
     def leave(self, run: VcpuRun, reason: str) -> None:
         """The guest is left: exit and sync."""
+
+    def put(self, run: VcpuRun) -> None:
+        """Its thread leaves its PE; the guest is left first."""

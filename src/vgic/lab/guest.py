@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vgic.arch.affinity import to_route, to_sgi
 from vgic.arch.gicc import INTID
 from vgic.arch.gicd import GICD_V3
 from vgic.arch.intid import LPI_START
+from vgic.arch.located import Located
 from vgic.designs.vm import Vcpu, Vm
 from vgic.lab.operations.operands import Awaited
 from vgic.lab.operations.operation import Op
@@ -20,6 +22,8 @@ from vgic.parts import Part
 from vgic.silicon import Gic, GicV3
 
 PMR = 0xF0
+START, OFF = -1, -2
+"""Positions in a program: before its first operation, where a vCPU is that was switched on; and nowhere."""
 
 
 class TrappedAccess(NamedTuple):
@@ -36,7 +40,8 @@ class GuestState(Part):
     """What changes in a guest.
 
     Attributes:
-        pc: the next operation of the program. stack: (IAR's value, the next operation) of each handler under way.
+        pc: the next operation of the program, START or OFF. stack: (IAR's value, the next operation) of each handler
+            under way.
         masked: PSTATE.I. pmr, grpen, split: what it wrote to PMR, IGRPEN1 and EOImode.
         dropped: of each handler under way, whether EOIR was written. owing: IAR's value for each handler that returned
             without.
@@ -55,6 +60,16 @@ class GuestState(Part):
         self.grpen = True
         self.split = split
         self.handled: frozenset[int] = frozenset()
+
+    @property
+    def off(self) -> bool:
+        """Whether the guest has switched the vCPU off."""
+        return self.pc == OFF
+
+    @property
+    def starting(self) -> bool:
+        """Whether the vCPU was switched on, and its guest has done nothing since."""
+        return self.pc == START
 
 
 class GuestTimer(Part):
@@ -79,8 +94,13 @@ class GuestTimer(Part):
 
 
 class FaceV3:
-    """A GICv3 as its guest uses it."""
+    """A GICv3 as its guest uses it.
 
+    Attributes:
+        route_size: the bytes of what sends an SPI somewhere, if nothing else is said. Class attribute.
+    """
+
+    route_size = 8
     iar_name, eoir_name, dir_name = "ICV_IAR1_EL1", "ICV_EOIR1_EL1", "ICV_DIR_EL1"
 
     def __init__(self, gic: Gic, vm: Vm) -> None:
@@ -123,31 +143,43 @@ class FaceV3:
         """One of the registers with a bit for each interrupt."""
         return TrappedAccess(*self.vm.frame(intid, vcpu).of(register, intid), 1 << intid % 32 if write else None)
 
-    def priority(self, intid: int, vcpu: Vcpu, priority: int | None) -> TrappedAccess:
-        """IPRIORITYR's byte; None: read."""
-        return TrappedAccess(*self.vm.frame(intid, vcpu).byte("IPRIORITYR", intid), priority)
+    def priority(self, intid: int, vcpu: Vcpu, priority: int | None, size: int = 1) -> TrappedAccess:
+        """The part of IPRIORITYR of this size with an interrupt's byte: a write gives all in it the priority."""
+        return _spread(self.vm.frame(intid, vcpu).byte("IPRIORITYR", intid), size, priority)
 
     def edges(self, n: int, intids: Sequence[int], vcpu: Vcpu) -> TrappedAccess:
         """ICFGR<n>: these are edge-triggered, the others of the word level-sensitive."""
         return TrappedAccess(*self.vm.frame(16 * n, vcpu)[f"ICFGR{n}"], sum(2 << 2 * (i % 16) for i in intids))
 
-    def route(self, intid: int, target: Vcpu) -> TrappedAccess:
-        """IROUTER."""
-        return TrappedAccess(*self.vm.gicd.of("IROUTER", intid), self.vm.affinity(target))
+    def route(self, intid: int, target: Vcpu, size: int) -> tuple[TrappedAccess, ...]:
+        """What sends an SPI to a vCPU."""
+        return self.irouter(intid, self.vm.affinity(target), size)
 
     def groups(self, intid: int, vcpu: Vcpu, value: int) -> TrappedAccess:
         """The word of IGROUPR that an interrupt has a bit in."""
         return TrappedAccess(*self.vm.frame(intid, vcpu).of("IGROUPR", intid), value)
 
-    def sgi_source(self, register: str, intid: int, source: int) -> TrappedAccess:
-        """SPENDSGIR's or CPENDSGIR's byte, one bit of it: GICv2 alone."""
-        return TrappedAccess(*self.vm.gicd.byte(register, intid), 1 << source)
+    def irouter(self, intid: int, affinity: int, size: int) -> tuple[TrappedAccess, ...]:
+        """IROUTER; by words its lower half, then its upper one. Narrower accesses reach its first bytes alone."""
+        name, address, whole = self.vm.gicd.of("IROUTER", intid)
+        value = to_route(affinity)
+        if size == whole // 2:
+            return tuple(TrappedAccess(name, address + at, size, value >> 8 * at & 0xFFFF_FFFF) for at in (0, size))
+        return (TrappedAccess(name, address, size, value & (1 << 8 * size) - 1),)
+
+    def sgi_source(self, register: str, intid: int, source: int, size: int) -> TrappedAccess:
+        """SPENDSGIR or CPENDSGIR: an SGI's bit of one source, and no other; GICv2 alone."""
+        name, address, _ = self.vm.gicd.byte(register, intid)
+        at = intid % size
+        return TrappedAccess(name, address - at, size, 1 << source + 8 * at)
 
     def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
-        """ICC_SGI1R_EL1."""
-        aff = self.vm.affinity(target)
-        value = intid << 24 | (aff >> 8 & 0xFF) << 16 | 1 << (aff & 15)
-        return TrappedAccess("ICC_SGI1R_EL1", 0, 8, value, "ICC_SGI1R_EL1")
+        """What sends an SGI to a vCPU."""
+        return self.sgi1r(intid, to_sgi(self.vm.affinity(target)))
+
+    def sgi1r(self, intid: int, targets: int) -> TrappedAccess:
+        """ICC_SGI1R_EL1, whose other fields say who gets it."""
+        return TrappedAccess("ICC_SGI1R_EL1", 0, 8, intid << 24 | targets, "ICC_SGI1R_EL1")
 
 
 Reach = Callable[[Vcpu, TrappedAccess], int]
@@ -157,6 +189,7 @@ Reach = Callable[[Vcpu, TrappedAccess], int]
 class FaceV2(FaceV3):
     """A GICv2 as its guest uses it: GICC, which may be GICV; group 0."""
 
+    route_size = 1
     iar_name, eoir_name, dir_name = "GICV_IAR", "GICV_EOIR", "GICV_DIR"
 
     def __init__(self, vm: Vm, reach: Reach) -> None:
@@ -186,8 +219,9 @@ class FaceV2(FaceV3):
     def distributor(self, on: bool) -> TrappedAccess:
         return TrappedAccess(*self.vm.gicd["CTLR"], int(on))
 
-    def route(self, intid: int, target: Vcpu) -> TrappedAccess:
-        return TrappedAccess(*self.vm.gicd.byte("ITARGETSR", intid), 1 << target.index)
+    def route(self, intid: int, target: Vcpu, size: int) -> tuple[TrappedAccess, ...]:
+        """ITARGETSR, the part of this size: all in it go to this vCPU."""
+        return (_spread(self.vm.gicd.byte("ITARGETSR", intid), size, 1 << target.index),)
 
     def sgi(self, intid: int, target: Vcpu) -> TrappedAccess:
         return TrappedAccess(*self.vm.gicd["SGIR"], intid | 1 << 16 + target.index)
@@ -197,14 +231,16 @@ class Guest:
     """One guest: its program, its handlers, its state.
 
     Args:
-        program: of the main line. handlers: by INTID; others get the usual one. spins: how it idles.
+        program: of the main line. handlers: by INTID; others get the usual one. start: what comes before the program
+            where it was switched on. split: its EOImode, at first. spins: how it idles.
     """
 
     def __init__(
-        self, program: tuple[Op, ...], handlers: dict[int, tuple[Op, ...]], usual: tuple[Op, ...], *, split: bool,
-        spins: bool,
+        self, program: tuple[Op, ...], handlers: dict[int, tuple[Op, ...]], usual: tuple[Op, ...], *, start: Op,
+        split: bool, spins: bool,
     ) -> None:
         self.program, self.handlers, self.usual, self.spins = program, handlers, usual, spins
+        self.start, self.split = start, split
         self.awaited = frozenset(intid for op in program for intid in op.named(Awaited))
         self.state = GuestState(split)
 
@@ -218,6 +254,8 @@ class Guest:
         if s.stack:
             iar, pc = s.stack[-1]
             return self.handler(iar)[pc]
+        if s.pc < 0:
+            return self.start
         return self.program[s.pc] if s.pc < len(self.program) else None
 
     def advance(self) -> None:
@@ -236,6 +274,17 @@ class Guest:
         s.masked = False
         if intid_of(iar) in self.awaited:
             s.handled = s.handled | {intid_of(iar)}
+
+    def switches_off(self) -> None:
+        """It is off. What its handlers have not ended stays so."""
+        s = self.state
+        s.stack, s.dropped = (), ()
+        s.pc, s.masked, s.handled = OFF, True, frozenset()
+
+    def starts(self) -> None:
+        """It was switched on: its PE comes out of its reset, with interrupts masked."""
+        s = self.state
+        s.pc, s.pmr, s.grpen, s.split = START, PMR, True, self.split
 
     def enters_handler(self, iar: int) -> None:
         """It acknowledged an interrupt."""
@@ -264,6 +313,13 @@ class Guest:
                 return
         last = len(s.owing) - 1 - s.owing[::-1].index(iar)
         s.owing = (*s.owing[:last], *s.owing[last + 1:])
+
+
+def _spread(byte: Located, size: int, value: int | None) -> TrappedAccess:
+    """An access of this size to the part of a register with this byte; what is written is the same in all bytes."""
+    name, address, _ = byte
+    written = None if value is None else sum(value << 8 * k for k in range(size))
+    return TrappedAccess(name, address - address % size, size, written)
 
 
 def _pe(vcpu: Vcpu) -> int:

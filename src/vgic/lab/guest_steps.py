@@ -6,7 +6,7 @@ timer's write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -63,7 +63,7 @@ class GuestSteps:
                 continue
             accesses.append(face.priority(intid, run.vcpu, ghost.priority))
             if intid >= 32:
-                accesses.append(face.route(intid, vm.vcpus[ghost.target].vcpu))
+                accesses += face.route(intid, vm.vcpus[ghost.target].vcpu, face.route_size)
             if intid not in vm.disabled:
                 self.m.tell.guest_writes(run, "ISENABLER", run, intid, 1)
                 accesses.append(face.bit("ISENABLER", intid, run.vcpu))
@@ -72,24 +72,40 @@ class GuestSteps:
         accesses[:0] = [face.edges(n, [i for i in edges if i // 16 == n], run.vcpu) for n in words]
         for access in accesses:
             self._emulate(run, access)
-        state, pe = run.guest.state, self.pe(run)
+        pe = self.pe(run)
+        self.m.host_takes_all(pe)           # what firmware left
+        self.set_up_interface(run)
+        for name, timer in run.timers.items():
+            timer.enable = True
+            for register, value in (("CVAL", NEVER), ("CTL", 1)):
+                if not self._trapped_timer(run, name):
+                    self.m.timers.sysreg_write(f"{name}_{register}_EL0", value, pe)
+        if run.vcpu.in_guest:
+            self.m.leave(run, "boot")
+        for name in run.timers:
+            for register, value in (("CVAL", NEVER), ("CTL", 1)):
+                if self._trapped_timer(run, name):
+                    self.m.design.sysreg_write(run.vcpu, f"{name}_{register}_EL0", value)
+
+    def set_up_interface(self, run: VcpuRun) -> None:
+        """It sets up its CPU interface: mask, EOImode, group."""
+        face, state = run.vm.face, run.guest.state
         for write, value in ((partial(face.pmr, run.vcpu, state.pmr), state.pmr),
                              (partial(face.eoimode, run.vcpu, state.split, True), 2 * state.split),
                              (partial(face.group, run.vcpu, state.split, True), 1)):
             if self.m.can_enter(run):
                 self.m.enter(run)
             self.set_register(run, write, value)
-        for name, timer in run.timers.items():
-            timer.enable = True
+
+    def start(self, run: VcpuRun) -> None:
+        """It was switched on: it sets up its timers and its CPU interface, and takes interrupts. The registers of its
+        distributor are as it left them."""
+        self.m.tell.guest_says(run, "starts: sets up its CPU interface")
+        for name in sorted(run.timers, key=partial(self._trapped_timer, run)):
             for register, value in (("CVAL", NEVER), ("CTL", 1)):
-                if not self._trapped_timer(name):
-                    self.m.timers.sysreg_write(f"{name}_{register}_EL0", value, pe)
-        if run.vcpu.in_guest:
-            self.m.leave(run, "boot")
-        for name in run.timers:
-            for register, value in (("CVAL", NEVER), ("CTL", 1)):
-                if self._trapped_timer(name):
-                    self.m.design.sysreg_write(run.vcpu, f"{name}_{register}_EL0", value)
+                self.write_timer(run, name, register, value)
+        self.set_up_interface(run)
+        run.guest.state.masked = False
 
     # -- what it may do
 
@@ -105,7 +121,7 @@ class GuestSteps:
 
     def can_step(self, run: VcpuRun) -> bool:
         """Whether it can do its next operation now."""
-        if not run.vcpu.in_guest:
+        if not run.vcpu.in_guest or run.guest.state.off:
             return False
         op = run.guest.next_op()
         if op is None:
@@ -155,6 +171,33 @@ class GuestSteps:
         self.m.leave(run, "WFI")
         run.sched.blocking = True
 
+    def switch_off(self, run: VcpuRun) -> None:
+        """It calls CPU_OFF, which does not return; its thread sleeps until it is switched on."""
+        self.m.tell.switched_off(run)
+        if run.vcpu.in_guest:
+            self.m.leave(run, "hypercall")
+        run.guest.switches_off()
+        self.m.design.psci_cpu_off(run.vcpu)
+        self.m.put(run)
+
+    def switch_on(self, run: VcpuRun, target: VcpuRun) -> None:
+        """It calls CPU_ON for another vCPU, or for itself."""
+        self.m.tell.guest_says(run, f"calls CPU_ON of {target.name}")
+        self.m.leave(run, "hypercall")
+        started = self.m.design.psci_cpu_on(target.vcpu)
+        self.m.tell.switched_on(run, target, started)
+        if started:
+            target.guest.starts()
+            for timer in target.timers.values():
+                timer.enable = timer.imask = False
+            self.m.timers_moved()
+
+    def suspend(self, run: VcpuRun) -> None:
+        """It calls CPU_SUSPEND: it waits as in WFI, and goes on after the call."""
+        self.m.tell.guest_says(run, "calls CPU_SUSPEND")
+        self.m.leave(run, "hypercall")
+        run.sched.blocking = True
+
     @step
     def eoi(self, run: VcpuRun, iar: int) -> None:
         """It writes EOIR with what IAR returned."""
@@ -172,7 +215,7 @@ class GuestSteps:
     @step
     def write_timer(self, run: VcpuRun, name: str, register: str, value: int) -> None:
         """It writes CTL or CVAL of a timer."""
-        trapped = self._trapped_timer(name)
+        trapped = self._trapped_timer(run, name)
         full = f"{name}_{register}_EL0"
         if not trapped:
             self.m.timers.sysreg_write(full, value, self.pe(run))
@@ -184,14 +227,18 @@ class GuestSteps:
         if trapped:
             self.trapped(run, TrappedAccess(full, 0, 8, value, full))
 
-    def write(self, run: VcpuRun, register: str, owner: VcpuRun, intid: int, value: int, access: TrappedAccess) -> None:
-        """It writes what concerns one interrupt in a register of its distributor, which traps."""
-        self.m.tell.guest_writes(run, register, owner, intid, value)
-        self.trapped(run, access)
-        self.m.tell.guest_wrote(run, register, owner, intid, value)
+    def write(self, run: VcpuRun, register: str, owner: VcpuRun, intids: Sequence[int], value: int,
+              *accesses: TrappedAccess) -> None:
+        """It writes the same for some interrupts in a register of its distributor, by accesses that trap."""
+        for intid in intids:
+            self.m.tell.guest_writes(run, register, owner, intid, value)
+        for access in accesses:
+            self.trapped(run, access)
+        for intid in intids:
+            self.m.tell.guest_wrote(run, register, owner, intid, value)
 
-    def _trapped_timer(self, name: str) -> bool:
-        return name in self.m.trapped_timers
+    def _trapped_timer(self, run: VcpuRun, name: str) -> bool:
+        return name in self.m.design.of(run.vcpu.vm).trapped_timers
 
     def interface_state(self, pe: int) -> tuple[object, ...]:
         """What an acknowledge or an end changes in a PE's virtual interface."""

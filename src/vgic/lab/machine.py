@@ -9,6 +9,7 @@ from vgic.designs.build import Buildable
 from vgic.lab.actions import Action, Moved, all_actions
 from vgic.lab.errors import ScenarioError
 from vgic.lab.mainboard import Mainboard
+from vgic.lab.posted import Posting
 from vgic.lab.scenario import Scenario
 from vgic.parts import step
 from vgic.rules.moments import Moments
@@ -36,16 +37,22 @@ class Machine(Mainboard):
         self._boot()
 
     def _boot(self) -> None:
-        """Every guest sets up its GIC, one after the other; then the first vCPU of each PE is loaded and entered."""
+        """Every guest sets up its GIC, one after the other, and is switched off again if it begins so; then the first
+        other vCPU of each PE is loaded and entered."""
         for run in self.vcpus:
             self.load(run, run.home)
             self.guests.boot(run)
-            self.put(run)
+            if run.off:
+                self.guests.switch_off(run)
+            else:
+                self.put(run)
         for run in self.vcpus:
-            if self.on_pe(run.home) is None:
+            if not run.off and self.on_pe(run.home) is None:
                 self.load(run, run.home)
                 if self.can_enter(run):
                     self.enter(run)
+        if isinstance(self.gic, Posting):
+            self.gic.arrive_all()
         self.witness.booted(self.vcpus)
 
     def alphabet(self) -> list[Action]:
@@ -58,8 +65,12 @@ class Machine(Mainboard):
                         f"{self.scenario.where('check', key, n)}: check: {key} {n}: {pattern!r} names no action:"
                         f" expected names or patterns (*) of {', '.join(self.actions)}")
         return [
-            action for name, action in self.actions.items() if not (self.design.pinned and isinstance(action, Moved))
+            action for name, action in self.actions.items() if not (isinstance(action, Moved) and self._stays(action))
             if any(fnmatchcase(name, p) for p in check.actions) and not any(fnmatchcase(name, p) for p in check.never)]
+
+    def _stays(self, move: Moved) -> bool:
+        """Whether a vCPU moves nowhere, or not to that PE: one that is pinned, or one's that is."""
+        return self.design.of(move.run.vcpu.vm).pinned or move.pe in self.taken_pes
 
     @step
     def quiescent(self) -> bool:

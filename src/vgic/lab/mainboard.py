@@ -7,17 +7,16 @@ knows of rules.
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
-from vgic.arch.intid import MAINTENANCE
+from vgic.arch.intid import MAINTENANCE, PRIVATE
 from vgic.designs.base import Unsupported
 from vgic.designs.build import Buildable, build_of
 from vgic.designs.vm import Vcpu
 from vgic.host import CannotForward
-from vgic.lab.assembly import make_chip
+from vgic.lab.assembly import leave_behind, make_chip, make_design
 from vgic.lab.device import Device, Emulated
 from vgic.lab.errors import ScenarioError
 from vgic.lab.guest import TrappedAccess
@@ -49,8 +48,10 @@ class Mainboard(ABC):
                  list_registers: int | None = None) -> None:
         build, heard = build_of(design), tuple(listeners)
         self.scenario = scenario
+        self.divided = scenario.entry == "divided"
         self.tell: Teller[VcpuView] = Teller()
         self.gic = make_chip(scenario, build, self._noticed, self._accessed if heard else None, list_registers)
+        leave_behind(self.gic, scenario.firmware)
         self.pes = scenario.machine.pes
         self.vms = tuple(VmRun(n, scenario, self.gic, self.reach) for n in range(len(scenario.vm)))
         self.vcpus = tuple(v for vm in self.vms for v in vm.vcpus)
@@ -68,19 +69,15 @@ class Mainboard(ABC):
         for pe in range(self.pes):
             if isinstance(self.gic, GicV3):
                 self.gic.set_pe_state(pe, imo=True, fmo=True)
-        try:
-            self.design = build.design(self.kernel, [vm.vm for vm in self.vms], timers=self.timers,
-                                       observer=self._designed if heard else None, **scenario.design_options)
-        except TypeError as e:
-            if not scenario.design_options or not re.search("keyword argument|multiple values", str(e)):
-                raise
-            raise ScenarioError(f"{scenario.where('design_options')}: design_options: {e}") from None
+        self.design = make_design(scenario, build, self.kernel, self.vms, self.timers,
+                                  self._designed if heard else None)
+        self.taken_pes = {run.home for run in self.vcpus if self.design.of(run.vcpu.vm).pinned}
         self.devices = tuple(self._device(d) for d in specs if d.kind != "timer")
         self.device_of = {(d.vm.name, d.vintid): d for d in self.devices if d.vm is not None}
         self.twins = {(vm.name, v): pintid_of(d) for vm in self.vms for v, d in vm.devices.items() if not d.emulated()}
-        self.trapped_timers = self.design.trapped_timers
         self.host_lines = {d.spec.intid: d for d in self.devices if d.vm is None and d.spec.intid is not None}
         self.guests = GuestSteps(self)
+        self._left_pending()
         try:
             self._assign()
         except CannotForward as e:
@@ -97,8 +94,9 @@ class Mainboard(ABC):
     def _assign(self) -> None:
         kernel = self.kernel
         for device in [d for d in self.devices if not d.spec.emulated()]:
-            if device.spec.disables and not self.design.host_disables:
-                raise Unsupported(f"{self.design.name}: {device.name}: its host disables no interrupt of a guest's")
+            design = self.design if device.vm is None else self.design.of(device.vm.vm)
+            if device.spec.disables and not design.host_disables:
+                raise Unsupported(f"{design.name}: {device.name}: its host disables no interrupt of a guest's")
             desc = kernel.irq(pintid_of(device.spec))
             kernel.irq_set_irq_type(desc, device.edge)
             if device.vm is None:
@@ -111,6 +109,17 @@ class Mainboard(ABC):
             for vintid, spec in vm.devices.items():
                 if spec.kind == "timer":
                     self.design.assign_timer(vm.vm, spec.timer, vintid)
+
+    def _left_pending(self) -> None:
+        """Tells what firmware left pending that is a guest's."""
+        left = {spec.intid: spec.pe for spec in self.scenario.firmware if spec.pending}
+        for vm in self.vms:
+            for vintid, device in vm.devices.items():
+                if device.emulated() or pintid_of(device) not in left:
+                    continue
+                for run in vm.vcpus if vintid < PRIVATE else vm.vcpus[:1]:
+                    if vintid >= PRIVATE or run.home == left[pintid_of(device)]:
+                        self.tell.left_pending(run, vintid)
 
     # -- what others tell, passed on
 
@@ -219,16 +228,59 @@ class Mainboard(ABC):
         self.design.vcpu_put(run.vcpu)
         self.settle()
 
+    def host_takes_all(self, pe: int) -> None:
+        """The host takes whatever is signalled to a PE that runs no guest."""
+        while self.gic.irq(pe):
+            pintid = self.kernel.handle_irq(pe)
+            self.settle()
+            self.tell.host_took(pe, pintid)
+
     def can_enter(self, run: VcpuRun) -> bool:
         """Whether it is loaded and out of its guest, and there is nothing that its host takes first."""
         pe = run.vcpu.pe
         return pe is not None and not run.vcpu.in_guest and not run.sched.blocking and not self.gic.irq(pe)
 
+    def masked(self, pe: int) -> bool:
+        """Whether a PE's host has interrupts masked over more than a step: it divides an entry."""
+        return self.divided and any(run.vcpu.entering for run in self.vcpus if run.vcpu.pe == pe)
+
     def enter(self, run: VcpuRun) -> None:
-        """Flush and entry."""
-        run.vcpu.kicked = False
+        """Flush and entry, at once."""
         self.tell.enters(run)
+        self._flush(run)
+        self._in_guest(run)
+
+    def begin_entry(self, run: VcpuRun) -> None:
+        """Flush, of an entry that others may divide."""
+        self._flush(run)
+        run.vcpu.entering = True
+        self.settle()
+
+    def end_entry(self, run: VcpuRun) -> None:
+        """The rest of it: the guest runs, unless something turned up that the design sees."""
+        if not self.design.last_check(run.vcpu):
+            self.give_up_entry(run)
+            return
+        run.vcpu.entering = False
+        self.tell.enters(run)
+        if not self.design.of(run.vcpu.vm).kicks_outside:
+            run.vcpu.kicked = False             # who kicked it saw it outside, and sent no IPI
+        self._in_guest(run)
+
+    def give_up_entry(self, run: VcpuRun) -> None:
+        """After flush: no entry, but sync."""
+        run.vcpu.entering = False
+        self.tell.entry_given_up(run)
+        self.design.abandon_entry(run.vcpu)
+        self.settle()
+
+    def _flush(self, run: VcpuRun) -> None:
+        run.vcpu.kicked = False
+        self.tell.flushes(run)
         self.design.flush(run.vcpu)
+        self.tell.flushed(run)
+
+    def _in_guest(self, run: VcpuRun) -> None:
         run.vcpu.in_guest = True
         self.settle()
         self.tell.entered(run)

@@ -35,11 +35,15 @@ Schema for editors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from vgic.arch import affinity
+from vgic.arch.intid import MAINTENANCE, PRIVATE, TIMER_PPIS
+from vgic.designs.vm import default_affinity
 from vgic.lab.errors import ScenarioError
 from vgic.lab.lines import KeyLines
 from vgic.lab.operations.operands import VmShape
@@ -76,6 +80,11 @@ def _printable(text: str) -> str:
     return text
 
 
+def _affinity(text: str) -> str:
+    affinity.parse(text)
+    return text
+
+
 def _handled(key: str) -> str:
     if not (key.isdigit() and int(key) < 1020):
         raise ValueError(f'"{key}": expected an INTID, 0 to 1019')
@@ -88,6 +97,7 @@ ProgramOp = Annotated[str, AfterValidator(_program)]
 HandlerOp = Annotated[str, AfterValidator(_handler)]
 Handlers = dict[Annotated[str, AfterValidator(_handled)], Annotated[list[HandlerOp], Field(max_length=32)]]
 Intid = Annotated[int, Field(ge=0, le=1019)]
+Affinity = Annotated[str, AfterValidator(_affinity)]
 
 
 class _Table(BaseModel):
@@ -100,14 +110,18 @@ class MachineSpec(_Table):
     Attributes:
         gic: 2 or 3. pes: 1 to 8. list_registers: of each PE, 1 to 16, GICv2 to 64.
         host_split: whether the host uses EOImode 1.
+        posted: whether a write to GICD or GICR may reach the chip later than the next step.
         options: more options of the chip, by the names of `vgic.silicon.options`.
+        affinities: of each PE, as MPIDR_EL1 has it (GICv3); sixteen to a cluster by default.
     """
 
     gic: Literal[2, 3] = 3
     pes: int = Field(1, ge=1, le=8)
     list_registers: int = Field(4, ge=1, le=64)
     host_split: bool = True
+    posted: bool = False
     options: dict[str, bool | int | str] = Field(default_factory=dict)
+    affinities: list[Affinity] | None = None
 
 
 class VcpuSpec(_Table):
@@ -116,12 +130,16 @@ class VcpuSpec(_Table):
     Attributes:
         pe: the PE that its thread runs on, first. program, handlers: see `vgic.lab.program`; without a handler an
             interrupt is served, ended and (EOImode 1) deactivated. idle: what follows the program.
+        off: whether it begins switched off: its guest has set up its GIC, and called CPU_OFF.
+        affinity: as its MPIDR_EL1 has it (GICv3); by default by its number, sixteen to a cluster.
     """
 
     pe: int = Field(0, ge=0, le=7)
     program: list[ProgramOp] = Field(default_factory=list, max_length=64)
     handlers: Handlers = Field(default_factory=dict)
     idle: Literal["wfi", "spin"] = "wfi"
+    off: bool = False
+    affinity: Affinity | None = None
 
 
 class VmSpec(_Table):
@@ -129,6 +147,7 @@ class VmSpec(_Table):
 
     Attributes:
         name: for people. gic: what its guest sees, None for what the machine has.
+        design: which hands interrupts to its guests, None for the scenario's.
         eoimode: of its guests. disabled: the interrupts that it does not enable at boot.
         priorities: of its interrupts, 0xa0 by default. sgis: those that its guests use.
         vcpu: its vCPUs.
@@ -136,6 +155,7 @@ class VmSpec(_Table):
 
     name: Name | None = None
     gic: Literal[2, 3] | None = None
+    design: str | None = None
     eoimode: Literal[0, 1] = 0
     disabled: list[Intid] = Field(default_factory=list)
     priorities: dict[Annotated[str, AfterValidator(_handled)], Annotated[int, Field(ge=0, le=254)]] = Field(
@@ -152,7 +172,8 @@ class DeviceSpec(_Table):
         intid: of its physical interrupt; an emulated device has none. vintid: what the guest sees; the same by default;
             of an irqfd's edge also an LPI, whose translation is not modelled.
         vm: whose it is, by name; "host" for the host's own; the first VM by default.
-        timer: which timer, for kind "timer".
+        timer: which timer, for kind "timer". trigger: that of its PPI as the chip has it at reset and the device tree
+            says it; a timer's line is a level whatever that is. Fixed so by `options = {ppi_config_writable = false}`.
         wiring: "physical": an interrupt of the machine that is the guest's; "injected": an emulated device, whose model
             drives the line (each access of its guest is a trap); "irqfd": a device of the VMM that asserts through
             an irqfd and is told of the guest's EOI by a resamplefd.
@@ -167,6 +188,7 @@ class DeviceSpec(_Table):
     vintid: int | None = Field(None, ge=16, le=8703)
     vm: str | None = None
     timer: Literal["CNTV", "CNTP"] = "CNTV"
+    trigger: Literal["level", "edge"] = "level"
     wiring: Literal["physical", "injected", "irqfd"] = "physical"
     routed: int = Field(0, ge=0, le=7)
     disables: bool = False
@@ -178,6 +200,8 @@ class DeviceSpec(_Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> DeviceSpec:
+        if self.kind != "timer" and self.trigger != "level":
+            raise ValueError(f'trigger: "{self.trigger}": only a timer has one: expected kind "edge"')
         if self.kind == "timer":
             if self.emulated():
                 raise ValueError(f'wiring: "{self.wiring}": expected "physical": a timer is a device of the PE')
@@ -200,6 +224,25 @@ class DeviceSpec(_Table):
         if self.kind != "timer" and self.vintid is not None and self.vintid < 32:
             raise ValueError(f"vintid = {self.vintid}: expected an SPI, 32 to 1019")
         return self
+
+
+class FirmwareSpec(_Table):
+    """What firmware, or a kernel that ran before, left of one interrupt in the chip. What is not said is as after a
+    reset.
+
+    Attributes:
+        intid: which; one of a device's, a timer's PPI, the maintenance PPI or an SGI. pe: whose, of a private one.
+        active, pending, enabled: its state. group, priority, edge: its configuration.
+    """
+
+    intid: Intid
+    pe: int = Field(0, ge=0, le=7)
+    active: bool = False
+    pending: bool = False
+    enabled: bool = False
+    group: Literal[0, 1] | None = None
+    priority: int | None = Field(None, ge=0, le=255)
+    edge: bool | None = None
 
 
 class RunSpec(_Table):
@@ -236,6 +279,8 @@ class Scenario(_Table):
     Attributes:
         design: which hands interrupts over, and design_options: more arguments of its constructor.
         userspace: whether a VMM may save and restore the guest's GIC.
+        entry: "whole": nothing comes between flush and the guest; "divided": what other PEs do may.
+        firmware: what the kernel finds in the chip when it boots.
     """
 
     name: Name
@@ -247,6 +292,8 @@ class Scenario(_Table):
     expect: Literal["holds", "breaks"] = "holds"
     rules: list[Annotated[int, AfterValidator(_rule)]] = Field(default_factory=list)
     userspace: bool = False
+    entry: Literal["whole", "divided"] = "whole"
+    firmware: list[FirmwareSpec] = Field(default_factory=list, max_length=16)
     machine: MachineSpec = MachineSpec.model_validate({})
     vm: list[VmSpec] = Field(min_length=1, max_length=4)
     device: list[DeviceSpec] = Field(default_factory=list, max_length=64)
@@ -272,6 +319,12 @@ class Scenario(_Table):
         return names.index(device.vm) if device.vm is not None else 0
 
 
+def affinities(vm: VmSpec) -> tuple[int, ...]:
+    """Those of a VM's vCPUs."""
+    return tuple(
+        default_affinity(n) if v.affinity is None else affinity.parse(v.affinity) for n, v in enumerate(vm.vcpu))
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of a scenario file, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Scenario.model_json_schema()}
@@ -281,7 +334,13 @@ def load(path: Path | str) -> Scenario:
     """Reads a scenario. A design of a file beside it is named from there. ScenarioError where it can't be used."""
     scenario = parse_scenario(
         read_toml(path, "a scenario file, or the name of one of ours (vgic scenarios lists them)"), str(path))
-    return scenario.model_copy(update={"design": design_beside(scenario.design, Path(path).parent)})
+    return with_designs(scenario, lambda design: design_beside(design, Path(path).parent))
+
+
+def with_designs(scenario: Scenario, named: Callable[[str], str]) -> Scenario:
+    """The scenario with every design that it names called otherwise."""
+    vms = [vm if vm.design is None else vm.model_copy(update={"design": named(vm.design)}) for vm in scenario.vm]
+    return scenario.model_copy(update={"design": named(scenario.design), "vm": vms})
 
 
 def design_beside(design: str, directory: Path) -> str:
@@ -301,7 +360,7 @@ def parse_scenario(text: str, name: str = "scenario") -> Scenario:
 
 _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     (): Scenario, ("machine",): MachineSpec, ("vm",): VmSpec, ("vm", "vcpu"): VcpuSpec, ("device",): DeviceSpec,
-    ("run",): RunSpec, ("check",): CheckSpec,
+    ("firmware",): FirmwareSpec, ("run",): RunSpec, ("check",): CheckSpec,
 }
 
 
@@ -322,6 +381,11 @@ def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
         wrong(("expect",), '"breaks": expected rules = [...] too: those that are broken')
     if s.expect == "holds" and s.rules:
         wrong(("rules",), 'rules are broken: expected expect = "breaks"')
+    pes = s.machine.affinities
+    if pes is not None and s.machine.gic == 2:
+        wrong(("machine", "affinities"), "a GICv2 knows no affinities: expected gic = 3")
+    if pes is not None and len(set(pes)) != s.machine.pes:
+        wrong(("machine", "affinities"), f"expected {s.machine.pes} different ones, one of each PE")
     names = [s.vm_name(n) for n in range(len(s.vm))]
     for n, vm in enumerate(s.vm):
         if "host" in names:
@@ -332,12 +396,27 @@ def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
             if vcpu.pe >= s.machine.pes:
                 wrong(("vm", n, "vcpu", v, "pe"), f"{vcpu.pe}: expected a PE of the machine, 0 to {s.machine.pes - 1}")
             here: tuple[str | int, ...] = ("vm", n, "vcpu", v)
+            if vcpu.affinity is not None:
+                if (vm.gic or s.machine.gic) == 2:
+                    wrong((*here, "affinity"), "a GICv2 guest knows no affinities: expected a GICv3")
+                if affinities(vm).count(affinity.parse(vcpu.affinity)) > 1:
+                    wrong((*here, "affinity"), f'"{vcpu.affinity}": another vCPU has that affinity')
             texts = [((*here, "program", o), text) for o, text in enumerate(vcpu.program)]
             texts += [((*here, "handlers", key, o), text) for key, ops in vcpu.handlers.items()
                       for o, text in enumerate(ops)]
             for where, text in texts:
-                for what in parse(text, handler=True).wrong(_shape(s, n)):
+                op = parse(text, handler=True)
+                if op.operation.outside and "handlers" in where:
+                    wrong(where, f'"{text}": a handler can\'t do this: expected it in a program')
+                for what in op.wrong(_shape(s, n)):
                     wrong(where, f'"{text}": {what}')
+    there = {*range(16), MAINTENANCE, *(TIMER_PPIS[d.timer] if d.intid is None else d.intid for d in s.device
+                                        if not d.emulated())}
+    for n, left in enumerate(s.firmware):
+        if left.intid not in there:
+            wrong(("firmware", n, "intid"), f"{left.intid}: the chip has none of that: expected a device's, or an SGI")
+        if left.pe >= (s.machine.pes if left.intid < PRIVATE else 1):
+            wrong(("firmware", n, "pe"), f"{left.pe}: expected 0 to {s.machine.pes - 1}, of a private interrupt")
     seen: dict[str, int] = {}
     pintids: dict[int, int] = {}
     for n, d in enumerate(s.device):

@@ -93,7 +93,7 @@ class Schedule:
         self.machine = Machine(scenario, design, (self.story, *listeners), list_registers)
         self.story.counts.clear()
         for run in self.machine.vcpus:
-            self.story.states[run.name] = "running" if run.vcpu.in_guest else "preempted"
+            self.story.states[run.name] = "running" if run.vcpu.in_guest else "off" if run.vcpu.off else "preempted"
         self.scope = Scope(self.machine, self.story)
         self.steps: list[Step] = []
         self.breaches: dict[int, Breach] = {}

@@ -120,7 +120,7 @@ class Story(Moments[VcpuView]):
 
     def put(self, who: VcpuView) -> None:
         self.count("put")
-        self._vcpu(who, "preempted", f"put {who.name}")
+        self._vcpu(who, "off" if who.vcpu.off else "preempted", f"put {who.name}")
 
     def enters(self, who: VcpuView) -> None:
         self.count("entry")
@@ -161,6 +161,12 @@ class Story(Moments[VcpuView]):
 
     def guest_read(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
         self.guest_says(who, f"reads {register} of {vintid}: {value if value < 2 else hex(value)}")
+
+    def switched_off(self, who: VcpuView) -> None:
+        self.guest_says(who, "calls CPU_OFF")
+
+    def switched_on(self, who: VcpuView, target: VcpuView, started: bool) -> None:
+        self.words.append(f"{target.name} {'starts' if started else 'is on already'}")
 
     def timer_written(self, who: VcpuView, register: str, value: int) -> None:
         self.guest_says(who, f"writes {register} = {'never' if value == NEVER else value}")

@@ -24,7 +24,7 @@ class VcpuRun:
     """One vCPU.
 
     Args:
-        timers: the PPI of each timer that its guest has.
+        timers: the PPI of each timer that its guest has. off: whether it begins switched off.
 
     Attributes:
         name: as actions call it. home: its first PE. vm: its VM. timers: the timers of its guest, by name.
@@ -33,8 +33,9 @@ class VcpuRun:
 
     vm: GuestVm
 
-    def __init__(self, vcpu: Vcpu, home: int, guest: Guest, timers: Mapping[str, int], ghosts: VmGhosts) -> None:
-        self.vcpu, self.name, self.home, self.guest = vcpu, vcpu.name, home, guest
+    def __init__(self, vcpu: Vcpu, home: int, guest: Guest, timers: Mapping[str, int], ghosts: VmGhosts,
+                 off: bool = False) -> None:
+        self.vcpu, self.name, self.home, self.guest, self.off = vcpu, vcpu.name, home, guest, off
         self.sched = SchedState()
         self.irqs, self.ghost = ghosts.irqs[vcpu.index], ghosts.vcpus[vcpu.index]
         self.timers = {name: GuestTimer(NEVER) for name in timers}

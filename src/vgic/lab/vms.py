@@ -5,9 +5,10 @@ from __future__ import annotations
 from vgic.arch.intid import LPI_START, TIMER_PPIS
 from vgic.designs.vm import Vm
 from vgic.lab.guest import FaceV2, FaceV3, Guest, Reach
+from vgic.lab.operations.control import START
 from vgic.lab.operations.operands import Intid, Sgi
 from vgic.lab.program import parse
-from vgic.lab.scenario import DeviceSpec, Scenario, VcpuSpec, VmSpec
+from vgic.lab.scenario import DeviceSpec, Scenario, VcpuSpec, VmSpec, affinities
 from vgic.lab.vcpus import GuestVm, VcpuRun
 from vgic.rules.ghost import VmGhosts
 from vgic.silicon import Gic
@@ -39,14 +40,14 @@ class VmRun(GuestVm):
         highest = max((i for i in self.intids if i < LPI_START), default=0)
         vm = Vm(name, len(spec.vcpu), gic=spec.gic or scenario.machine.gic,
                 spis=-(-(max(highest, 32) - 31) // 32) * 32, implemented=self.intids, lpis=lpis,
-                alone=len(scenario.vm) == 1)
+                affinities=affinities(spec), alone=len(scenario.vm) == 1)
         timers: dict[str, int] = {d.timer: vintid_of(d) for d in self.devices.values() if d.kind == "timer"}
         self.ghosts = VmGhosts(
             len(spec.vcpu), self.intids, self._priority, {v: d.routed for v, d in self.devices.items()},
             {v for v, d in self.devices.items() if d.wiring == "injected"})
         super().__init__(
             name, vm, FaceV2(vm, reach) if vm.gic == 2 else FaceV3(gic, vm),
-            tuple(VcpuRun(vcpu, v.pe, _guest(v, spec), timers, self.ghosts)
+            tuple(VcpuRun(vcpu, v.pe, _guest(v, spec), timers, self.ghosts, v.off)
                   for vcpu, v in zip(vm.vcpus, spec.vcpu, strict=True)),
             self.ghosts.vm, edges=[v for v, d in self.devices.items() if d.kind == "edge"], disabled=spec.disabled,
             completions=[v for v, d in self.devices.items() if d.wiring == "irqfd" and d.kind == "level"])
@@ -67,7 +68,7 @@ def _guest(spec: VcpuSpec, vm: VmSpec) -> Guest:
     return Guest(
         tuple(parse(op) for op in spec.program),
         {int(k): tuple(parse(op, handler=True) for op in ops) for k, ops in spec.handlers.items() if ops},
-        tuple(parse(op, handler=True) for op in usual), split=split, spins=spec.idle == "spin")
+        tuple(parse(op, handler=True) for op in usual), start=START, split=split, spins=spec.idle == "spin")
 
 
 def vintid_of(device: DeviceSpec) -> int:

@@ -28,9 +28,9 @@ def _held_active(w: World, run: VcpuView, vintid: int) -> bool | None:
 
 
 def _differs(w: World, run: VcpuView, guest_active: bool) -> str | None:
-    """An interrupt whose active state the design has otherwise than its guests made it, no vCPU of the VM running. An
-    end that a maintenance interrupt is still to tell of is under way."""
-    if any(each.vcpu.in_guest for each in run.vm.vcpus):
+    """An interrupt whose active state the design has otherwise than its guests made it, while no vCPU of the VM runs or
+    is about to. An end that a maintenance interrupt is still to tell of is under way."""
+    if any(each.vcpu.in_guest or each.vcpu.entering for each in run.vm.vcpus):
         return None
     if not guest_active and any(each.vcpu.pe is not None and w.gic.maintenance(each.vcpu.pe) for each in run.vm.vcpus):
         return None

@@ -170,4 +170,7 @@ RULES: dict[int, Rule] = {r.id: r for r in (
     Rule(42, "A vCPU that executes WFI with nothing to take is put to sleep, not sent round.", "DDI 0487 WFI", SYSTEM,
          "a vCPU that stays awake for what its running priority or its group holds back, or for an edge that its guest"
          " has cleared elsewhere."),
+    Rule(43, "A vCPU that its guest has switched off runs when another one switches it on, and not before.",
+         "DEN 0022 5.5, 5.6", SYSTEM,
+         "what a reset leaves of a vCPU's registers; one that is switched on, and waits for a PE."),
 )}

@@ -65,6 +65,7 @@ CHECKS: dict[int, Forms] = {
     40: Forms((waking.signalled_for_nothing,)),
     41: Forms(moment=(twins.EndsWhatItTook,), recording=twins.HostEndsWhatItTook),
     42: Forms(moment=(waking.NothingToTake,)),
+    43: Forms(at_rest=(waking.stays_off,), moment=(waking.OffUntilSwitchedOn,)),
 }
 
 MACHINE_RULES: tuple[int, ...] = tuple(n for n, f in CHECKS.items() if f.state or f.at_rest or f.moment)

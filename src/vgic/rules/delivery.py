@@ -96,7 +96,7 @@ def waits(vm: VmView, run: VcpuView, ghost: IrqGhost) -> bool:
 
 def scheduled(run: VcpuView) -> bool:
     """Whether a vCPU does not wait for a PE."""
-    return run.vcpu.pe is not None or run.vcpu.blocked
+    return run.vcpu.pe is not None or run.vcpu.blocked or run.vcpu.off
 
 
 def carried(w: World, u: Undelivered) -> bool:
@@ -209,12 +209,13 @@ class NotWhileDisabled(MomentCheck):
 # -- 35: what was sent elsewhere goes there
 
 class PendingWhereItGoes(MomentCheck):
-    """Rule 35, at each entry: no list register holds an SPI pending that goes to another vCPU."""
+    """Rule 35, as list registers are filled for an entry: none holds an SPI pending that goes to another vCPU."""
 
     rule_id = 35
 
-    def entered(self, who: VcpuView) -> None:
-        for lr in lrs_of(self.w, who):
+    def flushed(self, who: VcpuView) -> None:
+        pe = who.vcpu.pe
+        for lr in self.w.gic.virtual[pe].lrs if pe is not None else ():
             ghost = who.irqs.get(lr.vintid) if lr.state == PENDING and lr.vintid >= 32 else None
             if ghost is not None and ghost.target != who.vcpu.index:
                 self.broken(f"{who.name} enters with {lr.vintid} pending, which goes to vCPU {ghost.target}")

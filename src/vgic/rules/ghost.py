@@ -15,7 +15,7 @@ NONE, PRESENT, DROPPED, GONE = 0, 1, 2, 3
 """Why a level interrupt may be delivered: its line was never high; is high; dropped; dropped, and its guest has been
 out since."""
 NOBODY = -1
-"""Who acknowledged an interrupt that was made active by ISACTIVER."""
+"""Who acknowledged an interrupt that was made active by ISACTIVER; where an SPI goes that is sent to no vCPU."""
 MOST = 2
 """Edges that are told apart."""
 TWICE = 2
@@ -28,8 +28,8 @@ class IrqGhost(Part):
     """One virtual interrupt; of a private one, that of one vCPU.
 
     Attributes:
-        enabled: by its guest, as far as the guest knows. priority: likewise. target: the vCPU that an SPI goes to.
-        routed: the one that it went to at boot; it never changes.
+        enabled: by its guest, as far as the guest knows. priority: likewise. target: the vCPU that an SPI goes to,
+            NOBODY for none. routed: the one that it went to at boot; it never changes.
         credit: edges that came and may each be acknowledged once, 0 to MOST.
         owed: whether an edge came after the last acknowledge.
         cause: NONE to GONE; of an edge DROPPED while one that was cleared may still be taken from the list register

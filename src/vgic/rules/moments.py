@@ -58,6 +58,10 @@ class Moments(Generic[W]):
     def edge_accepted(self, who: W, vintid: int) -> None:
         """That edge was latched, by the chip or by the hypervisor: from now on it may not be lost."""
 
+    def left_pending(self, who: W, vintid: int) -> None:
+        """Firmware left an interrupt of a guest's pending in the chip, before the machine began: it may be delivered
+        once, and need not be."""
+
     def time_passed(self, count: int) -> None:
         """The system counter reached this count."""
 
@@ -108,7 +112,13 @@ class Moments(Generic[W]):
         """It is about to leave its PE."""
 
     def enters(self, who: W) -> None:
-        """It is about to enter its guest: flush comes next."""
+        """It is about to enter its guest: flush comes next, unless it has come already (an entry that is divided)."""
+
+    def flushes(self, who: W) -> None:
+        """Flush comes next: what its list registers show is decided now."""
+
+    def flushed(self, who: W) -> None:
+        """Its list registers are filled. It is not in its guest yet."""
 
     def entered(self, who: W) -> None:
         """It is in its guest: the virtual CPU interface is enabled and holds all that the hypervisor shows. Recordings
@@ -197,8 +207,8 @@ class Moments(Generic[W]):
 
     def guest_writes(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """It is about to write a register of its distributor for one interrupt, which is private to `owner` or shared:
-        one of the set and clear registers, IPRIORITYR (a priority), IROUTER (the index of a vCPU), SPENDSGIR or
-        CPENDSGIR (likewise), IGROUPR (a group)."""
+        one of the set and clear registers, IPRIORITYR (a priority), IROUTER (the index of a vCPU, NOBODY), SPENDSGIR or
+        CPENDSGIR (the index of a source), IGROUPR (a group)."""
 
     def guest_wrote(self, who: W, register: str, owner: W, vintid: int, value: int) -> None:
         """That write has returned."""
@@ -211,6 +221,12 @@ class Moments(Generic[W]):
 
     def guest_sends_sgi(self, who: W, target: W, intid: int) -> None:
         """It is about to send an SGI."""
+
+    def switched_off(self, who: W) -> None:
+        """It called PSCI CPU_OFF, and is put for good; `put` comes next."""
+
+    def switched_on(self, who: W, target: W, started: bool) -> None:
+        """Its call of CPU_ON for another vCPU has returned: whether that one starts, or is on already."""
 
     def timer_written(self, who: W, register: str, value: int) -> None:
         """It wrote a timer's CTL or CVAL."""

@@ -9,12 +9,13 @@ from vgic.rules.world import OfVcpus, VcpuView, World
 
 @OfVcpus
 def timer_is_not_the_guests(w: World, run: VcpuView) -> str | None:
-    """Rule 23."""
+    """Rule 23. A guest that was just switched on has not said yet what its timers are: CNTx_CTL is UNKNOWN after a
+    reset (DDI 0487, CNTV_CTL_EL0)."""
     pe = run.vcpu.pe
-    if pe is None or not run.vcpu.in_guest:
+    if pe is None or not run.vcpu.in_guest or run.guest.state.starting:
         return None
     for name, ghost in run.timers.items():
-        if name in w.trapped_timers:
+        if name in w.design.of(run.vcpu.vm).trapped_timers:
             continue
         timer = w.timers.timers[pe][name]
         if (timer.enable, timer.imask, timer.cval) != (ghost.enable, ghost.imask, ghost.cval):

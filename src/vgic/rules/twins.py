@@ -1,5 +1,5 @@
 """Rules of physical twins: the interrupts behind mapped ones, and what else of the host's a guest may not leave behind
-(6, 8, 9, 10, 21, 33)."""
+(6, 8, 9, 10, 21, 33, 41)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Stuck(NamedTuple):
 
 def ownerless(w: World) -> Iterator[Stuck]:
     """Every physical interrupt that is active without its guest now; not one that its guest would not take, and that
-    may be pending with the hypervisor: all list registers are full, or the vCPU sleeps."""
+    may be pending with the hypervisor: all list registers are full, or the vCPU sleeps, or is off."""
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
@@ -74,7 +74,7 @@ def ownerless(w: World) -> Iterator[Stuck]:
                 irq = w.gic.distributor.find(pintid, pe or 0)
                 if irq is None or not irq.active or _shown(w, run, vintid):
                     continue
-                if would_take(run, ghost) or not (full(w, run) or run.vcpu.blocked):
+                if would_take(run, ghost) or not (full(w, run) or run.vcpu.blocked or run.vcpu.off):
                     yield Stuck(run, vm, vintid, pintid)
 
 

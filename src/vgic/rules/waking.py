@@ -1,4 +1,5 @@
-"""Rules of waking and kicking: a vCPU that has an interrupt to take learns of it, and no other does (19, 20, 40)."""
+"""Rules of waking and kicking: a vCPU that has an interrupt to take learns of it, no other does, and one that is off
+stays off (19, 20, 40, 42, 43)."""
 
 from __future__ import annotations
 
@@ -131,6 +132,33 @@ def signalled_for_nothing(w: World, run: VcpuView) -> str | None:
     if run.ghost.spurious >= TWICE:
         return f"{run.name} was signalled an interrupt twice with nothing new between, and IAR returned none"
     return None
+
+
+# -- 43: one that is off runs when it is switched on
+
+def stays_off(w: World) -> str | None:
+    """Rule 43: switched on, and it does not run."""
+    if w.quiescent():
+        for vm in w.vms:
+            for run in vm.vcpus:
+                if run.vcpu.off and not run.guest.state.off:
+                    return f"{run.name} was switched on, and does not run"
+    return None
+
+
+class OffUntilSwitchedOn(MomentCheck):
+    """Rule 43, at each entry, and at each CPU_ON: that one starts what is off, and leaves alone what is on."""
+
+    rule_id = 43
+
+    def entered(self, who: VcpuView) -> None:
+        if who.guest.state.off:
+            self.broken(f"{who.name} runs, and is off")
+
+    def switched_on(self, who: VcpuView, target: VcpuView, started: bool) -> None:
+        if started != target.guest.state.off:
+            self.broken(f"CPU_ON of {target.name}, which is {'off' if target.guest.state.off else 'on'}, says"
+                        f" {'SUCCESS' if started else 'ALREADY_ON'}")
 
 
 # -- 20: one that runs is kicked

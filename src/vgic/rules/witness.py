@@ -55,6 +55,13 @@ class Witness(Moments[VcpuView]):
         ghost.edge_came()
         ghost.was_disabled = ghost.was_disabled or not ghost.enabled or not who.vm.ghost.forwards
 
+    def left_pending(self, who: VcpuView, vintid: int) -> None:
+        ghost = who.irqs[vintid]
+        if who.vm.is_level(vintid):
+            ghost.cause = DROPPED
+        else:
+            ghost.credit = 1
+
     def time_passed(self, count: int) -> None:
         self._anew()
 
@@ -68,7 +75,7 @@ class Witness(Moments[VcpuView]):
 
     # -- vCPUs
 
-    def enters(self, who: VcpuView) -> None:
+    def flushes(self, who: VcpuView) -> None:
         """What the guest's own model has lowered is known to be low from here on."""
         for vintid, ghost in who.irqs.items():
             if (ghost.software and ghost.cause == DROPPED and ghost.target == who.vcpu.index

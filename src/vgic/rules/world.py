@@ -25,6 +25,10 @@ class GuestView(Protocol):
     """What a guest has set itself to, and what it has acknowledged."""
 
     @property
+    def off(self) -> bool: ...
+    @property
+    def starting(self) -> bool: ...
+    @property
     def masked(self) -> bool: ...
     @property
     def grpen(self) -> bool: ...
@@ -111,8 +115,6 @@ class World(Protocol):
     @property
     def twins(self) -> Mapping[tuple[str, int], int]: ...
     @property
-    def trapped_timers(self) -> frozenset[str]: ...
-    @property
     def host_lines(self) -> Mapping[int, object]: ...
     def quiescent(self) -> bool: ...
     def level_of(self, run: VcpuView, vintid: int) -> bool: ...
@@ -169,7 +171,7 @@ def on_its_way(w: World, run: VcpuView, vintid: int) -> bool:
     """Whether the interrupt may be pending where its hypervisor does not know of it yet: at the physical distributor,
     where the host would take it or its twin is still active; in a timer that the hypervisor emulates; or with a kick
     that has not arrived."""
-    if run.timer_of.get(vintid) in w.trapped_timers or w.withheld(run, vintid):
+    if run.timer_of.get(vintid) in w.design.of(run.vcpu.vm).trapped_timers or w.withheld(run, vintid):
         return True
     if run.vm.vcpus[run.irqs[vintid].target].vcpu.kicked:
         return True
@@ -180,12 +182,13 @@ def on_its_way(w: World, run: VcpuView, vintid: int) -> bool:
 
 def forwarded(w: World, pintid: int, pe: int | None) -> Iterator[IrqGhost]:
     """The level interrupts of guests that a physical one stands behind; a private one: of the vCPU that is loaded on
-    this PE."""
+    this PE, unless that was just switched on: what its timers are then is UNKNOWN."""
     for vm in w.vms:
         for run in vm.vcpus:
             for vintid, ghost in run.irqs.items():
                 if (w.twins.get((vm.name, vintid)) == pintid and vm.is_level(vintid)
-                        and (run.vcpu.index == 0 if pintid >= PRIVATE else pe is not None and run.vcpu.pe == pe)):
+                        and (run.vcpu.index == 0 if pintid >= PRIVATE else
+                             pe is not None and run.vcpu.pe == pe and not run.guest.state.starting)):
                     yield ghost
 
 

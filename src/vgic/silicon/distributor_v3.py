@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from vgic.arch.affinity import to_route
 from vgic.arch.gicd import GICD_V3
 from vgic.arch.intid import PRIVATE
 from vgic.silicon.bank import NEVER, Bank, visible
@@ -41,7 +42,7 @@ class DistributorV3(Distributor):
     ) -> None:
         super().__init__(options, tuple(r.interrupts for r in redistributors), state)
         self.options, self.redistributors, self.report = options, redistributors, report
-        self.route_of = tuple(_route(options.affinity(pe)) for pe in range(options.pes))
+        self.route_of = tuple(to_route(options.affinity(pe)) for pe in range(options.pes))
         self.bank = Bank(GICD_V3, self.shared_row, options, state, report, by_nsacr=True,
                          keeps_low_bits=options.priority_stores_low_bits)
         self.gicd = Block(GICD_V3, *self._handlers(), report, options.bad_size, self._silent())
@@ -228,8 +229,3 @@ def _sends_as_asked(irq: Interrupt, group: int, ns: bool) -> bool:
     0 too."""
     asked = G0 if group == G1S and irq.group == G0 else group
     return asked == irq.group and not (ns and irq.group != G1NS and irq.nsacr < (1 if irq.group == G0 else 2))
-
-
-def _route(affinity: int) -> int:
-    """A PE's affinity in IROUTER's layout: Aff3 at [39:32], Aff2..Aff0 at [23:0]."""
-    return (affinity & 0xFF000000) << 8 | affinity & 0xFFFFFF

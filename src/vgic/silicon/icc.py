@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vgic.arch.affinity import of_sgi
 from vgic.arch.ich import TALL0, TALL1, TC, TDIR
 from vgic.arch.intid import LPI_START, NONSECURE_PENDING, SECURE_PENDING, SPECIAL_START, SPURIOUS, special
 from vgic.silicon.candidate import Candidate
@@ -293,15 +294,10 @@ class CpuInterfaceV3(CpuInterface):
         """The PEs that an SGI register's value names: by affinity and list, or all but this one (IHI 0069,
         ICC_SGI1R_EL1)."""
         o = self.options
-        low = (value >> 44 & 15) * 16 if o.range_selector() else 0      # RS is RES0 without RSS
         if value >> 40 & 1:
             return [pe for pe in range(o.pes) if pe != self.pe]
-        cluster = value >> 48 & 0xFF, value >> 32 & 0xFF, value >> 16 & 0xFF
-        return [
-            pe for pe, aff in enumerate(map(o.affinity, range(o.pes)))
-            if (aff >> 24, aff >> 16 & 0xFF, aff >> 8 & 0xFF) == cluster and low <= aff & 0xFF < low + 16
-            and value >> (aff & 0xFF) - low & 1
-        ]
+        named = of_sgi(value, o.range_selector())
+        return [pe for pe in range(o.pes) if o.affinity(pe) in named]
 
     def generate_sgi(self, group: int, value: int, secure: bool) -> None:
         """ICC_SGI1R_EL1, ICC_ASGI1R_EL1, ICC_SGI0R_EL1."""

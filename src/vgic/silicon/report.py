@@ -46,6 +46,14 @@ class Notices:
         if notice in self.counts or len(self.counts) < self.most:
             self.counts[notice] = self.counts.get(notice, 0) + 1
 
+    def state(self) -> tuple[dict[Notice, int], int, Notice | None]:
+        """All of it at this moment."""
+        return dict(self.counts), self.total, self.last
+
+    def restore(self, state: tuple[dict[Notice, int], int, Notice | None]) -> None:
+        """As it was at that moment."""
+        self.counts, self.total, self.last = dict(state[0]), *state[1:]
+
     def of(self, kind: str) -> list[tuple[Notice, int]]:
         """The notices of one kind, with their counts."""
         return [(n, c) for n, c in self.counts.items() if n.kind == kind]

@@ -148,7 +148,7 @@ class Diagnoser:
         self.difference = difference
         self.places = Places(chip)
         self.replay = Replay(chip, most=0)
-        self.replay.property_bytes = recent.replay.property_bytes
+        self.replay.lpis.property_bytes = recent.replay.lpis.property_bytes
         self.snapshots: dict[int, Moment] = {}
         start = 0
         for snapshot, segment in recent.segments:

@@ -6,11 +6,16 @@ last of them. So an entry is known at what comes next and can only come from out
 access, or the hypervisor looking at what the guest left (a read of anything but HCR and VTR, or the write that disables
 the interface). A read of HCR and the write after it are a change of HCR, which hypervisors make on their way in and on
 their way out; what follows them tells nothing, until the guest itself does.
+
+Where exceptions are logged (`-d int`) it is known: a guest is entered where a PE whose interface was programmed leaves
+EL2, and nowhere else while it is known where that PE is.
 """
 
 from __future__ import annotations
 
 from vgic.arch.ich import EN
+from vgic.trace.events import ExceptionLevel
+from vgic.trace.exceptions import Whereabouts
 from vgic.trace.places import Reached
 
 
@@ -18,10 +23,11 @@ class Entries:
     """What the PEs of one recording are about.
 
     Attributes:
-        inside: the PEs whose guest has accessed its interface since its hypervisor last did.
+        inside: the PEs whose guest is in, or has accessed its interface since its hypervisor last did.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pes: int) -> None:
+        self.whereabouts = Whereabouts(pes)
         self.inside: set[int] = set()
         self.shown: set[int] = set()
         self.changing: set[int] = set()
@@ -42,8 +48,16 @@ class Entries:
             self.changing.discard(pe)
             if pe in self.shown and (role == "hcr" or not write):
                 self.shown.discard(pe)
-                return True
+                return not self.whereabouts.known(pe)
         return False
+
+    def exception(self, e: ExceptionLevel) -> int | None:
+        """An exception, or the return from one. The PE that leaves its hypervisor, once it has programmed something."""
+        pe = self.whereabouts.change(e)
+        if pe is None or pe not in self.shown or not (e.before == 2 and e.after < 2):
+            return None
+        self.guest(pe)
+        return pe
 
     def list_register_shown(self, pe: int) -> None:
         """The hypervisor has put an interrupt into a list register."""

@@ -198,6 +198,17 @@ class BadLine(NamedTuple):
     """What was expected."""
 
 
+class ExceptionLevel(NamedTuple):
+    """A PE takes an exception, or returns from one."""
+
+    line: int
+    pe: int | None
+    """None: QEMU doesn't tell which."""
+    before: int
+    """0 to 3, likewise `after`."""
+    after: int
+
+
 Event = (
     Access
     | FrameAccess
@@ -212,6 +223,7 @@ Event = (
     | SgiPending
     | TimerEvent
     | QemuState
+    | ExceptionLevel
     | BadLine
 )
 
@@ -229,6 +241,7 @@ EVENT_KINDS: tuple[type[Event], ...] = (
     SgiPending,
     TimerEvent,
     QemuState,
+    ExceptionLevel,
     BadLine,
 )
 

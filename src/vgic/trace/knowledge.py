@@ -71,9 +71,11 @@ class Knowledge:
         """Whether what the slot holds is known."""
         return True
 
-    def do(self, action: Callable[..., Any], *arguments: Any, **more: Any) -> None:
-        """Does something to the chip; no doubt is left of it but in what it wrote."""
+    def do(self, action: Callable[..., Any], *arguments: Any, **more: Any) -> bool:
+        """Does something to the chip; no doubt is left of it but in what it wrote. Whether it depended on what is not
+        known."""
         action(*arguments, **more)
+        return False
 
     def learn(self, read: Callable[[], int], value: int, *writes: Callable[[], None]) -> None:
         """A read that was in doubt has returned a value: these writes would make it so, and are done. Where the chip
@@ -192,9 +194,9 @@ class Learned(Knowledge):
                 each.missing.add(each.part)
         self.doubt = False
 
-    def do(self, action: Callable[..., Any], *arguments: Any, **more: Any) -> None:
+    def do(self, action: Callable[..., Any], *arguments: Any, **more: Any) -> bool:
         act = partial(action, *arguments, **more)
-        notices = dict(self.notices.counts)
+        notices = self.notices.state()
         written: list[_Written] = []
         asked = self._done(act, {}, written)
         if asked:
@@ -203,11 +205,11 @@ class Learned(Knowledge):
             elsewhere = self._other_ways(act, asked)
             self.doubt = False
             act()
-            self.notices.counts.clear()      # what was done in doubt gives no notice
-            self.notices.counts.update(notices)
+            self.notices.restore(notices)    # what was done in doubt gives no notice
             for each in elsewhere:
                 each.missing.add(each.part)
         self.doubt = False
+        return bool(asked)
 
     def _done(self, act: Callable[[], Any], way: dict[_Key, Any], written: list[_Written]) -> dict[_Key, Any]:
         """An action done with these values of what is not known: what it asked for, with its values. What it wrote is

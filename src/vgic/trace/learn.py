@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 
 from vgic.arch.state import INVALID
-from vgic.silicon import Gic, GicV3, Notice, Trap, Undefined
+from vgic.silicon import Gic, GicV3, Trap, Undefined
 from vgic.silicon.gicv3 import REGISTERS
 from vgic.silicon.interrupt import Interrupt
 from vgic.trace.knowledge import Knowledge
@@ -44,9 +44,9 @@ class Learner:
                 writes = [partial(write, at["C"], value=~value & (1 << 8 * size) - 1)]
                 if "PEND" not in pair[3]:
                     writes.append(partial(write, at["S"], value=value))
-            notices = self._notices()
+            notices = self.chip.notices.state()
             self.known.learn(partial(self.chip.read, address, size, pe, secure=secure), value, *writes)
-            self._put_back(notices)
+            self.chip.notices.restore(notices)
 
     def register(self, place: Reached, value: int, pe: int, el: int) -> None:
         """A system register likewise."""
@@ -55,11 +55,11 @@ class Learner:
         if place.role == "elrsr":
             self.empty(pe, value, 0)
         elif REGISTERS[place.full].write is not None:
-            notices = self._notices()
+            notices = self.chip.notices.state()
             with suppress(Trap, Undefined):
                 self.known.learn(partial(chip.sysreg_read, place.full, pe, el=el), value,
                                  partial(chip.sysreg_write, place.full, value, pe, el=el))
-            self._put_back(notices)
+            self.chip.notices.restore(notices)
 
     def empty(self, pe: int, elrsr: int, first: int) -> None:
         """List registers that are told empty: invalid, and nothing to be told about them."""
@@ -86,11 +86,3 @@ class Learner:
         """An SGI is told pending."""
         self.known.doubt = False
         irq.latch = True
-
-    def _notices(self) -> dict[Notice, int]:
-        return dict(self.chip.notices.counts)
-
-    def _put_back(self, notices: dict[Notice, int]) -> None:
-        """What was written to learn is no access of the recorded software."""
-        self.chip.notices.counts.clear()
-        self.chip.notices.counts.update(notices)

@@ -2,7 +2,8 @@
 
 A `QemuReader` goes through a recording once, as a stream. Each line's first word says what it is
 (`vgic.trace.qemu_lines` holds all of them): an event that is wanted is parsed; one that is not wanted is counted by its
-name; any other line (exceptions of `-d int`, a guest's console, other devices' events) is counted by its first word.
+name; exceptions (`-d int`) have their own lines (`vgic.trace.exceptions`); any other line (a guest's console, other
+devices' events) is counted by its first word.
 Nothing that bears the name of a wanted event is passed over: what can't be read comes as a `BadLine`.
 
 Accesses told twice. QEMU tells an access to the interrupt controller in two forms, where both are recorded: by
@@ -28,7 +29,8 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 
-from vgic.trace.events import EVENT_KINDS, Access, BadLine, Event, FrameAccess, region_frame
+from vgic.trace.events import EVENT_KINDS, Access, BadLine, Event, ExceptionLevel, FrameAccess, region_frame
+from vgic.trace.exceptions import WORDS, Exceptions
 from vgic.trace.qemu_forms import bad_line
 from vgic.trace.qemu_lines import FORMS, format_event
 from vgic.trace.sniff import PREFIX, sniff
@@ -94,6 +96,7 @@ class QemuReader:
             word: form.parse if form.kind in self._wanted else None for word, form in FORMS.items()
         }
         self._counts = dict.fromkeys(FORMS, 0)
+        self._exceptions = Exceptions() if ExceptionLevel in self._wanted else None
         self.lines = self.repeats = self.sign_extended = 0
         self.kinds, self.other = Counter(), Counter()
         try:
@@ -136,7 +139,7 @@ class QemuReader:
             for event in events:
                 kinds[type(event)] += 1
                 yield event
-        if not any(self._counts.values()) and not kinds:
+        if not any(self._counts.values()) and not kinds.keys() - {ExceptionLevel}:
             raise TraceError(
                 self.source.name,
                 None,
@@ -157,9 +160,9 @@ class QemuReader:
                         text = text[prefix.end() :]
                         word = text.partition(" ")[0]
                     if word not in parsers:
-                        bad = self._other(number, text, word)
-                        if bad:
-                            yield bad
+                        told = self._other(number, text, word)
+                        if told:
+                            yield told
                         continue
                 counts[word] += 1
                 parse = parsers[word]
@@ -179,8 +182,12 @@ class QemuReader:
         self.sign_extended += 1
         return access._replace(value=access.value & (1 << bits) - 1)
 
-    def _other(self, number: int, text: str, word: str) -> BadLine | None:
-        """Counts a line of something else; a `BadLine` if a wanted event is hidden in it."""
+    def _other(self, number: int, text: str, word: str) -> Event | None:
+        """Counts a line of something else; an exception, or a `BadLine` if a wanted event is hidden in it."""
+        if word in WORDS and self._exceptions is not None:
+            told = self._exceptions.line(number, text)
+            if told is not None:
+                return told
         if text in _CUT:
             return bad_line(number, text, f"the line is cut: expected an event such as {_CUT[text]}")
         if any(hint in text for hint in _HINTS):

@@ -10,7 +10,7 @@ been sent; the maintenance interrupt's line must be what the virtual interface s
 
 What the chip does not model is counted and never compared: the ITS's frames, acknowledges of LPIs. An acknowledged
 LPI's priority becomes active all the same: at what the recording tells by its property byte or by a later read of the
-active priorities, else at `LPI_PRIORITY`.
+active priorities (`vgic.trace.lpis`).
 
 While it drives the chip the replay tells moments (`vgic.rules.moments`), of PEs by their number, to whoever listens:
 the checks of the rules, the lives of the interrupts, the lanes.
@@ -38,6 +38,7 @@ from vgic.trace.events import (
     Access,
     BadLine,
     Event,
+    ExceptionLevel,
     FrameAccess,
     LineChange,
     PropertyByte,
@@ -47,16 +48,17 @@ from vgic.trace.events import (
 )
 from vgic.trace.knowledge import Knowledge, WaryTeller
 from vgic.trace.learn import Learner
+from vgic.trace.lpis import Lpis
 from vgic.trace.places import GUEST, HYPERVISOR, Places, Reached, banked
 from vgic.trace.sgis import Sgis
 
-LPI_PRIORITY = 0xC0
 _INTIDS = {2: gicc.INTID, 3: icc.INTID}
 ADOPTED = frozenset({"lr", "hcr", "vmcr", "vapr", "apr", "control"})
 """The roles of registers that only software writes: where one differs it is given the value read, so that the
 difference stays one."""
 
-KINDS = frozenset({Access, FrameAccess, SysReg, LineChange, Sgi, SgiPending, PropertyByte, BadLine})
+KINDS = frozenset({
+    Access, FrameAccess, SysReg, LineChange, Sgi, SgiPending, PropertyByte, ExceptionLevel, BadLine})
 """The kinds of event that matter to a replay; others may be left out."""
 
 
@@ -84,19 +86,17 @@ class Replay(Comparison):
         self.bad: list[BadLine] = []
         self.bad_lines = 0
         self.events = 0
-        self.property_bytes: dict[int, int] = {}
-        self.lpi_priority = {"apr": LPI_PRIORITY, "vapr": LPI_PRIORITY}
-        self.ghosts: dict[tuple[int, str], int] = {}
-        self.sgis = Sgis()
+        self.lpis, self.sgis = Lpis(), Sgis()
         self.untold: set[str] = set()
         self.register = ""
-        self.entries = Entries()
+        self.entries = Entries(self.pes)
         self.intid_mask = _INTIDS[chip.version]
         self.places = Places(chip)
         self.unmodelled = chip.unmodelled()
         self._feeders: dict[type, Callable[[Any], None]] = {
             Access: self._access, FrameAccess: self._frame_access, SysReg: self._sysreg, LineChange: self._line,
-            Sgi: self._sgi, SgiPending: self._sgi_pending, PropertyByte: self._property, BadLine: self._bad,
+            Sgi: self._sgi, SgiPending: self._sgi_pending, PropertyByte: self.lpis.told,
+            ExceptionLevel: self._exception, BadLine: self._bad,
         }
         assert self._feeders.keys() == KINDS
 
@@ -251,7 +251,8 @@ class Replay(Comparison):
                     self.learner.register(place, value, pe, el)
                     expected = value
                 else:
-                    if expected != value and role in ("apr", "vapr") and self._learn_priority(e, role, expected):
+                    if expected != value and role in ("apr", "vapr") and self.lpis.learn(chip, e, role, expected):
+                        self.not_compared["active priorities of an LPI, whose priority is learned"] += 1
                         return
                     self.compare(e.register, pe, expected, value)
                 if place.frame == "ICV":
@@ -264,24 +265,8 @@ class Replay(Comparison):
         except (Trap, Undefined) as problem:
             self.differ(pe, e.register, str(problem), f"{'write of ' if e.write else ''}{value:#x}")
 
-    def _learn_priority(self, e: SysReg, role: str, expected: int) -> bool:
-        """Whether a read of active priorities differs only by the priority of an LPI that is active and not modelled:
-        then the recording tells that priority, and the chip takes it over."""
-        ghost = self.ghosts.get((e.pe, role))
-        chip = self.chip
-        assert isinstance(chip, GicV3)
-        change = expected ^ e.value
-        if ghost is None or not expected & ghost or change.bit_count() != 2 or not change & ghost:
-            return False
-        shift = 8 - (chip.virtual if role == "vapr" else chip.cpus)[e.pe].preemption_bits
-        self.lpi_priority[role] = (change & ~ghost).bit_length() - 1 << shift
-        self.not_compared["active priorities of an LPI, whose priority is learned"] += 1
-        self.ghosts[e.pe, role] = change & ~ghost
-        chip.sysreg_write(e.register, e.value, e.pe, el=2)
-        return True
-
     def _write(
-        self, place: Reached, value: int, pe: int, put: Callable[..., None], arguments: tuple[Any, ...], **more: Any,
+        self, place: Reached, value: int, pe: int, put: Callable[..., Any], arguments: tuple[Any, ...], **more: Any,
     ) -> None:
         """A write, with the moments around it."""
         tell, role, name, known = self.tell, place.role, place.full, self.known
@@ -304,8 +289,9 @@ class Replay(Comparison):
         elif role == "end":
             intid = value & self.intid_mask
             tell.host_ends(pe, name, intid)
-            put(*arguments, **more)
+            known.doubt = bool(put(*arguments, **more))
             tell.host_ended(pe, name, intid)
+            known.doubt = False
         else:
             put(*arguments, **more)
             if role == "hcr":
@@ -330,6 +316,11 @@ class Replay(Comparison):
         if self._enabled(pe):
             self.tell.entered(pe)
 
+    def _exception(self, e: ExceptionLevel) -> None:
+        pe = self.entries.exception(e)
+        if pe is not None and self._enabled(pe):
+            self.tell.entered(pe)
+
     def _enabled(self, pe: int) -> bool:
         """Whether the virtual interface is known to be enabled."""
         self.known.doubt = False
@@ -348,12 +339,12 @@ class Replay(Comparison):
         cpu = chip.cpus[pe]
         if got >= LPI_START:
             self.not_modelled["ICC: LPI acknowledged"] += 1
-            lpi = Unmodelled(got, G1NS if group else G0, self._lpi_priority(got, pe))
+            lpi = Unmodelled(got, G1NS if group else G0, self.lpis.priority_of(chip, got, pe))
             before = cpu.groups[lpi.group].active
             self.known.do(cpu.acknowledge, lpi)
             if self.known.partial:
                 self.known.forget(cpu.groups[lpi.group], "active")      # its priority is in a table that nobody knows
-            self.ghosts[pe, "apr"] = cpu.groups[lpi.group].active & ~before
+            self.lpis.ghosts[pe, "apr"] = cpu.groups[lpi.group].active & ~before
             self.tell.host_acknowledged(pe, got, None)
             return
         self._acknowledge_physical(place, got, pe, *cpu.would_acknowledge(group, 2, False))
@@ -397,12 +388,12 @@ class Replay(Comparison):
         doubt, known.doubt = known.doubt, False
         if vintid >= LPI_START and expected != got and not any(r.vintid == vintid and r.state for r in virtual.lrs):
             self.not_modelled["ICV: VLPI acknowledged"] += 1
-            vlpi = Unmodelled(vintid, int(place.name[7]), self.lpi_priority["vapr"] & virtual.priority_mask)
+            vlpi = Unmodelled(vintid, int(place.name[7]), self.lpis.priority["vapr"] & virtual.priority_mask)
             before = virtual.groups[vlpi.group].active
             known.do(virtual.acknowledge, vlpi)
             if doubt:
                 known.forget(virtual.groups[vlpi.group], "active")
-            self.ghosts[pe, "vapr"] = virtual.groups[vlpi.group].active & ~before
+            self.lpis.ghosts[pe, "vapr"] = virtual.groups[vlpi.group].active & ~before
             return
         known.doubt = doubt
         self.answer(place.full, pe, expected, got)
@@ -418,13 +409,6 @@ class Replay(Comparison):
         known.doubt = False
         if not special(vintid):
             self.tell.guest_acknowledged(pe, vintid, taken if isinstance(taken, ListRegister) else None, 0)
-
-    def _lpi_priority(self, intid: int, pe: int) -> int:
-        """By the property table as far as the recording tells it."""
-        assert isinstance(self.chip, GicV3)
-        base = self.chip.redistributors[pe].state.propbaser & 0x000F_FFFF_FFFF_F000
-        told = self.property_bytes.get(base + intid - LPI_START, self.lpi_priority["apr"])
-        return told & 0xFC & self.chip.cpus[pe].priority_mask
 
     # -- lines, SGIs, and the rest
 
@@ -489,10 +473,6 @@ class Replay(Comparison):
     def _all_sent(self, pe: int) -> None:
         for target, intid in self.sgis.overdue(pe):
             self.differ(target, f"SGI {intid}", f"pending, as pe{pe} sent it before this line", "nothing")
-
-    def _property(self, e: PropertyByte) -> None:
-        if len(self.property_bytes) < 1 << 16 or e.address in self.property_bytes:
-            self.property_bytes[e.address] = e.value
 
     def _bad(self, e: BadLine) -> None:
         self.bad_lines += 1

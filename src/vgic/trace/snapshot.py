@@ -24,7 +24,7 @@ class Moment(NamedTuple):
 def take(replay: Replay) -> Moment:
     """The moment now."""
     return Moment(replay.chip.snapshot(), dict(replay.sgis.sent), dict(replay.sgis.sending), replay.sgis.told,
-                  frozenset(replay.untold), dict(replay.lpi_priority), dict(replay.ghosts))
+                  frozenset(replay.untold), dict(replay.lpis.priority), dict(replay.lpis.ghosts))
 
 
 def put(moment: Moment, replay: Replay) -> None:
@@ -34,5 +34,5 @@ def put(moment: Moment, replay: Replay) -> None:
     replay.sgis.sending = dict(moment.sending)
     replay.sgis.told = moment.sgis_told
     replay.untold = set(moment.untold)
-    replay.lpi_priority = dict(moment.lpi_priority)
-    replay.ghosts = dict(moment.ghosts)
+    replay.lpis.priority = dict(moment.lpi_priority)
+    replay.lpis.ghosts = dict(moment.ghosts)

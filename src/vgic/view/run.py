@@ -94,7 +94,8 @@ def heading(s: Scenario, list_registers: int, design: str) -> str:
     vms = f"{len(s.vm)} VMs, " if len(s.vm) > 1 else ""
     vcpus = many(sum(len(vm.vcpu) for vm in s.vm), "vCPU")
     words = (f"GICv{s.machine.gic}, {many(list_registers, 'list register')}, {many(s.machine.pes, 'PE')}, "
-             f"{vms}{vcpus}, design {design}")
+             f"{vms}{vcpus}, design {design}"
+             + "".join(f", {s.vm_name(n)}: {vm.design}" for n, vm in enumerate(s.vm) if vm.design is not None))
     return textwrap.fill(f"{s.name}   {words}", WIDTH) + "\n" + textwrap.fill(s.title, WIDTH)
 
 

@@ -55,6 +55,7 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
 
     pinned = True
     host_disables = False
+    kicks_outside = True
     irq_class = BaoIrq
     cpu_class = BaoCpu
     dist_class = BaoDist

@@ -18,17 +18,44 @@ once more (list_push), or where another vCPU owns the most urgent spilled one (v
 
 from __future__ import annotations
 
-from vgic.arch.intid import PRIVATE
+from collections.abc import Sequence
+
+from vgic.arch.affinity import text
+from vgic.arch.intid import PRIVATE, SGIS
+from vgic.arch.register import Register
 from vgic.designs.bao.irq import BaoIrq
 from vgic.designs.bao.lists import ACT, CONFIG, ENABLE, INJECT, PEND, PRIORITY, ROUTE, TARGET, BaoLists
-from vgic.designs.vm import Vcpu
+from vgic.designs.base import Unsupported
+from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
+
+WHOLE = frozenset(("GICD_IROUTER<n>", "GICR_TYPER", "GICD_SPENDSGIR<n>", "GICD_CPENDSGIR<n>"))
+"""Registers that it lets be accessed at their full width alone."""
 
 
 class Bao(BaoLists):
     """Bao's virtual GIC: what the guest's registers do."""
 
     name = "bao"
+
+    # -- accesses
+
+    def permits(self, register: Register, size: int) -> bool:
+        """A doubleword is not to be had by halves, and SPENDSGIR and CPENDSGIR not by bytes."""
+        return super().permits(register, size) and (register.name not in WHOLE or size == register.width // 8)
+
+    def bad_width(self, vcpu: Vcpu, register: str, size: int) -> None:
+        """Unsupported: Bao itself stops."""
+        raise Unsupported(f"bao: a guest accesses {register} by {size} bytes: Bao stops with an error for that")
+
+    def named_by_sgi(self, vm: Vm, value: int) -> Sequence[Vcpu]:
+        """vgic_icc_sgir_handler: by the list alone, as if all vCPUs were of one cluster."""
+        return super().named_by_sgi(vm, value & 0xFFFF)
+
+    def check_affinity(self, vm: Vm, affinity: int) -> None:
+        """Unsupported for others than Bao gives its vCPUs: by Aff0 alone."""
+        if affinity >= len(vm.vcpus):
+            raise Unsupported(f"bao: {vm.name}: affinity {text(affinity)}: Bao numbers vCPUs itself, by Aff0 alone")
 
     # -- the guest's distributor
 
@@ -60,17 +87,20 @@ class Bao(BaoLists):
             irq.active = bool(value)
         elif what == PRIORITY:
             self.set_priority(irq, value)
-        elif what == CONFIG:
-            self.set_config(irq, bool(value))
+        elif what == CONFIG and irq.intid >= SGIS:
+            irq.edge = bool(value)
         elif what == TARGET and irq.intid >= PRIVATE:
             (super().set_targets if vcpu.vm.gic == 2 else super().set_route)(vcpu, irq, value)
         return before != (irq.enabled, irq.pending_latch, irq.active, irq.priority, irq.edge, irq.targets, irq.mpidr)
 
     def update_hw(self, vcpu: Vcpu, irq: BaoIrq, what: str) -> None:
-        """The twin follows: what is pending in the guest is active there, what is pending and active is both."""
+        """The twin follows: what is pending in the guest is active there, what is pending and active is both. That of a
+        private one is in its own PE's redistributor, whoever writes (phys.redist)."""
         desc = irq.host_irq
         assert desc is not None
-        pe = self.here(vcpu)
+        owner = self.redistributor(vcpu.vm, irq) if self.v3_host and irq.intid < PRIVATE else vcpu
+        home = self.cpus[owner].home
+        pe = self.here(vcpu) if home is None else home
         if what in (PEND, ACT):
             self.set_phys_active(irq, irq.pending_latch or irq.active, pe)
             self.set_phys_pending(irq, irq.pending_latch and irq.active, pe)
@@ -78,6 +108,8 @@ class Bao(BaoLists):
             self.set_phys_enabled(irq, pe)
         elif what == ENABLE:
             (self.kernel.enable_percpu_irq if irq.enabled else self.kernel.disable_percpu_irq)(desc, pe)
+        elif what == CONFIG:
+            self.kernel.irq_set_irq_type(desc, irq.edge, pe)
         elif what == TARGET:
             homes = [h for v in self.targets_of(vcpu.vm, irq) if (h := self.cpus[v].home) is not None]
             if homes:
@@ -139,7 +171,7 @@ class Bao(BaoLists):
 
     @step
     def write_config(self, vcpu: Vcpu, irq: BaoIrq, edge: bool) -> None:
-        """ICFGR: what is in a list register is written there anew."""
+        """ICFGR, of PPIs too: what is in a list register is written there anew, and the twin's trigger follows."""
         self.set_field(vcpu, irq, CONFIG, int(edge))
 
     @step

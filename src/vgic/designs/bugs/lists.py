@@ -117,11 +117,11 @@ class B016(Historical, Kvm):
         2022, "Linux 5.19", "2cdea19a34c2", "saving a VM samples hardware, and restores a line as a latch",
         "userspace uses the guest's accessor for pending", "saved-while-other-runs", (3, 21))
 
-    def read_pending(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> bool:
+    def uaccess_read_pending(self, vcpu: Vcpu, irq: VgicIrq) -> bool:
         """The line of hardware, whoever's that is at the moment."""
-        if user and irq.mapped_level() and irq.host_irq is not None:
+        if irq.mapped_level() and irq.host_irq is not None:
             return self.kernel.irq_get_irqchip_state(irq.host_irq, PENDING, vcpu.pe or 0)
-        return super().read_pending(vcpu, irq, user)
+        return super().uaccess_read_pending(vcpu, irq)
 
 
 class B017(Historical, Kvm):

@@ -40,7 +40,7 @@ from vgic.arch.ich import (
 )
 from vgic.arch.intid import LPI_START, PRIVATE, SGIS
 from vgic.designs.kvm.irq import VgicIrq
-from vgic.designs.kvm.queue import MANY_SPIS, Queueing
+from vgic.designs.kvm.queue import Queueing
 from vgic.designs.vgic.irq import Lr
 from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
@@ -236,9 +236,7 @@ class ListRegisters(Queueing):
         self.handle_resampling(vcpu, irq, deactivated, lr.pending, pe)
         irq.on_lr = False
         if completed:
-            dist = self.dists[vm]
-            if 0 < dist.active_spis < MANY_SPIS:
-                dist.active_spis -= 1
+            self.uncount_spi(vm)
             self.notify_acked(vm, irq)
 
     def keeps_active(self, irq: VgicIrq) -> bool:
@@ -304,14 +302,14 @@ class ListRegisters(Queueing):
             return
         holder = irq.vcpu
         if irq.on_lr:
-            self.change_active(vcpu, irq, False)
+            self.write_cactive(vcpu, irq)
         elif intid >= SGIS or irq.active_source == value >> 10 & 7:
             self.deactivate_outside(vcpu, irq, self.here(vcpu))
         self.cpus[holder].update = True
 
     @abstractmethod
-    def change_active(self, vcpu: Vcpu, irq: VgicIrq, active: bool) -> None:
-        """A guest's write to ISACTIVER or ICACTIVER; see `vgic.designs.kvm.mmio`."""
+    def write_cactive(self, vcpu: Vcpu, irq: VgicIrq) -> None:
+        """A guest's write to ICACTIVER; see `vgic.designs.kvm.mmio`."""
 
 
 def lowest(bits: int) -> int:

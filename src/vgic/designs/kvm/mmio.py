@@ -22,6 +22,7 @@ class GuestDistributor(ListRegisters):
     """The operations behind the guest's registers (`vgic.designs.vgic.registers`)."""
 
     iidr = 0x4B << 24 | 3 << 12 | 0x43B     # product "K", revision 3, implementer Arm
+    aff3 = range_selector = False
 
     @step
     def set_enabled(self, vcpu: Vcpu, irq: VgicIrq, user: bool) -> None:
@@ -100,10 +101,10 @@ class GuestDistributor(ListRegisters):
         """Whether another vCPU may hold the interrupt in a list register."""
         return intid >= PRIVATE or accessor is not owner
 
-    def change_active(self, vcpu: Vcpu, irq: VgicIrq, active: bool) -> None:
-        """ISACTIVER and ICACTIVER."""
+    def write_cactive(self, vcpu: Vcpu, irq: VgicIrq) -> None:
+        """vgic_mmio_write_cactive for one interrupt: with the vCPUs stopped."""
         self.prepare_active(vcpu, vcpu, irq.intid)
-        self.set_active(vcpu, irq, active, False)
+        self.mmio_write_cactive(vcpu, irq)
         self.finish_active(vcpu, vcpu, irq.intid)
 
     @step

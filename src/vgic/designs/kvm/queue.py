@@ -21,8 +21,8 @@ from vgic.host import IrqDesc, Kernel
 from vgic.host.chip import PENDING
 from vgic.parts import step
 
-MANY_SPIS = 3
-"""Where `active_spis` stops counting, up and down. The kernel's counter has no bound; only 0 or not matters."""
+FEW_SPIS = 3
+"""So far `active_spis` is counted in any VM; see `Queueing.spi_bound`."""
 
 
 class Queueing(VirtualGic[VgicIrq, VgicCpu, VgicDist]):
@@ -88,15 +88,29 @@ class Queueing(VirtualGic[VgicIrq, VgicCpu, VgicDist]):
 
     def count_spi(self, vm: Vm, irq: VgicIrq) -> None:
         """An SPI may be deactivated on any vCPU, so with split EOIs every vCPU's DIR must trap while one is about: the
-        first one makes all vCPUs enter anew."""
-        if not (PRIVATE <= irq.intid < LPI_START and vm.gic == 3):
+        first one makes all vCPUs enter anew. Not on a chip without TDIR, where all of them trap anyway."""
+        if not (PRIVATE <= irq.intid < LPI_START and vm.gic == 3 and self.hw.tdir):
             return
         dist = self.dists[vm]
         if dist.active_spis == 0:
             for vcpu in vm.vcpus:
                 self.kick(vcpu)
-        if dist.active_spis < MANY_SPIS:
+        if dist.active_spis < FEW_SPIS or dist.active_spis < self.spi_bound(vm):
             dist.active_spis += 1
+
+    def uncount_spi(self, vm: Vm) -> None:
+        """One was deactivated, and asked to be told of: a level without a twin. The count may have been for another;
+        zero is left alone (atomic_dec_if_positive)."""
+        dist = self.dists[vm]
+        if 0 < dist.active_spis < FEW_SPIS or FEW_SPIS <= dist.active_spis < self.spi_bound(vm):
+            dist.active_spis -= 1
+
+    def spi_bound(self, vm: Vm) -> int:
+        """Where `active_spis` stops counting, up and down: from there on it stands for any number that is as large, and
+        never falls. (The kernel's has no bound.) One more than there are SPIs, so that it falls to zero from wherever
+        each has been counted once; without levels nothing counts down, and a few are as good as any number."""
+        spis = [irq for irq in self.shared[vm].values() if irq.intid < LPI_START]
+        return max(FEW_SPIS, len(spis) + 1) if not all(irq.edge for irq in spis) else FEW_SPIS
 
     @step
     def prune_ap_list(self, vcpu: Vcpu) -> None:

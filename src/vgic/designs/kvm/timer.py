@@ -29,7 +29,10 @@ G = TypeVar("G", bound=Design)
 
 class KvmTimer(GuestTimer[G]):
     """How KVM switches a timer, however its interrupt is handed on: the line is told at a load and when the PPI
-    arrives."""
+    arrives. One that firmware calls an edge is taken for a level (kvm_irq_fixup_flags); a PPI whose trigger is fixed
+    stays what it is, which the GIC driver warns of and no more."""
+
+    makes_level = True
 
     def load(self, pe: int) -> None:
         """kvm_timer_vcpu_load: the line, the PPI, the registers."""
@@ -75,12 +78,20 @@ class ArchTimer(KvmTimer[Queueing]):
             self.design.map_phys_irq(self.vcpu, self.desc, self.vintid, self.input_level)
 
     def input_level(self, vcpu: Vcpu) -> bool:
-        """What the virtual GIC asks when it samples the line."""
-        return self.should_fire()
+        """What the virtual GIC asks when it samples the line: kvm_arch_timer_get_input_level. It is the line of the
+        vCPU that runs, whoever has the interrupt."""
+        timers = self.design.arch_timers.of(vcpu)
+        return any(timer.should_fire() for timer in timers if timer.vintid == self.vintid)
 
     def hold_ppi(self, pe: int) -> None:
         """The PPI is active while the guest has the interrupt, or the line is high."""
         self.set_phys_active(self.load_active(), pe)
+
+    def reset(self) -> None:
+        """kvm_timer_vcpu_reset: what the guest had of the interrupt is forgotten, too."""
+        super().reset()
+        if self.desc is not None:
+            self.design.reset_mapped_irq(self.vcpu, self.vintid)
 
     def load_active(self) -> bool:
         """Whether the PPI must be active for this vCPU."""

@@ -18,6 +18,7 @@ from vgic.designs.vgic import cpuif
 from vgic.designs.vgic.timer import GuestTimer
 from vgic.designs.vm import Vcpu, Vm
 from vgic.host import IrqDesc, Kernel
+from vgic.parts import step
 from vgic.silicon import GicV3
 
 
@@ -68,6 +69,16 @@ class Kvm(GuestDistributor):
         pe = self.here(vcpu)
         self.gic.sysreg_write(register.replace("ICC_", "ICV_"), value, pe)
         self.cpus[vcpu].vmcr = self.hw.read_vmcr(pe)
+
+    # -- power
+
+    @step
+    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
+        """kvm_psci_vcpu_on: its reset (kvm_reset_vcpu) is the timers' alone; the virtual GIC's state stays."""
+        was_off = super().psci_cpu_on(vcpu)
+        if was_off:
+            self.arch_timers.reset(vcpu)
+        return was_off
 
     # -- userspace
 

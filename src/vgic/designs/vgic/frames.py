@@ -1,8 +1,8 @@
 """The frames of a guest's GIC: from an address to what happens (GICD and GICR of a GICv3; GICD and GICC of a GICv2).
 
 What a register does to an interrupt is a hypervisor's business (`vgic.designs.vgic.registers`); here are addresses,
-words and bits. Accesses of a size that a register does not permit, and registers that aren't there, read as zero and
-ignore writes.
+widths and bits. Registers that aren't there read as zero and ignore writes; so do accesses of a width that a register
+does not permit, unless the hypervisor says otherwise (`GuestRegisters.bad_width`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from vgic.arch.affinity import of_route, to_route
 from vgic.arch.gicc import GICC
 from vgic.arch.gicd import GICD_V2, GICD_V3
 from vgic.arch.gicr import GICR, STRIDE
@@ -19,6 +20,8 @@ from vgic.designs.vgic.irq import VirtualIrq
 from vgic.designs.vgic.registers import GuestRegisters
 from vgic.designs.vm import Vcpu, Vm
 
+ROUTE = GICD_V3["GICD_IROUTER<n>"].mask("Aff3", "Aff2", "Aff1", "Aff0")
+A3V, RSS = (GICD_V3["GICD_TYPER"].mask(name) for name in ("A3V", "RSS"))
 ENABLE_GRP1, ARE, DS = (GICD_V3["GICD_CTLR"].mask(name) for name in ("EnableGrp1", "ARE", "DS"))
 
 
@@ -71,7 +74,11 @@ class GuestFrames:
             extent = STRIDE if frame is GICR else frame.size
             if base <= address < base + extent:
                 place = frame.at(address - base)
-                if place is None or size not in place.register.sizes or place.byte % size:
+                if place is None:
+                    return None
+                if not self.registers.permits(place.register, size) or place.byte % size:
+                    if not user:
+                        self.registers.bad_width(accessor, place.register.instance(place.n), size)
                     return None
                 owner = self.vm.vcpus[index - 1] if frame is GICR else accessor
                 read, write = table.get(place.register.name, (None, None))
@@ -118,37 +125,48 @@ class GuestFrames:
         def bits(get: Callable[[RegisterAccess, VirtualIrq], int]) -> ReadHandler:
             return lambda a: sum(get(a, irq) << k for k, irq in self._irqs(a, 32 * a.n, 32))
 
-        def each(act: Callable[[Vcpu, VirtualIrq, bool], None]) -> WriteHandler:
+        def each(guests: Callable[[Vcpu, VirtualIrq], None], users: Callable[[Vcpu, VirtualIrq], None]) -> WriteHandler:
             def write(a: RegisterAccess, value: int, lanes: int) -> None:
+                act = users if a.user else guests
                 for irq in self._chosen(a, value):
-                    act(a.accessor, irq, a.user)
+                    act(a.accessor, irq)
             return write
+
+        def enable(act: Callable[[Vcpu, VirtualIrq, bool], None]) -> WriteHandler:
+            return each(lambda vcpu, irq: act(vcpu, irq, False), lambda vcpu, irq: act(vcpu, irq, True))
 
         def read_active(a: RegisterAccess) -> int:
             if not a.user:
-                v.prepare_active(a.accessor, a.owner, 32 * a.n)
-            return sum(v.read_active(a.accessor, irq, a.user) << k for k, irq in self._irqs(a, 32 * a.n, 32))
+                v.prepare_active_read(a.accessor, a.owner, 32 * a.n)
+            read = v.uaccess_read_active if a.user else v.mmio_read_active
+            return sum(read(a.accessor, irq) << k for k, irq in self._irqs(a, 32 * a.n, 32))
 
-        def write_active(active: bool) -> WriteHandler:
+        def write_active(write_each: WriteHandler) -> WriteHandler:
             def write(a: RegisterAccess, value: int, lanes: int) -> None:
                 if not a.user:
                     v.prepare_active(a.accessor, a.owner, 32 * a.n)
-                for irq in self._chosen(a, value):
-                    v.set_active(a.accessor, irq, active, a.user)
+                write_each(a, value, lanes)
                 if not a.user:
                     v.finish_active(a.accessor, a.owner, 32 * a.n)
             return write
+
+        write_spending = each(v.mmio_write_spending, v.uaccess_write_spending)
+        write_cpending = each(v.mmio_write_cpending, v.uaccess_write_cpending)
 
         def set_pending(a: RegisterAccess, value: int, lanes: int) -> None:
             if a.user and self.vm.gic == 3:
                 for k, irq in self._irqs(a, 32 * a.n, 32):
                     v.assign_pending(a.accessor, irq, bool(value >> k & 1))
             else:
-                each(v.set_pending)(a, value, lanes)
+                write_spending(a, value, lanes)
 
         def clear_pending(a: RegisterAccess, value: int, lanes: int) -> None:
             if not (a.user and self.vm.gic == 3):
-                each(v.clear_pending)(a, value, lanes)
+                write_cpending(a, value, lanes)
+
+        def read_pending(a: RegisterAccess) -> int:
+            read = v.uaccess_read_pending if a.user else v.mmio_read_pending
+            return sum(read(a.accessor, irq) << k for k, irq in self._irqs(a, 32 * a.n, 32))
 
         def read_clear_pending(a: RegisterAccess) -> int:
             return 0 if a.user and self.vm.gic == 3 else read_pending(a)
@@ -169,13 +187,13 @@ class GuestFrames:
         def read_priority(a: RegisterAccess) -> int:
             return sum(irq.priority << 8 * k for k, irq in self._irqs(a, 4 * a.n, 4))
 
-        read_pending = bits(lambda a, irq: v.read_pending(a.accessor, irq, a.user))
         enabled = bits(lambda a, irq: irq.enabled)
         return {
             "IGROUPR": (bits(lambda a, irq: irq.group), write_group),
-            "ISENABLER": (enabled, each(v.set_enabled)), "ICENABLER": (enabled, each(v.clear_enabled)),
+            "ISENABLER": (enabled, enable(v.set_enabled)), "ICENABLER": (enabled, enable(v.clear_enabled)),
             "ISPENDR": (read_pending, set_pending), "ICPENDR": (read_clear_pending, clear_pending),
-            "ISACTIVER": (read_active, write_active(True)), "ICACTIVER": (read_active, write_active(False)),
+            "ISACTIVER": (read_active, write_active(each(v.mmio_write_sactive, v.uaccess_write_sactive))),
+            "ICACTIVER": (read_active, write_active(each(v.mmio_write_cactive, v.uaccess_write_cactive))),
             "IPRIORITYR": (read_priority, write_priority),
             "ICFGR": (lambda a: sum(irq.edge << 2 * k + 1 for k, irq in self._irqs(a, 16 * a.n, 16)), write_config),
         }
@@ -218,17 +236,20 @@ class GuestFrames:
 
         def read_route(a: RegisterAccess) -> int:
             irq = v.find_irq(vm, None, a.n)
-            return 0 if irq is None else (irq.mpidr & 0xFFFFFF) | irq.mpidr >> 24 << 32
+            return 0 if irq is None else to_route(irq.mpidr)
 
         def write_route(a: RegisterAccess, value: int, lanes: int) -> None:
             irq = v.find_irq(vm, None, a.n)
-            if irq is not None and lanes & 0xFFFFFF:
-                v.set_route(a.accessor, irq, value & 0xFFFFFF)
+            lanes &= ROUTE if v.aff3 else ROUTE & 0xFFFF_FFFF
+            if irq is not None and lanes:
+                route = read_route(a) & ~lanes | value & lanes
+                v.set_route(a.accessor, irq, of_route(route))
 
         lines = (32 + vm.spis) // 32 - 1
+        reach = (A3V if v.aff3 else 0) | (RSS if v.range_selector else 0)
         return {
             "GICD_CTLR": (lambda a: (ENABLE_GRP1 if v.distributor_enabled(vm) else 0) | ARE | DS, write_ctlr),
-            "GICD_TYPER": (lambda a: lines | 9 << 19, None), "GICD_IIDR": (lambda a: v.iidr, None),
+            "GICD_TYPER": (lambda a: lines | 9 << 19 | reach, None), "GICD_IIDR": (lambda a: v.iidr, None),
             "GICD_IROUTER<n>": (read_route, write_route), "GICD_PIDR2": (lambda a: 0x3B, None),
         }
 

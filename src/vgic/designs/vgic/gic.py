@@ -19,6 +19,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from vgic.arch.affinity import of_sgi, text
 from vgic.arch.gicc import GICC
 from vgic.arch.intid import LPI_START, PRIVATE, SGIS, TIMER_PPIS
 from vgic.arch.located import FrameAt
@@ -74,6 +75,8 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
         for vm in self.vms:
             if vm.gic == 3 and not self.v3_host:
                 raise Unsupported(f"{vm.name}: a GICv3 guest needs a GICv3 host")
+            for vcpu in vm.vcpus:
+                self.check_affinity(vm, vm.affinity(vcpu))
         self.cpus = {vcpu: self.cpu_class(self.hw.words) for vcpu in self.vcpus}
         self.dists = {vm: self.dist_class() for vm in self.vms}
         self.private = {vcpu: self._private_irqs(vcpu) for vcpu in self.vcpus}
@@ -81,6 +84,15 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
         self.frames = {vm: GuestFrames(self, vm) for vm in self.vms}
         self.arch_timers = Timers(self, self.timer_class)
         self.forwarded: dict[IrqDesc, tuple[Vm, int]] = {}
+
+    def check_affinity(self, vm: Vm, affinity: int) -> None:
+        """Whether a vCPU may have this affinity. Unsupported where guests could not send it an interrupt."""
+        if affinity >> 24 and not self.aff3:
+            raise Unsupported(f"{self.name}: {vm.name}: affinity {text(affinity)}: its guests know no Aff3 but 0"
+                              " (GICD_TYPER.A3V)")
+        if affinity & 0xF0 and not self.range_selector:
+            raise Unsupported(f"{self.name}: {vm.name}: affinity {text(affinity)}: its guests send SGIs to Aff0 0 to 15"
+                              " (GICD_TYPER.RSS)")
 
     def _private_irqs(self, vcpu: Vcpu) -> dict[int, I]:
         vm = vcpu.vm
@@ -259,20 +271,17 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
         raise Unsupported(f"{self.name}: sysreg_write: {register} is not emulated")
 
     def dispatch_sgi(self, vcpu: Vcpu, value: int, group1: bool) -> None:
-        """ICC_SGI1R_EL1 and its kin: to all but the sender, or to those whose affinity is named (IHI 0069,
-        ICC_SGI1R_EL1)."""
-        vm, intid = vcpu.vm, value >> 24 & 15
-        cluster = (value >> 48 & 0xFF) << 24 | (value >> 32 & 0xFF) << 16 | (value >> 16 & 0xFF) << 8
-        low = (value >> 44 & 15) * 16
-        for target in vm.vcpus:
-            aff = vm.affinity(target)
-            aff0 = (aff & 0xFF) - low
-            if value >> 40 & 1:
-                named = target is not vcpu
-            else:
-                named = aff & ~0xFF == cluster and 0 <= aff0 < 16 and bool(value >> aff0 & 1)
-            if named:
-                self.pend_sgi(vcpu, target, intid, group1)
+        """ICC_SGI1R_EL1 and its kin: to all but the sender (IRM), or to those that are named."""
+        everyone = value >> 40 & 1
+        for target in vcpu.vm.vcpus if everyone else self.named_by_sgi(vcpu.vm, value):
+            if not everyone or target is not vcpu:
+                self.pend_sgi(vcpu, target, value >> 24 & 15, group1)
+
+    def named_by_sgi(self, vm: Vm, value: int) -> Sequence[Vcpu]:
+        """The vCPUs whose affinities an SGI register's value names (IHI 0069, ICC_SGI1R_EL1); of others nothing
+        comes."""
+        named = of_sgi(value, self.range_selector)
+        return [vcpu for vcpu in vm.vcpus if vm.affinity(vcpu) in named]
 
     def access_gicc(self, vcpu: Vcpu, name: str, value: int | None) -> int:
         """On a GICv3 host: the list registers are filled, the access is made, and they are read back."""

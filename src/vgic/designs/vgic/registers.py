@@ -6,6 +6,10 @@ where it keeps a configuration and nothing more, as most do, what is written her
 
 In all methods `vcpu` is the one that makes the access; it is loaded, and out of its guest. `user`: userspace makes it,
 to save or restore a guest, through that vCPU, which need not be loaded.
+
+Each access to pending and active states has a method of its own, guests' (`mmio_read_pending`) and userspace's
+(`uaccess_read_pending`) apart, as in KVM. All do what a few methods with `user` say (`read_pending`), unless one is
+replaced: a hypervisor whose guests read something else than its VMM does says so in one place.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 from vgic.arch.intid import PRIVATE
+from vgic.arch.register import Register
 from vgic.designs.vgic.irq import VirtualCpu, VirtualIrq
 from vgic.designs.vm import Vcpu, Vm
 from vgic.parts import step
@@ -30,15 +35,28 @@ class GuestRegisters(ABC, Generic[I]):
 
     Attributes:
         iidr: what GICD_IIDR and GICR_IIDR read as: implementer Arm, and nothing else.
+        aff3: whether SPIs may be sent to any Aff3 (GICD_TYPER.A3V); the upper half of IROUTER ignores writes without.
+            range_selector: whether SGIs may be sent to any Aff0 (GICD_TYPER.RSS), or to 0 to 15 alone. Class
+            attributes.
     """
 
     iidr = 0x43B
+    aff3 = range_selector = True
 
     # -- what there is
 
     @abstractmethod
     def find_irq(self, vm: Vm, vcpu: Vcpu | None, intid: int) -> I | None:
         """The virtual interrupt, None where there is none of that number (or no vCPU is named for a private one)."""
+
+    def permits(self, register: Register, size: int) -> bool:
+        """Whether a register takes accesses of this size, in bytes. As the architecture has it, unless a hypervisor
+        says otherwise."""
+        return size in register.sizes
+
+    def bad_width(self, vcpu: Vcpu, register: str, size: int) -> None:
+        """An access of a size that the register does not permit, or that is not aligned. It reads as zero and is
+        ignored, unless a hypervisor says otherwise (UNPREDICTABLE: IHI 0069, "GIC memory-mapped register access")."""
 
     @abstractmethod
     def cpu_interface(self, vcpu: Vcpu) -> VirtualCpu:
@@ -76,6 +94,30 @@ class GuestRegisters(ABC, Generic[I]):
     def clear_pending(self, vcpu: Vcpu, irq: I, user: bool) -> None:
         """ICPENDR: its pending state is cleared."""
 
+    def mmio_read_pending(self, vcpu: Vcpu, irq: I) -> bool:
+        """A guest reads ISPENDR or ICPENDR."""
+        return self.read_pending(vcpu, irq, False)
+
+    def uaccess_read_pending(self, vcpu: Vcpu, irq: I) -> bool:
+        """Userspace reads ISPENDR, or of a GICv2 guest ICPENDR."""
+        return self.read_pending(vcpu, irq, True)
+
+    def mmio_write_spending(self, vcpu: Vcpu, irq: I) -> None:
+        """A guest writes ISPENDR."""
+        self.set_pending(vcpu, irq, False)
+
+    def uaccess_write_spending(self, vcpu: Vcpu, irq: I) -> None:
+        """Userspace writes ISPENDR of a GICv2 guest; see `assign_pending`."""
+        self.set_pending(vcpu, irq, True)
+
+    def mmio_write_cpending(self, vcpu: Vcpu, irq: I) -> None:
+        """A guest writes ICPENDR."""
+        self.clear_pending(vcpu, irq, False)
+
+    def uaccess_write_cpending(self, vcpu: Vcpu, irq: I) -> None:
+        """Userspace writes ICPENDR of a GICv2 guest; a GICv3's is ignored."""
+        self.clear_pending(vcpu, irq, True)
+
     def assign_pending(self, vcpu: Vcpu, irq: I, pending: bool) -> None:
         """Userspace's ISPENDR of a GICv3 guest: a one sets, and a zero clears."""
         if pending:
@@ -89,6 +131,10 @@ class GuestRegisters(ABC, Generic[I]):
         """Before the guest reads or changes active states of the register that begins with this INTID: `owner`'s where
         they are private."""
 
+    def prepare_active_read(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
+        """Before the guest reads them."""
+        self.prepare_active(accessor, owner, intid)
+
     def finish_active(self, accessor: Vcpu, owner: Vcpu, intid: int) -> None:
         """After the guest changed them."""
 
@@ -99,6 +145,30 @@ class GuestRegisters(ABC, Generic[I]):
     @abstractmethod
     def set_active(self, vcpu: Vcpu, irq: I, active: bool, user: bool) -> None:
         """ISACTIVER or ICACTIVER: the interrupt becomes active, or inactive."""
+
+    def mmio_read_active(self, vcpu: Vcpu, irq: I) -> bool:
+        """A guest reads ISACTIVER or ICACTIVER."""
+        return self.read_active(vcpu, irq, False)
+
+    def uaccess_read_active(self, vcpu: Vcpu, irq: I) -> bool:
+        """Userspace reads ISACTIVER or ICACTIVER."""
+        return self.read_active(vcpu, irq, True)
+
+    def mmio_write_sactive(self, vcpu: Vcpu, irq: I) -> None:
+        """A guest writes ISACTIVER."""
+        self.set_active(vcpu, irq, True, False)
+
+    def uaccess_write_sactive(self, vcpu: Vcpu, irq: I) -> None:
+        """Userspace writes ISACTIVER."""
+        self.set_active(vcpu, irq, True, True)
+
+    def mmio_write_cactive(self, vcpu: Vcpu, irq: I) -> None:
+        """A guest writes ICACTIVER."""
+        self.set_active(vcpu, irq, False, False)
+
+    def uaccess_write_cactive(self, vcpu: Vcpu, irq: I) -> None:
+        """Userspace writes ICACTIVER."""
+        self.set_active(vcpu, irq, False, True)
 
     # -- configuration
 
@@ -134,9 +204,8 @@ class GuestRegisters(ABC, Generic[I]):
     @step
     def set_route(self, vcpu: Vcpu, irq: I, mpidr: int) -> None:
         """IROUTER: the vCPU of that affinity takes it; nobody where there is none."""
-        vm = vcpu.vm
         irq.mpidr = mpidr
-        irq.target_vcpu = next((v for v in vm.vcpus if vm.affinity(v) == mpidr), None)
+        irq.target_vcpu = vcpu.vm.vcpu_at(mpidr)
 
     # -- SGIs
 

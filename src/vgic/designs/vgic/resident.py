@@ -86,7 +86,7 @@ class ResidentLists(Generic[R]):
 
     def current(self, vcpu: Vcpu) -> bool:
         """Whether the hypervisor runs on the vCPU's PE now, so that its list registers can be written."""
-        return vcpu.pe is not None and not vcpu.in_guest
+        return vcpu.pe is not None and not vcpu.in_guest and not vcpu.entering
 
     def set_hcr(self, pe: int, bits: int, on: bool) -> None:
         """Sets or clears bits of HCR."""

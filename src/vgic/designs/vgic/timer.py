@@ -54,10 +54,11 @@ class GuestTimer(ABC, Generic[G]):
         desc: the host's PPI, None for an emulated timer.
 
     Attributes:
-        forwarded: whether the host leaves the PPI active for the guest to deactivate. Class attribute.
+        forwarded: whether the host leaves the PPI active for the guest to deactivate. makes_level: whether it makes the
+            PPI level-sensitive, whatever it was. Class attributes.
     """
 
-    forwarded = False
+    forwarded = makes_level = False
 
     def __init__(self, design: G, vcpu: Vcpu, name: str, vintid: int, desc: IrqDesc | None) -> None:
         self.design, self.vcpu, self.name, self.vintid, self.desc = design, vcpu, name, vintid, desc
@@ -150,6 +151,12 @@ class GuestTimer(ABC, Generic[G]):
         self.timers.sysreg_write(self.ctl_name, state.ctl, pe)
         state.loaded = True
 
+    def reset(self) -> None:
+        """Its vCPU, which is not loaded, is reset: the timer is off, and its line low."""
+        self.state.ctl = 0
+        self.soft.cancel()
+        self.update_irq(False)
+
     # -- emulated
 
     def emulate(self) -> None:
@@ -224,6 +231,8 @@ class Timers:
         if self.timer_class.forwarded:
             kernel.irq_set_vcpu_affinity(desc, self.design)
         for pe in range(kernel.pes):
+            if self.timer_class.makes_level:
+                kernel.irq_set_irq_type(desc, False, pe)
             kernel.enable_percpu_irq(desc, pe)
 
     def handler(self, desc: IrqDesc, pe: int) -> bool:
@@ -244,6 +253,11 @@ class Timers:
     def unblock(self, vcpu: Vcpu) -> None:
         """The vCPU is awake: that timer is no longer needed."""
         self.wake_ups[vcpu].soft.cancel()
+
+    def reset(self, vcpu: Vcpu) -> None:
+        """The vCPU is reset."""
+        for timer in self.by_vcpu[vcpu]:
+            timer.reset()
 
     # -- the registers of an emulated timer
 

@@ -62,7 +62,8 @@ class Units:
         self.step_names: list[str] = []
         self.runs = 0
         self.grown = 0
-        """Counts values and units as they are met, so that others can see whether a run met any."""
+        """Counts values, units, steps and results of steps as they are met, so that others can see whether a run met
+        any."""
         self.running = False
         self._fault: str | None = None
         self._fixed: dict[int, tuple[Any, ...]] = {
@@ -365,6 +366,7 @@ class Units:
             self._refuse(f"step {name} is called with {shown(args)}: {e}")
         step = self.steps.setdefault(key, len(self.steps))
         if step == len(self.results):
+            self.grown += 1
             self.results.append({})
             self.result_values.append([])
             self.step_names.append(f"{name} of {self.inventory.name.get(id(obj), type(obj).__qualname__)}")
@@ -430,6 +432,7 @@ class Units:
             self._refuse(f"step {name} returns {shown(trail.value)}: {e}")
         result = self.results[step].setdefault(key, len(self.results[step]))
         if result == len(self.result_values[step]):
+            self.grown += 1
             self.result_values[step].append(value)
         return result
 

@@ -124,10 +124,16 @@ class Seal:
             return False
 
     def restore(self) -> None:
-        """Put lists and dictionaries back as they were."""
+        """Put lists, dictionaries and attributes back as they were."""
         for container, _, was in self._of:
             if isinstance(container, list):
                 container[:] = was.values()
             elif isinstance(container, dict):
                 container.clear()
                 container.update(was)
+            elif hasattr(container, "__dict__") and not isinstance(container, (*_WITHOUT_CLASS, *COUNTERS)) and (
+                    not slots_of(type(container))):
+                held = vars(container)
+                held.update(was)
+                for name in held.keys() - was.keys():
+                    del held[name]

@@ -1,13 +1,15 @@
 """A search that can be killed and goes on from where it last was at rest.
 
 A checkpoint is a directory. `states-G-R.bin` holds the states of region R in layout G, in the order found, as
-little-endian words; states are never rewritten, so a save only appends the new ones. `search.json` says
-how many of them count, how they are laid out, and how far the search is; it is replaced atomically,
-after the states have reached the disk. So whatever happens, the last complete save can be read: that of an earlier
+little-endian words; states are never rewritten, so a save only appends the new ones. `paths-N.json.z` holds what was
+learned, and is written where more was since. `search.json` says
+how many of the states count, how they are laid out, and how far the search is; it is replaced atomically,
+after the others have reached the disk. So whatever happens, the last complete save can be read: that of an earlier
 search, too, until one of the search that began anew stands. Checksums tell what a disk has lost since.
 
-Values are not stored. `history` lists the runs in which a new value or a new varying slot was met; they are
-repeated, in order, and meet the same ones again. The fingerprint covers the machine as it was built (all objects
+Values are not stored. `history` lists the runs in which a new value, varying slot, step or result of a step was met;
+they are repeated, in order, and meet the same ones again, so that paths hold as they stand. While it is judged what is
+lost no paths are kept: there is little left to learn. The fingerprint covers the machine as it was built (all objects
 reachable from it, the actions and the rules) and the source text of its modules: a search of another model is refused.
 """
 from __future__ import annotations
@@ -25,15 +27,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from vgic.engine.kernels import table
 from vgic.engine.learn.trail import Varies
 from vgic.engine.model.contract import CheckpointError
 from vgic.engine.model.inventory import Inventory, contents
 from vgic.engine.search.forward import Search
 from vgic.engine.search.store import Store
+from vgic.engine.trie import saved
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 _META: Final = "search.json"
+_PATHS: Final = "paths-{}.json.z"
 
 
 def fingerprint(inventory: Inventory, start: dict[int, list[Any]]) -> str:
@@ -83,6 +86,10 @@ class Checkpoint:
         self._sums: list[int] = []
         self._generation = -1
         self._layout = -1
+        self._paths: tuple[int, int] | None = None
+        """The paths that were written last: how often all were forgotten before, and how many were learned."""
+        self._paths_file: list[Any] | None = None
+        """Its number, and the checksum of what it holds."""
         self.unsaved = ""
         """Why the last save failed, if it did."""
         self.meta: dict[str, Any] | None = None
@@ -125,7 +132,7 @@ class Checkpoint:
 
     # -- save
     def save(self, search: Search, warm: int) -> None:
-        """Save a search that is at rest. `warm`: how many states plain Python expanded before it."""
+        """Save a search that is at rest. `warm`: how many states plain Python expanded before it, or -1."""
         store, layout = search.store, search.layout
         if store.generation != self._layout:
             self._layout, self._generation = store.generation, self._generation + 1
@@ -142,15 +149,16 @@ class Checkpoint:
                     f.flush()
                     os.fsync(f.fileno())
                 self._saved[r], self._sums[r] = store.ends[r] - starts[r], zlib.crc32(new, self._sums[r])
-            fields = {str(u): [layout.at[u], layout.width[u], len(search.units.values[u])]
-                      for u in sorted(search.units.vary.values())}
+            self._save_paths(search)
             meta = {
                 "format": FORMAT, "fingerprint": self.fingerprint, "generation": self._generation, "words": layout.W,
                 "regions": [end - start for end, start in zip(store.ends, starts, strict=True)],
                 "levels": [[at - start for at, start in zip(level, starts, strict=True)] for level in store.levels],
                 "pending": [[lo // store.cap, lo % store.cap, hi - lo] for lo, hi in search.pending],
                 "depth": search.depth, "transitions": search.transitions,
-                "fields": fields, "warm": warm, "history": search.trie.history, "sums": self._sums,
+                "layout": saved.layout_held(layout),
+                "values": {str(u): len(search.units.values[u]) for u in sorted(search.units.vary.values())},
+                "warm": warm, "history": search.trie.history, "paths": self._paths_file, "sums": self._sums,
             }
             meta = json.loads(json.dumps(meta))          # as it will be read
             fresh = self.path / (_META + ".new")
@@ -163,6 +171,23 @@ class Checkpoint:
             raise CheckpointError(f"{self.path}: can't save: {e.strerror}") from None
         self._remove(keep=self._generation)
 
+    def _save_paths(self, search: Search) -> None:
+        """Write what was learned, if it is more than was written last."""
+        trie = search.trie
+        if len(trie.roots) > len(search.actions) + len(search.rules):
+            self._paths = self._paths_file = None    # those of goals are among them
+            return
+        known = trie.cleared, trie.paths
+        if known == self._paths:
+            return
+        held = zlib.compress(json.dumps(saved.paths_held(trie)).encode(), 1)
+        n = 1 + max((int(old.name.split("-")[1].split(".")[0]) for old in self.path.glob("paths-*.json.z")), default=-1)
+        with open(self.path / _PATHS.format(n), "wb") as f:
+            f.write(held)
+            f.flush()
+            os.fsync(f.fileno())
+        self._paths, self._paths_file = known, [n, zlib.crc32(held)]
+
     def _last_generation(self) -> int:
         """The last whose states are there, -1 for none: a new one must not write over them."""
         numbers = [old.name.split("-")[1] for old in self.path.glob("states-*.bin")]
@@ -172,8 +197,12 @@ class Checkpoint:
         return self.path / f"states-{self._generation}-{region}.bin"
 
     def _remove(self, keep: int | None) -> None:
+        paths = None if keep is None or self._paths_file is None else _PATHS.format(self._paths_file[0])
         for old in self.path.glob("states-*.bin"):
             if old.name.split("-")[1] != str(keep):
+                old.unlink(missing_ok=True)
+        for old in self.path.glob("paths-*.json.z"):
+            if old.name != paths:
                 old.unlink(missing_ok=True)
 
     def remove(self) -> None:
@@ -199,21 +228,25 @@ class Checkpoint:
         for vector, root, call in meta["history"]:
             self._repeat(search, vector, root, call)
         search.trie.history[:] = [([(u, v) for u, v in vector], root, call) for vector, root, call in meta["history"]]
-        fields = {int(u): field for u, field in meta["fields"].items()}
-        if {u: n for u, (_, _, n) in fields.items()} != {u: len(units.values[u]) for u in units.vary.values()}:
+        if {int(u): n for u, n in meta["values"].items()} != {u: len(units.values[u]) for u in units.vary.values()}:
             raise ValueError("its history leads to other values")
-        search.trie.resize()
+        saved.bring_layout(search.layout, meta["layout"])
         search.trie.clear()
-        if not search.layout.fits():
-            raise ValueError("its history leads to other values")
+        if meta["paths"] is not None:
+            self._load_paths(search, *meta["paths"])
         self._generation = int(meta["generation"])
-        moves = tuple(np.array(column, np.int64) for column in zip(
-            *[(at, (1 << width) - 1, search.layout.at[u]) for u, (at, width, _) in sorted(fields.items()) if width],
-            strict=True)) or (np.zeros(0, np.int64),) * 3
-        search.store = self._store(search, meta, moves)
+        search.store = self._store(search, meta)
         search.depth = int(meta["depth"])
         search.transitions = int(meta["transitions"])
-        search.resume()
+        search.resume(learned=meta["paths"] is not None)
+
+    def _load_paths(self, search: Search, n: int, checksum: int) -> None:
+        file = self.path / _PATHS.format(n)
+        held = file.read_bytes()
+        if zlib.crc32(held) != checksum:
+            raise ValueError(f"the checksum of {file.name} differs")
+        saved.bring_paths(search.trie, json.loads(zlib.decompress(held)))
+        self._paths, self._paths_file = (search.trie.cleared, search.trie.paths), [n, checksum]
 
     def _repeat(self, search: Search, vector: list[list[int]], root: int, call: int) -> None:
         full = [0] * len(search.units.slot)
@@ -222,7 +255,7 @@ class Checkpoint:
         with suppress(Varies):
             search.units.run(search.trie.roots[root].calls[call][1], full)
 
-    def _store(self, search: Search, meta: dict[str, Any], moves: tuple[Any, ...]) -> Store:
+    def _store(self, search: Search, meta: dict[str, Any]) -> Store:
         """All states, level by level, in the first region; the threads may be others than before."""
         W, ends = int(meta["words"]), meta["regions"]
         levels = [*meta["levels"], ends]
@@ -242,8 +275,7 @@ class Checkpoint:
                 if d == meta["depth"]:
                     moved[r] = n - lo
                 if hi > lo:
-                    part = np.array(states[lo:hi])
-                    table.repack(part, store.states[n:n + hi - lo], 0, hi - lo, *moves)
+                    store.states[n:n + hi - lo] = states[lo:hi]
                     n += hi - lo
         store.ends[0] = n
         search.pending = [(at + moved[r], at + moved[r] + size) for r, at, size in meta["pending"]]

@@ -193,13 +193,16 @@ class Search:
         self._open_level(0)
         self.judge(np.zeros(1, np.int64), self.judges)
 
-    def resume(self) -> None:
-        """Go on with states that were stored before."""
+    def resume(self, learned: bool) -> None:
+        """Go on with states that were stored before, and with what was learned, if that was stored, too."""
         self.prepare()
         self.store.index(self.threads.each)
-        self._unseen = True
-        self._planned_from = self.store.n           # what is read is learned anew: plan as in a search that begins
-        self._plan_at = self._planned_from + FIRST_PLAN
+        if learned and self.store.n >= FIRST_PLAN:
+            self._plan_at = self.store.n
+        elif not learned:
+            self._unseen = True
+            self._planned_from = self.store.n       # what is read is learned anew: plan as in a search that begins
+            self._plan_at = self._planned_from + FIRST_PLAN
 
     def judge(self, todo: Array, judges: RootLookups, flags: Array = _NONE, held: Cache | None = None) -> None:
         """Judge these states by all calls of a plan, learning what is not known. Without flags, the first one

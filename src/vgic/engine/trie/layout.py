@@ -75,8 +75,22 @@ class Layout:
             for u in us:
                 self.at[u] = end[word[g]]
                 end[word[g]] += self.width[u]
-        self.ws: tuple[int, ...] = (0,) * words
+        self._place(vary)
+
+    def _place(self, vary: Sequence[int]) -> None:
+        self.ws: tuple[int, ...] = (0,) * self.W
         self.fields = [(u, self.at[u] >> 6, self.at[u] & 63, (1 << self.width[u]) - 1) for u in vary if self.width[u]]
+
+    def adopt(self, at: list[int], width: list[int], members: list[list[int]], words: int) -> None:
+        """Lie as another layout of the same units does."""
+        self.at, self.width, self.members, self.W = at, width, members, words
+        for g, us in enumerate(members):
+            for u in us:
+                self.group[u] = g
+        self.laid += 1
+        self.regrouped += 1
+        self._fitted = -1
+        self._place(sorted(self.units.vary.values()))
 
     def _regroup(self, vary: Sequence[int]) -> None:
         groups: list[list[int]] = []

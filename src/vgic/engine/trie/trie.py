@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from vgic.engine.learn.audit import Audit
 from vgic.engine.learn.trail import Effects, Segment, Trail, Varies, Vector
@@ -88,10 +88,12 @@ class Trie(Arrays):
         self.units = units
         self.roots: list[Root] = []
         self.history: list[tuple[list[tuple[int, int]], int, int]] = []
-        """The runs that met a new value or unit: (units not 0, root, call). Repeated in order, they meet them again."""
+        """The runs that met a new value, unit, step or result: (units not 0, root, call). Repeated in order, they meet
+        them again."""
         self.failures: list[Failure] = []
         self.paths = self.cleared = 0
-        self._runs_of: dict[str, int] = {}
+        self.runs_of: dict[str, int] = {}
+        """How often each call was run to be learned."""
         self._step_writes: list[int] = []
         self._step_reads: list[int] = []
         self._step_steps: list[int] = []
@@ -150,6 +152,18 @@ class Trie(Arrays):
         """Forget what walks have asked for and was not learned: the next one to meet it asks again."""
         self.child[self.child == -2] = -1
 
+    def steps_held(self) -> list[Any]:
+        """What is known of steps, as data: roots, room for results, writes, reads, steps called."""
+        return [[*self._step_root.items()], self._room, self._step_writes, self._step_reads, self._step_steps]
+
+    def adopt(self, node: Array, steps: list[Any]) -> None:
+        """Make the arrays of lists, nodes and steps (see `steps_held`) that come from elsewhere."""
+        roots, self._room, self._step_writes, self._step_reads, self._step_steps = steps
+        self._step_root = dict(roots)
+        self.node, self.nodes = node, len(node)
+        self.version += 1
+        self._place_all()
+
     def resize(self) -> None:
         """Lay the state out anew, and this trie with it."""
         moves = self.layout.renew()
@@ -160,7 +174,7 @@ class Trie(Arrays):
 
     def learned(self) -> tuple[tuple[str, int], ...]:
         """How often each call was run to be learned, most first."""
-        return tuple(sorted(self._runs_of.items(), key=lambda item: -item[1]))
+        return tuple(sorted(self.runs_of.items(), key=lambda item: -item[1]))
 
     def _waiting(self, place: int) -> list[tuple[int, int]]:
         return self.branches[place].wait if place >= 0 else self.calls[-1 - place].wait
@@ -203,7 +217,7 @@ class Trie(Arrays):
         root, units = self.roots[r], self.units
         name, call = root.calls[a]
         before = units.grown
-        repeat = self._runs_of.get(name, 0) < _REPEATED or not self.paths % _SAMPLED
+        repeat = self.runs_of.get(name, 0) < _REPEATED or not self.paths % _SAMPLED
         units.recalling = not repeat
         self.audit.note(name, call, vector)
         try:
@@ -217,7 +231,7 @@ class Trie(Arrays):
             for u, _ in _effects(trail):
                 raise ModelError(f"{name} only judges, but it writes {units.where(u)}")
         self.paths += 1
-        self._runs_of[name] = self._runs_of.get(name, 0) + 1
+        self.runs_of[name] = self.runs_of.get(name, 0) + 1
         if trail.raised is not None:
             self.failures.append(Failure(name, r, vector, trail.raised))
             trail.value = False

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from vgic.lab.guest import intid_of
 from vgic.lab.guest_steps import GuestSteps
-from vgic.lab.operations.operands import NEVER, Awaited
-from vgic.lab.operations.operation import Operation
+from vgic.lab.operations.operands import NEVER, Awaited, Vcpu
+from vgic.lab.operations.operation import Op, Operation
 from vgic.lab.vcpus import VcpuRun
 from vgic.parts import step
 
@@ -55,6 +55,41 @@ class Again(Operation):
         run.guest.state.handled = frozenset()
 
 
+class CpuOn(Operation):
+    """PSCI CPU_ON."""
+
+    operands = (Vcpu(),)
+
+    def do(self, guests: GuestSteps, run: VcpuRun, target: int) -> None:
+        guests.switch_on(run, run.vm.vcpus[target])
+
+
+class CpuOff(Operation):
+    """PSCI CPU_OFF."""
+
+    moves = outside = True
+
+    def do(self, guests: GuestSteps, run: VcpuRun) -> None:
+        guests.switch_off(run)
+
+
+class CpuSuspend(Operation):
+    """PSCI CPU_SUSPEND, a standby: unlike WFI it always traps."""
+
+    def do(self, guests: GuestSteps, run: VcpuRun) -> None:
+        guests.suspend(run)
+
+
+class Start(Operation):
+    """What a guest does before its program where its vCPU was switched on."""
+
+    def do(self, guests: GuestSteps, run: VcpuRun) -> None:
+        guests.start(run)
+
+
+START = Op(Start("START", "sets up its timers and its CPU interface"), ())
+
+
 class Handle(Operation):
     """Serves what raised the interrupt of the handler: a device, or a timer, whose CVAL goes to where no time is."""
 
@@ -83,5 +118,8 @@ CONTROL: tuple[Operation, ...] = (
     Wfi("WFI", "waits for an interrupt; goes on when there is one"),
     Await("AWAIT", "waits, running, until its handler of this interrupt has been run"),
     Again("AGAIN", "starts over"),
+    CpuOn("CPU_ON", "switches a vCPU on (PSCI), whose guest starts its program anew; one that is on stays as it is"),
+    CpuOff("CPU_OFF", "switches its vCPU off (PSCI)"),
+    CpuSuspend("CPU_SUSPEND", "waits for an interrupt, as in WFI, by a hypercall (PSCI standby)"),
     Handle("HANDLE", "serves the device: a level line drops; a timer is armed no more (CNTx_CVAL never)"),
 )

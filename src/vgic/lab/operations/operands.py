@@ -11,6 +11,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
+from vgic.arch import affinity
+
+OTHERS: Final = 1 << 40
+"""ICC_SGI1R_EL1.IRM: all but the sender."""
 NEVER: Final = 1 << 40
 """A CVAL that no scenario's time reaches."""
 
@@ -63,7 +67,7 @@ class Operand(ABC):
 
     @abstractmethod
     def values(self) -> Collection[int]:
-        """All values that it may have."""
+        """Values that it may have: all, or some of every kind."""
 
     def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
         """What a VM lacks for it. `intids`: all INTIDs that the same operation names."""
@@ -115,6 +119,15 @@ class Spi(Intid):
 
 
 @dataclass(frozen=True)
+class Ppi(Intid):
+    """A private interrupt of a device's."""
+
+    def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
+        if not 16 <= value < 32:
+            yield f"{value}: expected a PPI, 16 to 31: the trigger of an SPI is its device's"
+
+
+@dataclass(frozen=True)
 class Sgi(Number):
     """A software generated interrupt."""
 
@@ -155,6 +168,56 @@ class Vcpu(Number):
 
 
 @dataclass(frozen=True)
+class Affinity(Operand):
+    """Where a vCPU may be or not: an affinity."""
+
+    usage = "A.B.C.D"
+
+    def parse(self, text: str) -> int:
+        return affinity.parse(text)
+
+    def text(self, value: int) -> str:
+        return affinity.text(value)
+
+    def values(self) -> Collection[int]:
+        return (0, 1, 0x11, 0x100, 0x1_0000, 0x0203_0405, 0xFFFF_FFFF)
+
+    def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
+        if vm.gic == 2:
+            yield "a GICv2 guest knows no affinities: expected ROUTE or SGI"
+
+
+@dataclass(frozen=True)
+class Targets(Affinity):
+    """Who gets an SGI, as the bits of ICC_SGI1R_EL1: all but the sender, or an affinity with further values of Aff0,
+    all of one range of sixteen."""
+
+    usage = "A.B.C.D[,D] or others"
+
+    def parse(self, text: str) -> int:
+        if text == "others":
+            return OTHERS
+        first, *more = text.split(",")
+        at = affinity.parse(first)
+        value = affinity.to_sgi(at)
+        for word in more:
+            aff0 = number(word, 0, 255, "an Aff0")
+            if aff0 >> 4 != at >> 4 & 15:
+                raise ValueError(f"{word}: expected an Aff0 of the same sixteen as {at & 0xFF}")
+            value |= 1 << (aff0 & 15)
+        return value
+
+    def text(self, value: int) -> str:
+        if value == OTHERS:
+            return "others"
+        first, *more = affinity.of_sgi(value)
+        return ",".join((affinity.text(first), *(str(at & 0xFF) for at in more)))
+
+    def values(self) -> Collection[int]:
+        return (OTHERS, *map(affinity.to_sgi, super().values()), 3, 0x8001, affinity.to_sgi(0x0102_0315) | 0xFF)
+
+
+@dataclass(frozen=True)
 class Source(Vcpu):
     """The vCPU that an SGI of a GICv2 is from."""
 
@@ -190,11 +253,51 @@ class Priority(Number):
 
 
 @dataclass(frozen=True)
+class Width(Operand):
+    """How wide an access is; in bytes."""
+
+    keyword: str = "by"
+    optional: bool = True
+    usage: ClassVar[str] = "WIDTH"
+    names: ClassVar[dict[str, int]] = {"byte": 1, "halfword": 2, "word": 4, "doubleword": 8}
+
+    def parse(self, text: str) -> int:
+        if text not in self.names:
+            raise ValueError(f"{text!r}: expected a width, {', '.join(self.names)}")
+        return self.names[text]
+
+    def text(self, value: int) -> str:
+        return next(name for name, size in self.names.items() if size == value)
+
+    def values(self) -> Collection[int]:
+        return self.names.values()
+
+
+@dataclass(frozen=True)
 class Mask(Priority):
     """What PMR takes: only interrupts of a higher priority, that is a lower number, are signalled."""
 
     usage = "VALUE"
     what = "a value"
+
+
+@dataclass(frozen=True)
+class Trigger(Operand):
+    """What ICFGR has of an interrupt."""
+
+    usage = "edge or level"
+    names: ClassVar[tuple[str, ...]] = ("level", "edge")
+
+    def parse(self, text: str) -> int:
+        if text not in self.names:
+            raise ValueError(f"{text!r}: expected edge or level")
+        return self.names.index(text)
+
+    def text(self, value: int) -> str:
+        return self.names[value]
+
+    def values(self) -> Collection[int]:
+        return range(2)
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,14 @@ class Operation(ABC):
     Attributes:
         word: its name; a second word may follow it. help: what the guest does, in a sentence.
         operands: in the order of its text; what is optional comes last.
+        outside: only a program has it, no handler.
         own: it concerns the interrupt that its handler was entered for: only a handler has it, and `do` gets what IAR
             returned before the operands. moves: it moves the guest's position in its program itself; before all others
             are done, the position goes on by one.
     """
 
     operands: ClassVar[tuple[Operand, ...]] = ()
+    outside: ClassVar[bool] = False
     own: ClassVar[bool] = False
     moves: ClassVar[bool] = False
 
