@@ -155,6 +155,10 @@ class FaceV3:
         """What sends an SPI to a vCPU."""
         return self.irouter(intid, self.vm.affinity(target), size)
 
+    def groups(self, intid: int, vcpu: Vcpu, value: int) -> TrappedAccess:
+        """The word of IGROUPR that an interrupt has a bit in."""
+        return TrappedAccess(*self.vm.frame(intid, vcpu).of("IGROUPR", intid), value)
+
     def irouter(self, intid: int, affinity: int, size: int) -> tuple[TrappedAccess, ...]:
         """IROUTER; by words its lower half, then its upper one. Narrower accesses reach its first bytes alone."""
         name, address, whole = self.vm.gicd.of("IROUTER", intid)

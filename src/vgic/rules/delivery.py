@@ -43,7 +43,8 @@ def would_take(run: VcpuView, ghost: IrqGhost) -> bool:
     """Whether the guest has enabled the interrupt and lets it through: its distributor, its mask and its running
     priority do (IHI 0069 4.8.6; IHI 0048B 3.3.3). Guests leave the binary point at its minimum."""
     g = run.guest.state
-    if not (run.vm.ghost.forwards and ghost.enabled and ghost.active is None and not g.masked and g.grpen):
+    if not (run.vm.ghost.forwards and ghost.enabled and not ghost.hidden and ghost.active is None and not g.masked
+            and g.grpen):
         return False
     priority = ghost.priority & IMPLEMENTED
     return priority < g.pmr & IMPLEMENTED and preempted(run, priority, True) is None
@@ -199,6 +200,8 @@ class NotWhileDisabled(MomentCheck):
         ghost = who.irqs.get(vintid)
         if ghost is not None and not ghost.enabled:
             self.broken(f"{who.name} acknowledges {vintid}, which its guest has disabled")
+        elif ghost is not None and ghost.hidden:
+            self.broken(f"{who.name} acknowledges {vintid}, and its guest has disabled its group")
         elif not who.vm.ghost.forwards:
             self.broken(f"{who.name} acknowledges {vintid}, and its guest has switched the distributor off")
 

@@ -37,6 +37,7 @@ class IrqGhost(Part):
         active: the vCPU (its index in the VM) that acknowledged it and has not deactivated it, None if none; NOBODY
             where ISACTIVER made it active.
         was_disabled: whether it has been disabled while an edge was owed.
+        hidden: its guest has moved it to the group that it has not enabled.
         stale: its priority was changed where the one that it had may still count: while it was active, or in a list
             register of a vCPU that runs, until that ends.
         software: no physical interrupt stands behind it; it never changes.
@@ -46,12 +47,12 @@ class IrqGhost(Part):
     """
 
     __slots__ = (
-        "active", "cause", "credit", "enabled", "owed", "priority", "routed", "soft", "software", "sources", "stale",
-        "taken", "target", "was_disabled")
+        "active", "cause", "credit", "enabled", "hidden", "owed", "priority", "routed", "soft", "software", "sources",
+        "stale", "taken", "target", "was_disabled")
 
     def __init__(self, priority: int, target: int, software: bool = False) -> None:
         self.software = software
-        self.enabled = False
+        self.enabled = self.hidden = False
         self.priority = priority
         self.target = self.routed = target
         self.credit = self.cause = self.sources = 0

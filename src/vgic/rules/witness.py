@@ -192,6 +192,10 @@ class Witness(Moments[VcpuView]):
                     ghost.cause = GONE          # an enable samples the line
             case "ICENABLER":
                 ghost.was_disabled = True
+            case "IGROUPR" if value:
+                ghost.hidden = False
+            case "IGROUPR":
+                ghost.was_disabled = True
             case "ISPENDR" | "ICPENDR":
                 self._pends(who, register, vintid, ghost)
             case "SPENDSGIR":
@@ -222,6 +226,8 @@ class Witness(Moments[VcpuView]):
     def guest_wrote(self, who: VcpuView, register: str, owner: VcpuView, vintid: int, value: int) -> None:
         if register == "ICENABLER":             # disabled from the moment that the write has returned
             owner.irqs[vintid].enabled = False
+        elif register == "IGROUPR" and not value:
+            owner.irqs[vintid].hidden = True
 
     def guest_switches(self, who: VcpuView, on: bool) -> None:
         who.vm.ghost.forwards = on

@@ -23,12 +23,12 @@ class VgicIrq(VirtualIrq):
     """
 
     __slots__ = ("active_source", "get_input_level", "line_level", "pending_latch", "source")
+    get_input_level: InputLevel | None
 
     def __init__(self, intid: int, group: int, target: Vcpu | None, targets: int = 0) -> None:
         super().__init__(intid, group, target, targets)
         self.line_level = self.pending_latch = False
-        self.source = self.active_source = 0
-        self.get_input_level: InputLevel | None = None
+        self.source, self.active_source, self.get_input_level = 0, 0, None
 
     def pending(self) -> bool:
         """Pending, whether enabled or not."""
@@ -56,13 +56,13 @@ class VgicCpu(VirtualCpu):
     """
 
     __slots__ = ("ap_list", "last_lr_irq", "lrs", "update")
+    last_lr_irq: VgicIrq | None
 
     def __init__(self, words: int) -> None:
         super().__init__(words)
         self.ap_list: list[VgicIrq] = []
         self.lrs: list[VgicIrq] = []
-        self.last_lr_irq: VgicIrq | None = None
-        self.update = False
+        self.last_lr_irq, self.update = None, False
 
 
 class VgicDist(VirtualDist):

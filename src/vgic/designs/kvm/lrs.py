@@ -84,8 +84,8 @@ class ListRegisters(Queueing):
     def flush_hwstate(self, vcpu: Vcpu) -> None:
         """The virtual GIC's part of an entry."""
         cpu, pe = self.cpus[vcpu], self.here(vcpu)
-        if cpu.update:
-            cpu.update = False
+        update, cpu.update = cpu.update, False
+        if update:
             self.prune_ap_list(vcpu)
         summary = self.summarize_ap_list(vcpu)
         if summary.outside():

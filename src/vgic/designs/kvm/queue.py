@@ -151,8 +151,7 @@ class Queueing(VirtualGic[VgicIrq, VgicCpu, VgicDist]):
 
     def map_is_active(self, vcpu: Vcpu, vintid: int) -> bool:
         """kvm_vgic_map_is_active: whether a mapped interrupt is active in the guest."""
-        irq = self.get_irq(vcpu.vm, vcpu, vintid)
-        return irq.hw and irq.active
+        return self.get_irq(vcpu.vm, vcpu, vintid).active
 
     def reset_mapped_irq(self, vcpu: Vcpu, vintid: int) -> None:
         """kvm_vgic_reset_mapped_irq: forgets the state of a mapped interrupt, for a reset of the guest."""

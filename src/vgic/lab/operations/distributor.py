@@ -171,14 +171,31 @@ class Sgi(Operation):
 
 
 class OtherGroup(Operation):
-    """Writes ICC_SGI0R_EL1: it reaches no SGI of group 1, as all of a GICv3 guest's here are (IHI 0069)."""
+    """Writes ICC_SGI0R_EL1: it reaches no SGI of group 1 (IHI 0069)."""
 
     operands = (operands.OfV3(), Vcpu("to"))
 
     @step
     def do(self, guests: GuestSteps, run: VcpuRun, intid: int, to: int) -> None:
-        access = run.vm.face.sgi(intid, run.vm.vcpus[to].vcpu)
+        target = run.vm.vcpus[to]
+        if target.irqs[intid].hidden:
+            guests.m.tell.guest_sends_sgi(run, target, intid)
+        access = run.vm.face.sgi(intid, target.vcpu)
         guests.trapped(run, access._replace(name="ICC_SGI0R_EL1", register="ICC_SGI0R_EL1"))
+
+
+class Group(Operation):
+    """Writes an interrupt's bit of IGROUPR, and those of its neighbours as they are. Its guest takes those of group 1
+    alone: the other group waits."""
+
+    operands = (operands.OfV3Intid(), Flag())
+
+    @step
+    def do(self, guests: GuestSteps, run: VcpuRun, intid: int, group: int) -> None:
+        first = intid & ~31
+        ones = {i for i, ghost in run.irqs.items() if first <= i < first + 32 and not ghost.hidden} - {intid}
+        value = sum(1 << i - first for i in (*ones, *[intid] * group))
+        guests.write(run, "IGROUPR", run, (intid,), group, run.vm.face.groups(intid, run.vcpu, value))
 
 
 class SgiSource(Operation):
@@ -221,8 +238,9 @@ DISTRIBUTOR: tuple[Operation, ...] = (
     ReadBit("ISENABLER", "reads an interrupt's enable bit, and sees whether that is true"),
     ReadPriority("READ IPRIORITYR", "reads an interrupt's priority (a byte), and sees whether that is true"),
     Sgi("SGI", "sends an SGI to a vCPU"),
+    Group("IGROUPR", "moves an interrupt to group 0, which it has not enabled, or back to group 1 (GICv3)"),
     SgiTo("ICC_SGI1R", "sends an SGI to those of an affinity and a list of Aff0, be there such or not (GICv3)"),
-    OtherGroup("SGI0R", "asks for an SGI of group 0: none comes, for its SGIs are of group 1 (GICv3)"),
+    OtherGroup("SGI0R", "asks for an SGI of group 0: none comes of group 1 (GICv3)"),
     SgiSource("SPENDSGIR", "makes an SGI of its own pending, as if that vCPU had sent it (GICv2): a byte, or by word"),
     SgiSource("CPENDSGIR", "makes an SGI of its own not pending from that vCPU (GICv2): a byte, or by word"),
     Switch("GICD_CTLR", "has its distributor forward no interrupts, or forward them again"),

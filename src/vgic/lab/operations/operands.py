@@ -146,6 +146,15 @@ class OfV3(Sgi):
 
 
 @dataclass(frozen=True)
+class OfV3Intid(Intid):
+    """An interrupt whose group a GICv3's guest chooses."""
+
+    def wrong(self, value: int, intids: Collection[int], vm: VmShape) -> Iterator[str]:
+        if vm.gic != 3:
+            yield "only a GICv3 guest has two groups here"
+
+
+@dataclass(frozen=True)
 class Vcpu(Number):
     """A vCPU of the guest's VM, by its number."""
 
