@@ -297,7 +297,7 @@ class GuestSteps:
                     frame = vm.vm.frame(32 * n, run.vcpu)
                     address, clear = (frame.of(r, 32 * n).address for r in (register, f"IC{register[2:]}"))
                     if vm.vm.gic == 3 and register == "ISPENDR":        # a zero clears, and ICPENDR does nothing
-                        yield self._frame_saved(run, address, address, 0)
+                        yield self._frame_saved(run, address, address, 0, True)
                     else:
                         yield self._frame_saved(run, address, clear, 0xFFFF_FFFF)
         if vm.vm.gic == 2:              # ISPENDR can't tell who sent an SGI
