@@ -146,13 +146,13 @@ def test_what_is_cut_never_holds(edge: Scenario, engine: str) -> None:
 @pytest.mark.parametrize("engine", ["plain", "compiled"])
 def test_an_interrupt_that_is_lost_while_the_machine_goes_round(edge: Scenario, tmp_path: Path, engine: str) -> None:
     cls = find_design(_design(tmp_path, LOSSY, "Lossy"))
-    verdict = check(edge, cls, engine=engine)
+    verdict = check(edge, cls, engine=engine, rules=[1])        # that it goes round is told by 42 before
     assert verdict.rule is not None
     assert verdict.rule.id == 1
     assert verdict.schedule == ("net pulses",)
     assert verdict.loop is not None
     assert "40 of vm0 never gets to its guest" in " ".join(CheckReport(verdict).text().split())
-    assert check(edge, cls, engine=engine, liveness=False).result.verdict == "HOLDS"
+    assert check(edge, cls, engine=engine, rules=[1], liveness=False).result.verdict == "HOLDS"
 
 
 def test_a_design_that_is_not_deterministic_is_refused_with_both_runs(edge: Scenario, tmp_path: Path) -> None:
@@ -238,4 +238,4 @@ def test_the_first_states_of_every_scenario_break_nothing_that_is_not_known(scen
     rules = [n for n in MACHINE_RULES if n not in known]
     verdict = check(scenario, find_design(scenario.design), rules=rules, bounds=Bounds(states=80), engine="plain")
     assert verdict.rule is None
-    assert verdict.result.states >= 20
+    assert verdict.result.complete or verdict.result.states >= 80

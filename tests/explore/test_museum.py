@@ -145,9 +145,7 @@ def test_nothing_flipped_is_not_found(plant: Any) -> None:
 def test_another_rule_than_its_own_does_not_count(plant: Any) -> None:
     plant(Other)
     found = visit("B011")
-    assert found.verdict == "BROKEN", "an interrupt that is never queued never gets to its guest"
-    assert found.rule != 23
-    assert not found.found
+    assert (found.verdict, found.rule, found.found) == ("HOLDS", None, False)
     assert not found.good
 
 
