@@ -16,7 +16,7 @@ if __name__ == "__main__":
         print("vgic: interrupted", file=sys.stderr)
         status = INTERRUPTED
     if status == INTERRUPTED:
-        # Where the interrupt came in the middle of an `exec`, sys.exit() would raise the signal again and have no status.
+        # Where it came in the middle of an `exec`, sys.exit() would raise the signal again, and have no status.
         with suppress(OSError):
             sys.stdout.flush()
         with suppress(OSError):
