@@ -59,10 +59,10 @@ def test_an_entry_is_complete(name: str) -> None:
 
 
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.expect == "holds"], ids=lambda s: s.name)
-def test_random_schedules_hold(scenario: Scenario) -> None:
+def test_random_schedules_break_what_is_announced_alone(scenario: Scenario) -> None:
     for seed in (1, 2):
         run = perform(scenario, seed=seed, steps=40)
-        assert run.broken == (), f"seed {seed}: {run.breaches}"
+        assert set(run.broken) <= set(scenario.check.breaks), f"seed {seed}: {run.breaches}"
 
 
 def test_a_random_schedule_is_repeated_by_its_seed() -> None:

@@ -71,6 +71,7 @@ def c_case(verdict: Verdict, design: str) -> str:
 #include <asm/gic.h>
 #include <asm/io.h>
 #include <asm/processor.h>
+#include <asm/psci.h>
 #include <asm/setup.h>
 #include <asm/smp.h>
 

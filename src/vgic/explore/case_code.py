@@ -7,9 +7,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from vgic.lab.operations.control import Again, Await, Handle, Mask, Unmask, Wfi
+from vgic.arch.affinity import to_route
+from vgic.lab.operations.control import Again, Await, CpuOff, CpuOn, CpuSuspend, Handle, Mask, Start, Unmask, Wfi
 from vgic.lab.operations.cpu_interface import Dir, Eoi, EoiMode, Eoir, GroupEnable, Iar, OwnDir, Pmr
-from vgic.lab.operations.distributor import ReadBit, ReadPriority, Route, SetPriority, Sgi, WriteBit
+from vgic.lab.operations.distributor import (
+    Group,
+    OtherGroup,
+    ReadBit,
+    ReadPriority,
+    Route,
+    RouteTo,
+    SetPriority,
+    SetTrigger,
+    Sgi,
+    SgiSource,
+    SgiTo,
+    Switch,
+    WriteBit,
+)
 from vgic.lab.operations.operands import NEVER
 from vgic.lab.operations.operation import Op, Operation
 from vgic.lab.operations.timers import TimerCompare, TimerControl
@@ -26,6 +41,8 @@ class Where(NamedTuple):
 
 
 Lines = list[str]
+LETTER: Final = {1: "b", 2: "w", 4: "l", 8: "q"}
+"""Of accessors, by width in bytes."""
 
 
 def operation_code(op: Op, iar: str, v2: bool) -> Lines:
@@ -86,22 +103,77 @@ def _read_bit(operation: ReadBit, where: Where, intid: int) -> Lines:
             f"\t    readl({_bank(where, intid, None)} + GICD_{register}{_at(intid // 32 * 4)}));"]
 
 
-def _read_priority(operation: ReadPriority, where: Where, intid: int) -> Lines:
-    return ['report_info("IPRIORITYR: 0x%x",',
-            f"\t    readb({_bank(where, intid, None)} + GICD_IPRIORITYR{_at(intid)}));"]
+def _read_priority(operation: ReadPriority, where: Where, intid: int, width: int | None) -> Lines:
+    size = width or 1
+    at = f"{_bank(where, intid, None)} + GICD_IPRIORITYR{_at(intid - intid % size)}"
+    return ['report_info("IPRIORITYR: 0x%lx",', f"\t    (unsigned long)read{LETTER[size]}({at}));"]
 
 
-def _priority(operation: SetPriority, where: Where, intid: int, priority: int) -> Lines:
-    return [f"writeb({priority:#x}, {_bank(where, intid, None)} + GICD_IPRIORITYR{_at(intid)});"]
+def _priority(operation: SetPriority, where: Where, intid: int, priority: int, width: int | None) -> Lines:
+    at = f"{_bank(where, intid, None)} + GICD_IPRIORITYR"
+    return _bytes(at, intid, priority, width)
 
 
-def _route(operation: Route, where: Where, intid: int, target: int) -> Lines:
-    return [f"writeb(BIT({target}), gicv2_dist_base() + GICD_ITARGETSR + {intid});" if where.v2 else
-            f"writeq(cpus[{target}], gicv3_dist_base() + 0x6000 + 8 * {intid});\t/* GICD_IROUTER */"]
+def _trigger(operation: SetTrigger, where: Where, intid: int, edge: int) -> Lines:
+    value = (2 if edge else 0) << 2 * (intid % 16)
+    return [f"writel({value:#x}, {_bank(where, intid, None)} + 0xc04);\t/* ICFGR1 */"]
+
+
+def _route(operation: Route, where: Where, intid: int, target: int, width: int | None) -> Lines:
+    if where.v2:
+        return _bytes("gicv2_dist_base() + GICD_ITARGETSR", intid, 1 << target, width)
+    return _irouter(intid, f"cpus[{target}]", f"cpus[{target}] >> 32", width or 8)
+
+
+def _route_to(operation: RouteTo, where: Where, intid: int, affinity: int, width: int | None) -> Lines:
+    value, size = to_route(affinity), width or 8
+    low = f"{value & (1 << 8 * size) - 1:#x}{'UL' if size == 8 else ''}"
+    return _irouter(intid, low, f"{value >> 32:#x}", size)
+
+
+def _irouter(intid: int, low: str, high: str, size: int) -> Lines:
+    """By words, both halves."""
+    at = f"gicv3_dist_base() + 0x6000 + 8 * {intid}"
+    first = f"write{LETTER[size]}({low}, {at});\t/* GICD_IROUTER */"
+    return [first, f"writel({high}, {at} + 4);"] if size == 4 else [first]
+
+
+def _bytes(register: str, intid: int, value: int, width: int | None) -> Lines:
+    """A register with a byte for each interrupt: all that the access reaches get the value."""
+    size = width or 1
+    value = int.from_bytes(bytes([value]) * size, "little")
+    return [f"write{LETTER[size]}({value:#x}{'UL' if size == 8 else ''}, {register}{_at(intid - intid % size)});"]
 
 
 def _sgi(operation: Sgi, where: Where, intid: int, target: int) -> Lines:
     return [f"gic_ipi_send_single({intid}, {target});"]
+
+
+def _sgi_to(operation: SgiTo, where: Where, intid: int, targets: int) -> Lines:
+    return [f"write_sysreg_s({targets | intid << 24:#x}UL, sys_reg(3, 0, 12, 11, 5));\t/* ICC_SGI1R_EL1 */"]
+
+
+def _other_group(operation: OtherGroup, where: Where, intid: int, to: int) -> Lines:
+    return [f"write_sysreg_s(BIT(cpus[{to}] & 15) | (cpus[{to}] & 0xff00) << 8 | {intid << 24:#x}UL,",
+            "\t       sys_reg(3, 0, 12, 11, 7));\t/* ICC_SGI0R_EL1 */"]
+
+
+def _sgi_source(operation: SgiSource, where: Where, intid: int, source: int, width: int | None) -> Lines:
+    size = width or 1
+    at = {"CPENDSGIR": 0xF10, "SPENDSGIR": 0xF20}[operation.word] + intid - intid % size
+    value = f"{1 << source + 8 * (intid % size):#x}{'UL' if size == 8 else ''}"
+    return [f"write{LETTER[size]}({value}, gicv2_dist_base() + {at:#x});\t/* GICD_{operation.word} */"]
+
+
+def _group(operation: Group, where: Where, intid: int, group: int) -> Lines:
+    at = f"{_bank(where, intid, None)} + GICD_IGROUPR{_at(intid // 32 * 4)}"
+    bit = f"BIT({intid % 32})"
+    return [f"writel(readl({at}) {f'| {bit}' if group else f'& ~{bit}'}, {at});"]
+
+
+def _switch(operation: Switch, where: Where, on: int) -> Lines:
+    return [f"writel({on}, gicv2_dist_base() + GICD_CTLR);" if where.v2 else
+            f"writel({1 << 4 | on << 1:#x}, gicv3_dist_base() + GICD_CTLR);\t/* ARE, EnableGrp1 */"]
 
 
 def _bank(where: Where, intid: int, of: int | None) -> str:
@@ -140,6 +212,22 @@ def _unmask(operation: Unmask, where: Where) -> Lines:
     return ["/* the guest unmasks interrupts: here they are taken by reading IAR */"]
 
 
+def _cpu_on(operation: CpuOn, where: Where, target: int) -> Lines:
+    return [f"cpu_psci_cpu_boot({target});"]
+
+
+def _cpu_off(operation: CpuOff, where: Where) -> Lines:
+    return ["cpu_psci_cpu_die();"]
+
+
+def _cpu_suspend(operation: CpuSuspend, where: Where) -> Lines:
+    return ["psci_invoke(PSCI_0_2_FN64_CPU_SUSPEND, 0, 0, 0);"]
+
+
+def _start(operation: Start, where: Where) -> Lines:
+    return ["/* the guest sets up its timers and its CPU interface */"]
+
+
 def _wfi(operation: Wfi, where: Where) -> Lines:
     return ["wfi();"]
 
@@ -158,8 +246,10 @@ def _handle(operation: Handle, where: Where) -> Lines:
 
 CODE: Final[dict[type[Operation], Callable[..., Lines]]] = {
     Pmr: _pmr, EoiMode: _eoimode, GroupEnable: _igrpen, Iar: _iar, Eoi: _eoi, Eoir: _eoir, OwnDir: _own_dir, Dir: _dir,
-    WriteBit: _write_bit, ReadBit: _read_bit, SetPriority: _priority, ReadPriority: _read_priority, Route: _route,
-    Sgi: _sgi,
+    WriteBit: _write_bit, ReadBit: _read_bit, SetPriority: _priority, ReadPriority: _read_priority,
+    SetTrigger: _trigger, Group: _group, Route: _route, RouteTo: _route_to, Switch: _switch,
+    Sgi: _sgi, SgiTo: _sgi_to, OtherGroup: _other_group, SgiSource: _sgi_source,
     TimerControl: _timer_control, TimerCompare: _timer_compare,
     Mask: _mask, Unmask: _unmask, Wfi: _wfi, Await: _await, Again: _again, Handle: _handle,
+    CpuOn: _cpu_on, CpuOff: _cpu_off, CpuSuspend: _cpu_suspend, Start: _start,
 }
