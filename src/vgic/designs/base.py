@@ -93,6 +93,11 @@ class Unsupported(Exception):
     """The design can't do what was asked of it; the message says what and why."""
 
 
+class NoInterrupt(LookupError):
+    """A hypervisor looks up an interrupt that its guest's GIC does not have: a mistake of the hypervisor's, for the
+    laboratory and its guests name none such. The message says which."""
+
+
 class Design(ABC):
     """A way to hand interrupts to guests.
 

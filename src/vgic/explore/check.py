@@ -29,7 +29,7 @@ from vgic.engine import Broken, CheckpointError, Explorer, Goal, Model, ModelErr
 from vgic.engine.model.values import shown
 from vgic.lab.actions import Moved, Put
 from vgic.lab.errors import DesignFailed, NotOffered, ScenarioError
-from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded, traceback_of
+from vgic.lab.loader import as_named, design_file, find_design, find_scenario, guarded, said_of, traceback_of
 from vgic.lab.machine import Machine
 from vgic.lab.operations.operands import Vcpu
 from vgic.lab.program import parse
@@ -319,7 +319,7 @@ def _shown(
         if broken.kind != "raised" or broken.rule not in schedule.machine.actions:
             raise
         raise DesignCrashed(replace(
-            verdict, what=f"{type(e).__name__}: {e}".partition("\n")[0], replay=schedule.so_far(),
+            verdict, what=said_of(e).partition("\n")[0], replay=schedule.so_far(),
             crash=traceback_of(file, e))) from e
     if broken.kind == "raised":
         raise ScenarioError(_not_replayed(verdict, broken, f"{broken.rule} does not raise {shown(broken.said)}"))

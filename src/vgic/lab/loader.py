@@ -158,8 +158,16 @@ def guarded(file: Path | None, what: str, call: Callable[[], T]) -> T:
         raise
     except BaseException as e:
         ours = isinstance(e, (Endless, Leaves))
-        said = str(e) if ours else f"{type(e).__name__}: {e}"
+        said = str(e) if ours else said_of(e)
         raise DesignFailed(f"{what}: {said}", traceback_of(file, e)) from e
+
+
+def said_of(e: BaseException) -> str:
+    """An exception by its class and its text, if that can be had."""
+    try:
+        return f"{type(e).__name__}: {e}"
+    except Exception:
+        return f"{type(e).__name__}, whose text can't be had"
 
 
 def traceback_of(file: Path | None, e: BaseException) -> str:

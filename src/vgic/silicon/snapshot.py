@@ -68,6 +68,8 @@ def put(parts: Sequence[object], then: Sequence[tuple[Any, ...]]) -> None:
 def check(snapshot: Snapshot, of: str, options: Hashable, choices: Callable[[Any], Mapping[str, object]]) -> None:
     """SnapshotError, with what differs, where a snapshot is of another kind of device or of other options; `choices`
     gives the names and values of options."""
+    if not isinstance(snapshot, Snapshot):
+        raise SnapshotError(f"{of} takes a snapshot, this is {type(snapshot).__name__}")
     if snapshot.of != of:
         raise SnapshotError(f"a snapshot of {snapshot.of} can't be restored on {of}")
     if snapshot.options == options:

@@ -26,7 +26,7 @@ from typing import Any
 
 from vgic.arch.ich import EN
 from vgic.arch.intid import LPI_START, MAINTENANCE, special
-from vgic.designs.base import Unsupported
+from vgic.designs.base import NoInterrupt, Unsupported
 from vgic.designs.build import Build
 from vgic.designs.kvm import Kvm
 from vgic.designs.vm import Vcpu, Vm
@@ -155,7 +155,7 @@ class DesignReplay:
                 self._leave(pe)
         try:
             handler(e, pe)
-        except Unsupported as why:
+        except (Unsupported, NoInterrupt) as why:
             self.outcome.other[str(why)] += 1
 
     def _vcpu(self, e: Probe, argument: str = "x0") -> Vcpu | None:

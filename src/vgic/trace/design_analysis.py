@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from vgic.designs.base import Unsupported
+from vgic.designs.base import NoInterrupt, Unsupported
 from vgic.designs.build import Build
 from vgic.designs.kvm import Kvm
 from vgic.designs.kvm.history import Kvm612
@@ -118,7 +118,7 @@ class DesignAnalysis:
                 guarded(own, f"design {self.name} on {self.file}", lambda: self.replay.run(events))
             else:
                 self.replay.run(events)
-        except (RuntimeError, Unsupported) as why:
+        except (RuntimeError, Unsupported, NoInterrupt) as why:
             raise ScenarioError(f"design {self.name} can't follow {self.file} beyond line {self.replay.line:,}: {why}"
                                 ) from None
 

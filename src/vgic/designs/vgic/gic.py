@@ -23,7 +23,7 @@ from vgic.arch.affinity import of_sgi, text
 from vgic.arch.gicc import GICC
 from vgic.arch.intid import LPI_START, PRIVATE, SGIS, TIMER_PPIS
 from vgic.arch.located import FrameAt
-from vgic.designs.base import Design, InputLevel, Observer, TimerRegisters, Unsupported
+from vgic.designs.base import Design, InputLevel, NoInterrupt, Observer, TimerRegisters, Unsupported
 from vgic.designs.vgic import legacy
 from vgic.designs.vgic.frames import GuestFrames
 from vgic.designs.vgic.hw import VirtualHw, virtual_hw
@@ -112,10 +112,10 @@ class VirtualGic(Design, GuestRegisters[I], Generic[I, C, D]):
         return self.shared[vm].get(intid)
 
     def get_irq(self, vm: Vm, vcpu: Vcpu | None, intid: int) -> I:
-        """As find_irq; Unsupported where there is none."""
+        """As find_irq; NoInterrupt where there is none."""
         irq = self.find_irq(vm, vcpu, intid)
         if irq is None:
-            raise Unsupported(f"{vm.name}: the guest's GIC has no interrupt {intid}"
+            raise NoInterrupt(f"{vm.name}: the guest's GIC has no interrupt {intid}"
                               + (" without a vCPU: it is private" if intid < PRIVATE and vcpu is None else ""))
         return irq
 
