@@ -18,6 +18,7 @@ from bench.engine.protocol import COUNTS, Machine
 from vgic.engine import CheckpointError, Explorer, Goal, Model, Result
 from vgic.engine.learn.units import Units
 from vgic.engine.search.forward import Search
+from vgic.parts import Part
 
 ROOT = Path(__file__).parents[2]
 
@@ -214,3 +215,35 @@ def test_an_interrupted_resumption_keeps_its_paths(tmp_path: Path) -> None:
         assert len([*path.glob("paths-*.json.z")]) == 1
     assert search(path).verdict == "HOLDS"
     assert not path.exists()
+
+
+def test_the_first_save_of_a_search_that_began_in_plain_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain search puts back equal values, not the same objects: whose model it is, is known all the same."""
+    pair = (1, 2)
+
+    class Holds(Part):
+        __slots__ = ("at", "pair")
+
+        def __init__(self) -> None:
+            self.at, self.pair = 0, pair
+
+    class Counter:
+        def __init__(self) -> None:
+            self.part, self.pair = Holds(), pair
+
+        def on(self) -> bool:
+            part = self.part
+            part.at, part.pair = part.at + 1, (part.at, part.at % 3)
+            return part.at < 300
+
+        def back(self) -> bool:
+            self.part.pair = self.pair
+            return True
+
+    def searched(**limits: Any) -> Result:
+        m = Counter()
+        return Explorer(Model(m, [("on", m.on), ("back", m.back)])).search(checkpoint=tmp_path / "saved", **limits)
+    monkeypatch.setattr("vgic.engine.explorer._PLAIN_SECONDS", 0.001)
+    monkeypatch.setattr("vgic.engine.explorer._PATIENCE", 1)
+    assert searched(states=400).why_cut == "states"
+    assert searched().verdict == "HOLDS"

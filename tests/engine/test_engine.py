@@ -394,3 +394,12 @@ def test_a_way_is_found_though_the_search_had_asked_for_more(monkeypatch: pytest
     m = protocol.Machine(1, forgets=True)
     r = Explorer(Model(m, m.actions(), m.rules())).search(engine="compiled")
     assert r.broken is not None
+
+
+@pytest.mark.parametrize("memory", [1, 1 << 16, 1 << 19, 1 << 20])
+def test_memory_for_nearly_nothing(memory: int) -> None:
+    """No state is written where there is no room."""
+    m = rich.Machine(1, 2)
+    r = Explorer(Model(m, m.actions(), m.rules())).search(engine="compiled", memory=memory)
+    assert (r.why_cut, r.verdict) in (("memory", "BOUNDED"), (None, "HOLDS"))
+    assert r.states * 8 * r.words <= max(memory, 8 * r.words)

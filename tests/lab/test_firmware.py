@@ -71,6 +71,13 @@ def test_what_is_pending_may_be_taken_once(kind: str, times: int) -> None:
     assert run.irqs[40].active is None
 
 
+def test_what_firmware_left_pending_of_a_level_is_not_its_guests() -> None:
+    """The host takes it while the line is low, and its guest gets nothing; that it takes the interrupt again once the
+    line is high is no second time."""
+    left = scenario("intid = 40\npending = true\nenabled = true", "level")
+    assert check(left, Build(Kvm), engine="plain").result.verdict == "HOLDS"
+
+
 class Keeps(Kernel):
     """A kernel that deactivates nothing when it boots."""
 

@@ -74,8 +74,11 @@ def test_what_the_host_took_is_with_its_guest_until_it_ends_or_drops() -> None:
         return ghost.taken
 
     def takes() -> None:
+        m.tell.device_drives(run, vintid, True, "nic")
         m.tell.host_took(0, pintid)
         assert taken()
+    m.tell.host_took(0, pintid)
+    assert not taken()                  # a latch, while the line is low: its guest gets nothing
     takes()
     m.tell.put(run)
     m.tell.time_passed(1)
@@ -100,6 +103,8 @@ def test_what_the_host_took_is_with_its_guest_until_it_ends_or_drops() -> None:
 def test_a_private_interrupt_is_taken_for_the_vcpu_that_is_loaded() -> None:
     m = machine("timer-shared")
     ghosts = [run.irqs[27] for run in m.vcpus]
+    for ghost in ghosts:
+        ghost.line_moved(True)
     m.tell.host_took(0, 27)
     assert [g.taken for g in ghosts] == [run.vcpu.pe == 0 for run in m.vcpus]
     assert any(g.taken for g in ghosts)

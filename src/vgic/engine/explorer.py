@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from vgic.engine.model.contract import Model
-from vgic.engine.model.inventory import Inventory
+from vgic.engine.model.inventory import Inventory, held_now
 from vgic.engine.model.result import Broken, Limits, Progress, Result
 from vgic.engine.plain import PlainResult, PlainSearch, Warm, lost_plainly
 
@@ -83,12 +83,13 @@ class Explorer:
         Raises CheckpointError for a directory that can't be used.
         """
         limits = Limits(depth, states, memory, seconds, threads)
-        plain = PlainSearch(self.inventory)
-        warm = Warm()
         saved = None
+        first = held_now(self.inventory) if checkpoint is not None else {}      # a search puts back equal objects
         if checkpoint is not None and os.path.lexists(checkpoint):
             from vgic.engine.search.checkpoint import Checkpoint
-            saved = Checkpoint(checkpoint, self.inventory, anew)
+            saved = Checkpoint(checkpoint, self.inventory, first, anew)
+        plain = PlainSearch(self.inventory)
+        warm = Warm()
         if saved is not None and saved.meta is not None:
             expanded = int(saved.meta["warm"])
             if expanded >= 0:
@@ -113,7 +114,7 @@ class Explorer:
             warm = plain.hand_over(found.expanded)
         if checkpoint is not None and saved is None:
             from vgic.engine.search.checkpoint import Checkpoint
-            saved = Checkpoint(checkpoint, self.inventory)
+            saved = Checkpoint(checkpoint, self.inventory, first)
         from vgic.engine.search.run import Request, explore
         result = explore(self.inventory, warm, limits, Request(threads, progress, saved, every, farthest))
         if result.broken is not None:

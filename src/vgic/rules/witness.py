@@ -71,7 +71,7 @@ class Witness(Moments[VcpuView]):
 
     def host_took(self, pe: int, pintid: int) -> None:
         for ghost in forwarded(self.w, pintid, pe):
-            ghost.taken = True
+            ghost.taken = ghost.cause == PRESENT        # else it was a latch, of which its guest gets nothing
 
     # -- vCPUs
 

@@ -310,3 +310,9 @@ def content_of(cell: types.CellType) -> Any:
         return cell.cell_contents
     except ValueError:                               # a variable that has no value yet
         return None
+
+
+def held_now(inventory: Inventory) -> dict[int, list[Any]]:
+    """What the parts and their lists hold, by id."""
+    lists = [v for part in inventory.parts for v in contents(part) if type(v) is list]
+    return {id(x): contents(x) for x in (*inventory.parts, *lists)}

@@ -76,12 +76,13 @@ def _sum_of(meta: dict[str, Any]) -> int:
 
 class Checkpoint:
     """The checkpoint of one search in a directory, made by the first save if it is missing. With `anew` what is there
-    is not gone on with, whatever it is: it stays until the first save."""
+    is not gone on with, whatever it is: it stays until the first save. `first`: what `held_now` said before anything
+    ran."""
 
-    def __init__(self, path: str | os.PathLike[str], inventory: Inventory, anew: bool = False) -> None:
-        self.path, self._inventory = Path(path), inventory
-        lists = [v for part in inventory.parts for v in contents(part) if type(v) is list]
-        self._start = {id(x): contents(x) for x in (*inventory.parts, *lists)}
+    def __init__(
+        self, path: str | os.PathLike[str], inventory: Inventory, first: dict[int, list[Any]], anew: bool = False,
+    ) -> None:
+        self.path, self._inventory, self._start = Path(path), inventory, first
         self._saved: list[int] = []
         self._sums: list[int] = []
         self._generation = -1

@@ -31,7 +31,7 @@ class Store:
 
     def __init__(self, ws: tuple[int, ...], regions: int, memory: int) -> None:
         self.ws, self.regions, self.memory = ws, regions, memory
-        self.cap = min(memory // 8, (1 << 32) // regions) - 1    # whatever W is: places must not change
+        self.cap = max(2, min(memory // 8, (1 << 32) // regions)) - 1    # whatever W is: places must not change
         self.states = reserve((regions * self.cap, len(ws)))
         self.ends = [r * self.cap for r in range(regions)]
         self.levels: list[list[int]] = [list(self.ends)]
@@ -61,14 +61,16 @@ class Store:
     def make_room(self, more: int, each: Callable[..., Iterable[Any]]) -> None:
         """Let the table take `more` states. Raises Full where that needs too much memory."""
         need = self.n + more
+        rows = 8 * len(self.ws) * need
+        if rows + self.table.nbytes > self.memory:      # so no region has more than `cap`
+            raise Full
         if need <= LOAD * len(self.table):
             return
-        rows = 8 * len(self.ws) * need
         size = len(self.table)
         factor = 4 if size < 1 << 23 else 2 if size < 1 << 26 else 1.5
         size = max(int(size * factor), int(need / LOAD) + 1)
         if rows + 8 * size + self.table.nbytes > self.memory or size >= 1 << 32:
-            if need <= _LAST_LOAD * len(self.table) and rows + self.table.nbytes <= self.memory:
+            if need <= _LAST_LOAD * len(self.table):
                 return
             raise Full
         old, self.table = self.table, reserve((size,))
