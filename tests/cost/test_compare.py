@@ -173,3 +173,23 @@ def test_a_search_for_a_comparison_that_is_cut() -> None:
     report = CompareReport(compare("level-forwarded", "kvm"), {"kvm": found})
     assert report.exit_status == 3
     assert "kvm: BOUNDED" in report.text()
+
+
+def test_a_design_that_fails_leaves_the_others_rows(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("from vgic.designs import Kvm\nclass Crash(Kvm):\n    def fold_lr(self, *a, **k):\n"
+                    "        raise RuntimeError('boom')\n")
+    c = compare("edge-again", f"kvm,{file}:Crash")
+    assert c.rows[0].counts["acknowledged"] > 0
+    assert "failed: RuntimeError: boom" in c.rows[1].refused
+    assert CompareReport(c).exit_status == 1
+
+
+def test_one_that_breaks_a_rule_does_not_what_the_other_does(tmp_path: Path) -> None:
+    """What its guest reads is seen, though no access to the chip tells it."""
+    file = tmp_path / "mine.py"
+    file.write_text("from vgic.designs import Kvm\nclass Zero(Kvm):\n    def mmio_read_pending(self, *a, **k):\n"
+                    "        return False\n")
+    c = compare("pending-read", f"kvm,{file}:Zero")
+    assert c.rows[1].broken == (22,)
+    assert c.rows[1].same_as == ""

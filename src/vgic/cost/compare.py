@@ -9,6 +9,7 @@ from vgic.cost.meter import COUNTED, Meter
 from vgic.cost.profile import Profile
 from vgic.designs.base import Unsupported
 from vgic.designs.build import Build
+from vgic.lab.errors import DesignFailed
 from vgic.lab.loader import design_file, find_design, guarded
 from vgic.lab.scenario import Scenario
 from vgic.lab.schedule import Run, Schedule
@@ -20,7 +21,7 @@ class DesignCost(NamedTuple):
     """What one design does on a scenario, and what that costs.
 
     Attributes:
-        design: its name. refused: why it can't run this, "" if it can. broken: the rules that it breaks.
+        design: its name. refused: why it can't run this, or how it fails; "" if it runs. broken: the rules that it breaks.
         counts: of the whole run. per_interrupt: of each interrupt acknowledged, "cycles" too.
         to_ack, again: median latencies in cycles, None where nothing was measured.
         needs: the fewest list registers at which the schedule breaks no rule, None where it breaks one with the most.
@@ -58,7 +59,7 @@ def _measured(scenario: Scenario, build: Build, meter: Meter, list_registers: in
 
 
 def _cost(
-    scenario: Scenario, name: str, profile: Profile, seen: dict[tuple[tuple[object, ...], ...], str],
+    scenario: Scenario, name: str, profile: Profile, seen: dict[tuple[object, object], str],
 ) -> DesignCost:
     build = find_design(name)
     meter = Meter(profile)
@@ -66,8 +67,10 @@ def _cost(
         run = _measured(scenario, build, meter, None)
     except Unsupported as e:
         return DesignCost(build.name, refused=str(e))
+    except DesignFailed as e:       # the others' rows are worth having
+        return DesignCost(build.name, refused=str(e).partition("\n")[0])
     per = {what: meter.per_interrupt(what) for what in (*COUNTED, "cycles")}
-    same_as = seen.setdefault(tuple(meter.did), build.name)
+    same_as = seen.setdefault((tuple(meter.did), tuple(run.broken)), build.name)
     return DesignCost(build.name, "", run.broken, dict(meter.counts), per, meter.latency(meter.to_ack),
                       meter.latency(meter.again), _fewest(scenario, build, profile), tuple(sorted(meter.unpriced)),
                       same_as if same_as != build.name else "")
@@ -84,5 +87,5 @@ def _fewest(scenario: Scenario, build: Build, profile: Profile) -> int | None:
 
 def compare_designs(scenario: Scenario, designs: Sequence[str], profile: Profile) -> Comparison:
     """One row a design. ScenarioError where one can't be found."""
-    seen: dict[tuple[tuple[object, ...], ...], str] = {}
+    seen: dict[tuple[object, object], str] = {}
     return Comparison(scenario, profile, tuple(_cost(scenario, name, profile, seen) for name in designs))
