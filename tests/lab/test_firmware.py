@@ -103,6 +103,7 @@ def test_what_a_kernel_leaves_active_is_told() -> None:
     ("intid = 40\ngroup = 2", "group: 2: expected 0 or 1"),
     ("intid = 40\nactve = true", "actve: no such key: did you mean active?"), ("active = true", "intid: missing"),
     ("intid = 40\npriority = 256", "priority: 256: expected at most 255"),
+    ("intid = 40\nactive = true;intid = 40\npending = true", "firmware 1: intid: 40: another table is of that"),
 ])
 def test_what_is_wrong_is_told(left: str, says: str) -> None:
     with pytest.raises(ScenarioError, match=r".") as told:

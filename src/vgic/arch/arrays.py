@@ -48,7 +48,9 @@ ISACTIVER = Array(1, "Set_active_bit", "interrupt set-active register", _ACTIVE)
 ICACTIVER = Array(1, "Clear_active_bit", "interrupt clear-active register", _ACTIVE)
 IPRIORITYR = Array(8, "Priority_offset_", "interrupt priority register", sizes=BYTE)
 ITARGETSR = Array(8, "CPU_targets_offset_", "interrupt processor targets register", sizes=BYTE)
-ICFGR = Array(2, "Int_config", "interrupt configuration register", TRIGGER)
+ICFGR = Array(
+    2, "Int_config", "interrupt configuration register", TRIGGER | {n + 1: does for n, does in TRIGGER.items()})
+"""Bit 0 of a field is reserved (GICv1: the N-N or 1-N model)."""
 IGRPMODR = Array(1, "Group_modifier_bit", "interrupt group modifier register")
 INMIR = Array(1, "nmi", "non-maskable interrupt register", {0: "ordinary", 1: "non-maskable"})
 CPENDSGIR = Array(8, "Clear_pending_SGI_", "SGI clear-pending register, one bit a source CPU", sizes=BYTE, banked=True)

@@ -21,7 +21,8 @@ class DesignCost(NamedTuple):
     """What one design does on a scenario, and what that costs.
 
     Attributes:
-        design: its name. refused: why it can't run this, or how it fails; "" if it runs. broken: the rules that it breaks.
+        design: its name. refused: why it can't run this, or how it fails; "" if it runs. broken: the rules that it
+        breaks.
         counts: of the whole run. per_interrupt: of each interrupt acknowledged, "cycles" too.
         to_ack, again: median latencies in cycles, None where nothing was measured.
         needs: the fewest list registers at which the schedule breaks no rule, None where it breaks one with the most.

@@ -417,6 +417,8 @@ def _cross_check(s: Scenario, lines: KeyLines, name: str) -> None:
             wrong(("firmware", n, "intid"), f"{left.intid}: the chip has none of that: expected a device's, or an SGI")
         if left.pe >= (s.machine.pes if left.intid < PRIVATE else 1):
             wrong(("firmware", n, "pe"), f"{left.pe}: expected 0 to {s.machine.pes - 1}, of a private interrupt")
+        if any((left.intid, left.pe) == (other.intid, other.pe) for other in s.firmware[:n]):
+            wrong(("firmware", n, "intid"), f"{left.intid}: another table is of that interrupt")
     seen: dict[str, int] = {}
     pintids: dict[int, int] = {}
     for n, d in enumerate(s.device):

@@ -187,6 +187,12 @@ class DistinctionsReport(Report):
         lines += wrap("", f"{len(self.shown)} of {self.asked} scenarios tell {self.name} from {self.base}; {cut} more "
                           f"were cut by --seconds, {refused} can't be explored with it."
                           + (" Interrupted." if self.interrupted else ""))
+        errors: dict[str, str] = {}
+        for d in self.found:
+            if d.verdict == "-" and d.rule is None and d.error:
+                errors.setdefault(d.error.partition(": ")[2], d.error)
+        for error in [*errors.values()][:ERRORS]:
+            lines += ["", *wrap("", error)]
         if self.shown:
             lines += ["", f"vgic check {first} --design {self.name} shows how."]
         return "\n".join(lines)
@@ -194,6 +200,10 @@ class DistinctionsReport(Report):
     def json(self) -> list[dict[str, Any]]:
         """An object for each scenario, in the order in which they were explored."""
         return [d._asdict() for d in self.found]
+
+
+ERRORS = 3
+"""Reasons why a scenario can't be explored that are told, each once."""
 
 
 def distinction_line(d: Distinction) -> str:
