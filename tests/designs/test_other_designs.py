@@ -8,6 +8,7 @@ import pytest
 from tests.designs.conftest import Build
 from tests.designs.rig import ICENABLER, NIC, SPI2, SPI3, Rig
 
+from vgic.arch.ich import EN
 from vgic.arch.intid import SPURIOUS
 from vgic.designs.bao import Bao
 from vgic.designs.base import EVENTS, Design, Unsupported
@@ -289,6 +290,36 @@ def test_bao_replays_the_end_of_a_spilled_one(build: Build) -> None:
     rig.eoi(rig.v0, NIC)
     rig.interrupts()
     assert not rig.design.get_irq(rig.vm, None, NIC).active
+
+
+def test_bao_switches_other_virtual_cpu_interfaces_by_a_message(build: Build) -> None:
+    rig = build(vcpus=2, pes=2, design=Bao)
+    rig.boot(rig.v0, 0)
+    rig.boot(rig.v1, 1)
+    rig.mmio(rig.v0, rig.vm.map.gicd, 0x10 if rig.v3 else 0)
+    assert (rig.hcr(0) & EN, rig.hcr(1) & EN) == (0, EN)
+    assert rig.kicked(rig.v1)
+    rig.cycle(rig.v1)
+    assert rig.hcr(1) & EN == 0
+    if rig.v3:
+        rig._icc(rig.v0, "ICC_SGI1R_EL1", 5 << 24 | 0b10)
+    else:
+        rig.mmio(rig.v0, rig.vm.map.gicd + 0xF00, 2 << 16 | 5)
+    rig.cycle(rig.v1)
+    assert not rig.design.pending(rig.v1)
+    assert rig.ack(rig.v1) & 0x3FF == SPURIOUS
+    rig.mmio(rig.v0, rig.vm.map.gicd, 0x12 if rig.v3 else 1)
+    rig.cycle(rig.v1)
+    assert rig.design.pending(rig.v1)
+    assert rig.ack(rig.v1) & 0x3FF == 5
+
+
+@pytest.mark.parametrize("design", [Xen, Bao])
+def test_they_know_no_sgi_of_group_0(build: Build, design: type[Design]) -> None:
+    rig = build(design=design)
+    rig.boot(rig.v0, 0)
+    with pytest.raises(Unsupported, match="asks for an SGI of group 0"):
+        rig.design.sysreg_write(rig.v0, "ICC_SGI0R_EL1", 5 << 24 | 1)
 
 
 def test_what_they_cant_do(build: Build) -> None:

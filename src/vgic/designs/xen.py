@@ -445,6 +445,12 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
         """Unsupported: Xen answers a write of CPENDSGIR with a data abort."""
         raise Unsupported(f"xen: a guest writes CPENDSGIR for {irq.intid}: Xen gives it a data abort for that")
 
+    def dispatch_sgi(self, vcpu: Vcpu, value: int, group1: bool) -> None:
+        """Unsupported where it is not ICC_SGI1R_EL1, the one that vgic_v3_emulate_sysreg knows."""
+        if not group1:
+            raise Unsupported("xen: a guest asks for an SGI of group 0: for Xen that is an undefined instruction")
+        super().dispatch_sgi(vcpu, value, group1)
+
     @step
     def pend_sgi(self, source: Vcpu, target: Vcpu, intid: int, group1: bool) -> None:
         """The source is not kept."""

@@ -28,7 +28,7 @@ class BaoCpu(ResidentCpu[BaoIrq]):
 
     Attributes:
         spilled: its private interrupts without a list register. lost_tail: that list's end was cut (see `unspill`).
-        messages: from other PEs: what, of which interrupt, a value.
+        messages: from other PEs: what, of which interrupt (None: of none), a value.
         home: its PE, None before the first load.
     """
 
@@ -38,7 +38,7 @@ class BaoCpu(ResidentCpu[BaoIrq]):
         super().__init__(words)
         self.spilled: list[BaoIrq] = []
         self.lost_tail = False
-        self.messages: list[tuple[str, BaoIrq, int]] = []
+        self.messages: list[tuple[str, BaoIrq | None, int]] = []
         self.home: int | None = None
 
 

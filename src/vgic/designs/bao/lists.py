@@ -18,7 +18,7 @@ from vgic.host import IrqDesc, Kernel
 from vgic.host.chip import ACTIVE
 from vgic.parts import step
 
-INJECT, ROUTE = "inject", "route"
+INJECT, ROUTE, FORWARD = "inject", "route", "forward"
 ENABLE, PEND, ACT, PRIORITY, CONFIG, TARGET = "enable", "pend", "act", "priority", "config", "target"
 """What a message asks for; those of the second line are register fields (VGIC_SET_REG)."""
 
@@ -136,7 +136,7 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
 
     # -- messages
 
-    def send(self, vcpu: Vcpu, what: str, irq: BaoIrq, value: int = 0) -> None:
+    def send(self, vcpu: Vcpu, what: str, irq: BaoIrq | None, value: int = 0) -> None:
         """Leaves a message for the PE of a vCPU, and kicks that: an IPI."""
         self.cpus[vcpu].messages.append((what, irq, value))
         self.kick(vcpu)
@@ -147,7 +147,9 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
         while cpu.messages:
             what, irq, value = cpu.messages[0]
             del cpu.messages[0]
-            if what == INJECT:
+            if irq is None:
+                self.update_enable(vcpu)
+            elif what == INJECT:
                 self.inject_here(vcpu, irq, value)
             elif what == ROUTE:
                 if self.owns(vcpu, irq):
@@ -156,6 +158,20 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
                     self.yield_ownership(vcpu, irq)
             else:
                 self.set_field(vcpu, irq, what, value if what != TARGET else self.target_of(vcpu.vm, irq))
+
+    def enable_distributor(self, vcpu: Vcpu, enabled: bool) -> None:
+        """vgicd_emul_misc_access: here at once, on the other PEs by a message."""
+        dist = self.dists[vcpu.vm]
+        if dist.enabled != enabled:
+            dist.enabled = enabled
+            self.update_enable(vcpu)
+            for other in vcpu.vm.vcpus:
+                if other is not vcpu:
+                    self.send(other, FORWARD, None)
+
+    def update_enable(self, vcpu: Vcpu) -> None:
+        """vgic_update_enable: where the distributor is off, so is the virtual CPU interface."""
+        self.lists.set_hcr(self.here(vcpu), EN, self.dists[vcpu.vm].enabled)
 
     # -- injection
 
@@ -341,6 +357,8 @@ class BaoLists(VirtualGic[BaoIrq, BaoCpu, BaoDist]):
         cpu = self.cpus[vcpu]
         if cpu.messages:
             return True
+        if not (self.hw.read_hcr(vcpu.pe) if vcpu.pe is not None else cpu.hcr or self.lists.hcr) & EN:
+            return False
         saved = [self.hw.decode(value, False).pending for value in cpu.saved]
         held = [self.lists.read(vcpu, n).pending for n in range(self.hw.nr_lr)] if vcpu.pe is not None else saved
         return any(held)

@@ -48,6 +48,12 @@ class Bao(BaoLists):
         """Unsupported: Bao itself stops."""
         raise Unsupported(f"bao: a guest accesses {register} by {size} bytes: Bao stops with an error for that")
 
+    def dispatch_sgi(self, vcpu: Vcpu, value: int, group1: bool) -> None:
+        """Unsupported where it is not ICC_SGI1R_EL1: Bao emulates no other."""
+        if not group1:
+            raise Unsupported("bao: a guest asks for an SGI of group 0: Bao stops with an error for that")
+        super().dispatch_sgi(vcpu, value, group1)
+
     def named_by_sgi(self, vm: Vm, value: int) -> Sequence[Vcpu]:
         """vgic_icc_sgir_handler: by the list alone, as if all vCPUs were of one cluster."""
         return super().named_by_sgi(vm, value & 0xFFFF)
