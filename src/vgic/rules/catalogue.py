@@ -112,12 +112,12 @@ RULES: dict[int, Rule] = {r.id: r for r in (
          "full (rule 18)."),
     Rule(21, "Save then restore is the identity on what the guest sees; userspace alone alters no physical state.",
          "KVM arm-vgic-v3, arm-vgic devices", SYSTEM,
-         "priorities, groups, triggers, routes, and the CPU interface; what the guest notices only later "
-         "breaks the rules of delivery."),
+         "priorities, groups, triggers and routes that are not written back, for a VM is restored in its "
+         "own place; what the guest notices only later breaks the rules of delivery."),
     Rule(22, "A guest's read of enable, priority, pending or active state returns what was true at some moment of it.",
          "IHI 0069 GICD_ISACTIVER<n>", SYSTEM,
-         "ICFGR, IGROUPR, IROUTER and ITARGETSR; a pending bit that reads as 0 while the interrupt may be "
-         "on its way to its hypervisor, or as 1 after two edges were taken as one; LPIs."),
+         "CTLR, TYPER, ICFGR, IGROUPR, IROUTER, ITARGETSR, SPENDSGIR and timers' registers; a pending "
+         "bit that reads as 0 while the interrupt may be on its way to its hypervisor, or as 1 after two edges were taken as one; LPIs."),
     Rule(23, "At entry, at block and after timer writes the virtual line equals ENABLE and condition and not IMASK.",
          "DDI 0487 CNTV_CTL_EL0", SYSTEM,
          "the virtual line itself, while the vCPU is out of its guest; a timer that the hypervisor "

@@ -95,22 +95,22 @@ class Queueing(VirtualGic[VgicIrq, VgicCpu, VgicDist]):
         if dist.active_spis == 0:
             for vcpu in vm.vcpus:
                 self.kick(vcpu)
-        if dist.active_spis < FEW_SPIS or dist.active_spis < self.spi_bound(vm):
+        if dist.active_spis < self.spi_bound(vm):
             dist.active_spis += 1
 
     def uncount_spi(self, vm: Vm) -> None:
         """One was deactivated, and asked to be told of: a level without a twin. The count may have been for another;
         zero is left alone (atomic_dec_if_positive)."""
         dist = self.dists[vm]
-        if 0 < dist.active_spis < FEW_SPIS or FEW_SPIS <= dist.active_spis < self.spi_bound(vm):
+        if 0 < dist.active_spis < self.spi_bound(vm):
             dist.active_spis -= 1
 
     def spi_bound(self, vm: Vm) -> int:
         """Where `active_spis` stops counting, up and down: from there on it stands for any number that is as large, and
         never falls. (The kernel's has no bound.) One more than there are SPIs, so that it falls to zero from wherever
         each has been counted once; without levels nothing counts down, and a few are as good as any number."""
-        spis = [irq for irq in self.shared[vm].values() if irq.intid < LPI_START]
-        return max(FEW_SPIS, len(spis) + 1) if not all(irq.edge for irq in spis) else FEW_SPIS
+        irqs = self.shared[vm].values()
+        return FEW_SPIS if all(irq.edge for irq in irqs) else max(FEW_SPIS, len(irqs) + 1)
 
     @step
     def prune_ap_list(self, vcpu: Vcpu) -> None:
