@@ -117,7 +117,8 @@ RULES: dict[int, Rule] = {r.id: r for r in (
     Rule(22, "A guest's read of enable, priority, pending or active state returns what was true at some moment of it.",
          "IHI 0069 GICD_ISACTIVER<n>", SYSTEM,
          "CTLR, TYPER, ICFGR, IGROUPR, IROUTER, ITARGETSR, SPENDSGIR and timers' registers; a pending "
-         "bit that reads as 0 while the interrupt may be on its way to its hypervisor, or as 1 after two edges were taken as one; LPIs."),
+         "bit that reads as 0 while the interrupt may be on its way to its hypervisor, or as 1 after "
+         "two edges were taken as one; LPIs."),
     Rule(23, "At entry, at block and after timer writes the virtual line equals ENABLE and condition and not IMASK.",
          "DDI 0487 CNTV_CTL_EL0", SYSTEM,
          "the virtual line itself, while the vCPU is out of its guest; a timer that the hypervisor "
