@@ -78,7 +78,8 @@ def test_a_call_that_takes_all_memory(vgic: Runner, monkeypatch: pytest.MonkeyPa
     assert (ran.status, "of memory: does it grow for ever?" in ran.err) == (2, True)
 
 
-def test_a_counterexample_that_can_not_be_played_again(vgic: Runner) -> None:
+def test_a_counterexample_that_can_not_be_played_again(vgic: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vgic.engine.explorer._PLAIN_SECONDS", 3600.0)     # what a cache remembers hangs on the order
     ran = vgic("check", "edge-again", "--design", vgic.design(CACHES))
     assert ran.status == 2
     assert "it does one thing now and another then" in ran.err
@@ -444,6 +445,9 @@ def test_a_design_that_ends_the_process(vgic: Runner, command: str, leave: str) 
     option = "--designs" if command == "compare" else "--design"
     text = f"{HEAD}\nclass Mine(Kvm):\n    def flush(self, vcpu):\n        {leave}\n"
     ran = vgic(command, "edge-again", option, vgic.design(text))
-    assert (ran.status, ran.out) == (2, "")
-    assert "it calls os._exit(0), which would end vgic without a verdict" in ran.err
+    if command == "compare":            # the others' rows are worth having
+        assert ran.status == 1
+    else:
+        assert (ran.status, ran.out) == (2, "")
+    assert "it calls os._exit(0), which would end vgic without a verdict" in " ".join((ran.out + ran.err).split())
     assert os._exit is before

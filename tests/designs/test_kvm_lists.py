@@ -7,7 +7,7 @@ from tests.designs.conftest import Build
 from tests.designs.rig import ICENABLER, ISENABLER, NIC, SPI2, Rig
 
 from vgic.arch.intid import SPURIOUS
-from vgic.designs.base import Unsupported
+from vgic.designs.base import NoInterrupt, Unsupported
 from vgic.designs.vgic.irq import Lr
 
 
@@ -159,9 +159,9 @@ def test_only_the_owner_injects(build: Build) -> None:
 
 def test_what_the_guest_has_not_is_refused(build: Build) -> None:
     rig = build()
-    with pytest.raises(Unsupported, match="no interrupt 500"):
+    with pytest.raises(NoInterrupt, match="no interrupt 500"):
         rig.design.inject(rig.vm, None, 500, True)
-    with pytest.raises(Unsupported, match="it is private"):
+    with pytest.raises(NoInterrupt, match="it is private"):
         rig.design.inject(rig.vm, None, 20, True)
 
 
