@@ -6,6 +6,8 @@ import pytest
 from tests.designs.rig import ICACTIVER, ICPENDR, ISACTIVER, ISPENDR, NIC, Rig
 
 from vgic.designs.kvm import Kvm
+from vgic.designs.kvm.irq import VgicIrq
+from vgic.designs.vm import Vcpu
 
 READS, WRITES = ("mmio_read_pending", "uaccess_read_pending", "mmio_read_active", "uaccess_read_active"), (
     "mmio_write_spending", "uaccess_write_spending", "mmio_write_cpending", "uaccess_write_cpending",
@@ -94,9 +96,9 @@ def test_a_trapped_dir_of_what_runs_is_the_guests_write_of_icactiver() -> None:
     told: list[int] = []
 
     class Told(Kvm):
-        def mmio_write_cactive(self, vcpu: object, irq: object) -> None:
-            told.append(irq.intid)  # type: ignore[attr-defined]
-            super().mmio_write_cactive(vcpu, irq)  # type: ignore[arg-type]
+        def mmio_write_cactive(self, vcpu: Vcpu, irq: VgicIrq) -> None:
+            told.append(irq.intid)
+            super().mmio_write_cactive(vcpu, irq)
 
     rig = Rig(True, vcpus=2, pes=2, design=Told)
     rig.boot(rig.v0, 0, NIC)

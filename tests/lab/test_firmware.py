@@ -33,7 +33,7 @@ def test_it_is_there_before_the_kernel_boots() -> None:
             assert spi is not None
             assert ppi is not None
             seen.append((spi.active, spi.latch, spi.enabled, spi.group, spi.priority, spi.edge, ppi.active))
-            super().__init__(gic, *args, **kwargs)  # type: ignore[arg-type]
+            super().__init__(gic, *args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
 
     spi = "intid = 40\nactive = true\npending = true\nenabled = true\ngroup = 1\npriority = 0x20\nedge = true"
     left = scenario(spi + ";intid = 27\npe = 1\nactive = true", head="[machine]\npes = 2\n")
@@ -84,7 +84,7 @@ class Keeps(Kernel):
     def __init__(self, gic: Gic, *args: object, **kwargs: object) -> None:
         found = [irq for irq in (gic.distributor.find(40, 0), gic.distributor.find(27, 0)) if irq is not None]
         before = [irq.active for irq in found]
-        super().__init__(gic, *args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(gic, *args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
         for irq, active in zip(found, before, strict=True):
             irq.active = active
 

@@ -213,7 +213,12 @@ class Design(ABC):
         starts anew, or is on (ALREADY_ON). Its PE is reset; its GIC's registers stay, unless a hypervisor says
         otherwise."""
         was, vcpu.off = vcpu.off, False
+        if was:
+            self.vcpu_reset(vcpu)
         return was
+
+    def vcpu_reset(self, vcpu: Vcpu) -> None:  # nothing, for a hypervisor that resets only the PE
+        """What the hypervisor resets of its own besides, where a vCPU is switched on."""
 
     def kick(self, vcpu: Vcpu) -> None:
         """Makes the vCPU look at its interrupts again: it exits, or wakes, or notices before it enters."""

@@ -103,12 +103,9 @@ class UserspaceIrqchip(Design):
         self.arch_timers.block(vcpu)
 
     @step
-    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
-        """kvm_psci_vcpu_on: the timers are reset. The VMM's GIC is not told."""
-        was_off = super().psci_cpu_on(vcpu)
-        if was_off:
-            self.arch_timers.reset(vcpu)
-        return was_off
+    def vcpu_reset(self, vcpu: Vcpu) -> None:
+        """kvm_reset_vcpu: the timers. The VMM's GIC is not told."""
+        self.arch_timers.reset(vcpu)
 
     # -- interrupts in
 

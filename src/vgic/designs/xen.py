@@ -312,22 +312,19 @@ class Xen(VirtualGic[XenIrq, XenCpu, VirtualDist]):
     # -- power
 
     @step
-    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
+    def vcpu_reset(self, vcpu: Vcpu) -> None:
         """do_common_cpu_on: nothing is in flight any more (vgic_clear_pending_irqs), and no list register is taken,
         though their saved values stay. Timers go on."""
-        was_off = super().psci_cpu_on(vcpu)
-        if was_off:
-            cpu = self.cpus[vcpu]
-            for irq in (*self.private[vcpu].values(), *self.shared[vcpu.vm].values()):
-                if irq in cpu.inflight:
-                    cpu.inflight.remove(irq)
-                    irq.vcpu = None
-                if irq in cpu.lr_pending:
-                    cpu.lr_pending.remove(irq)
-                if irq in cpu.held:
-                    cpu.held[irq.lr] = None
-                    irq.on_lr, irq.lr = False, NO_LR
-        return was_off
+        cpu = self.cpus[vcpu]
+        for irq in (*self.private[vcpu].values(), *self.shared[vcpu.vm].values()):
+            if irq in cpu.inflight:
+                cpu.inflight.remove(irq)
+                irq.vcpu = None
+            if irq in cpu.lr_pending:
+                cpu.lr_pending.remove(irq)
+            if irq in cpu.held:
+                cpu.held[irq.lr] = None
+                irq.on_lr, irq.lr = False, NO_LR
 
     # -- the guest's distributor
 

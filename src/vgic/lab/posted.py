@@ -55,7 +55,7 @@ class Posting(Gic):
     def write(self, address: int, size: int, value: int, pe: int = 0, *, secure: bool = False) -> None:
         """It has been accepted by the bus."""
         if self.locate(address)[0] not in POSTED:
-            super().write(address, size, value, pe, secure=secure)  # type: ignore[safe-super]
+            super().write(address, size, value, pe, secure=secure)  # type: ignore[safe-super]  # a chip's class stands behind this one
             return
         flight = self.in_flight[pe]
         if len(flight.writes) == MOST:
@@ -70,7 +70,7 @@ class Posting(Gic):
             for write in self.in_flight[pe].writes:
                 if self.locate(write[0])[:2] == (frame, owner) and (waits or not self.late(write)):
                     self._arrives(pe, write)
-        return super().read(address, size, pe, secure=secure)  # type: ignore[safe-super]
+        return super().read(address, size, pe, secure=secure)  # type: ignore[safe-super]  # a chip's class stands behind this one
 
     def late(self, write: Write) -> bool:
         """Whether it may take effect later than it arrives: a disable, of a GICv3."""
@@ -96,7 +96,7 @@ class Posting(Gic):
         flight = self.in_flight[pe]
         at = flight.writes.index(write)
         flight.writes = flight.writes[:at] + flight.writes[at + 1:]
-        super().write(*write, pe)  # type: ignore[safe-super]
+        super().write(*write, pe)  # type: ignore[safe-super]  # a chip's class stands behind this one
 
     def _register(self, address: int) -> str:
         frame, _, offset = self.locate(address)

@@ -73,12 +73,9 @@ class Kvm(GuestDistributor):
     # -- power
 
     @step
-    def psci_cpu_on(self, vcpu: Vcpu) -> bool:
-        """kvm_psci_vcpu_on: its reset (kvm_reset_vcpu) is the timers' alone; the virtual GIC's state stays."""
-        was_off = super().psci_cpu_on(vcpu)
-        if was_off:
-            self.arch_timers.reset(vcpu)
-        return was_off
+    def vcpu_reset(self, vcpu: Vcpu) -> None:
+        """kvm_reset_vcpu: the timers alone; the virtual GIC's state stays."""
+        self.arch_timers.reset(vcpu)
 
     # -- userspace
 
